@@ -1,0 +1,134 @@
+package event
+
+import (
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// SyncRecordedV1 says what happened to an order in NetSuite. The newest entry of an order is its ledger:
+// it is written with the expected last sequence of its subject, so ledger and event are one write.
+type SyncRecordedV1 struct {
+	Envelope
+	Account string       `json:"account"`
+	Order   string       `json:"order"`
+	Number  string       `json:"number"`
+	Kind    string       `json:"kind"`           // one of the Outcome values
+	Rule    string       `json:"rule,omitempty"` // the named rule behind skipped, waiting, held, kept
+	Reason  string       `json:"reason,omitempty"`
+	Fault   *Fault       `json:"fault,omitempty"` // parked, retried
+	Desired DesiredTaken `json:"desired"`         // what was worked on
+	Ledger  Ledger       `json:"ledger"`          // everything known after it
+	Calls   []Call       `json:"calls"`           // requests to NetSuite, in order
+}
+
+// The kinds of an outcome.
+const (
+	OutcomeSynced     = "synced"     // written and verified
+	OutcomeVerified   = "verified"   // nothing to write: NetSuite holds it already
+	OutcomeParked     = "parked"     // waits for a person
+	OutcomeRetried    = "retried"    // an attempt failed, another follows
+	OutcomeSkipped    = "skipped"    // ignored by a named rule
+	OutcomeWaiting    = "waiting"    // waits for a later state by a named rule
+	OutcomeHeld       = "held"       // writes are on hold: shown, not sent
+	OutcomeSuperseded = "superseded" // a later state replaced it before it was written
+)
+
+// DesiredTaken names the desired state an outcome is about.
+type DesiredTaken struct {
+	Sequence uint64  `json:"sequence"` // in DESIRED
+	Orders   uint64  `json:"orders"`   // in ORDERS
+	Version  Version `json:"version"`
+	Status   string  `json:"status"` // the shop's word
+	Hash     string  `json:"hash"`
+	Mapping  string  `json:"mapping"`
+	Revision string  `json:"revision"`
+	Rule     string  `json:"rule"`
+}
+
+// Ledger is everything known about an order in NetSuite.
+type Ledger struct {
+	Customer   *RecordID    `json:"customer,omitempty"`
+	SalesOrder *LedgerOrder `json:"sales_order,omitempty"`
+	Deposits   []RecordID   `json:"deposits,omitempty"`
+	Attempts   int          `json:"attempts"` // failed attempts on the current desired state, only when NetSuite was asked
+}
+
+// RecordID names a NetSuite record.
+type RecordID struct {
+	ID         string `json:"id"`
+	ExternalID string `json:"external_id,omitempty"`
+	Adopted    bool   `json:"adopted,omitempty"` // it existed before us
+}
+
+// LedgerOrder is the sales order as last verified.
+type LedgerOrder struct {
+	RecordID
+	TranID      string       `json:"tran_id"` // NetSuite's own number
+	Status      string       `json:"status"`  // letter A–H
+	Total       money.Amount `json:"total"`
+	Lines       []LedgerLine `json:"lines"`
+	AppliedHash string       `json:"applied_hash"` // hash of the desired state last written
+	Revision    string       `json:"revision"`     // mapping revision last written
+	VerifiedAt  time.Time    `json:"verified_at"`
+}
+
+// LedgerLine joins a desired line with NetSuite's.
+type LedgerLine struct {
+	Key    string       `json:"key"`
+	Line   string       `json:"line"` // NetSuite's line number
+	Amount money.Amount `json:"amount"`
+	Closed bool         `json:"closed"`
+}
+
+// Call is one HTTP request to NetSuite or the shop and its answer. Path holds no personal data.
+type Call struct {
+	Method   string    `json:"method"`
+	Path     string    `json:"path"`
+	Status   int       `json:"status"` // 0: no answer
+	At       time.Time `json:"at"`
+	Millis   int64     `json:"millis"`
+	Purpose  string    `json:"purpose"` // e.g. "upsert sales order", "verify"
+	Problem  string    `json:"problem,omitempty"`
+	Grouped  int       `json:"grouped,omitempty"`   // how many orders share this call; 0 or 1: only this one
+	SendHash string    `json:"send_hash,omitempty"` // SHA-256 of the request body, hex
+}
+
+// ShopRecordedV1 says what was done to the shop; the newest entry per key is the ledger of it.
+type ShopRecordedV1 struct {
+	Envelope
+	Kind     string    `json:"kind"` // "order"
+	Key      string    `json:"key"`  // order id
+	State    string    `json:"state"`
+	Written  ShopFacts `json:"written"` // what the shop holds from us
+	Hash     string    `json:"hash"`    // of Written
+	Attempts int       `json:"attempts"`
+	Fault    *Fault    `json:"fault,omitempty"`
+	Source   Position  `json:"source"` // the outcome that caused it
+	Calls    []Call    `json:"calls"`
+}
+
+// The states of a shop entry.
+const (
+	ShopWritten = "written"
+	ShopRetried = "retried"
+	ShopParked  = "parked"
+)
+
+// ShopFacts is what the shop's order is told about NetSuite.
+type ShopFacts struct {
+	Account      string `json:"account"`
+	SalesOrderID string `json:"sales_order_id"`
+	TranID       string `json:"tran_id"`
+	Status       string `json:"status"` // NetSuite's letter
+}
+
+// NetSuiteChangedV1 says what NetSuite did to a record.
+type NetSuiteChangedV1 struct {
+	Envelope
+	Account    string    `json:"account"`
+	Kind       string    `json:"kind"` // salesOrder, itemFulfillment, invoice, customerRefund, inventory
+	Record     RecordID  `json:"record"`
+	Status     string    `json:"status,omitempty"`
+	ModifiedAt time.Time `json:"modified_at"`
+}

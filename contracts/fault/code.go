@@ -1,0 +1,153 @@
+package fault
+
+import (
+	"slices"
+)
+
+// Code is a registered word for one kind of failure; its runbook is deploy/runbooks/<code>.md.
+type Code string
+
+// The codes. Adding one means a row in the registry below and a runbook page.
+const (
+	Unexpected Code = "unexpected"
+
+	SignatureMismatch  Code = "signature-mismatch"
+	RecordTooLarge     Code = "record-too-large"
+	DoorLogFull        Code = "door-log-full"
+	DoorLogFailed      Code = "door-log-failed"
+	ServerNotDurable   Code = "server-not-durable"
+	StreamUnavailable  Code = "stream-unavailable"
+	StreamConflict     Code = "stream-conflict"
+	TopologyMismatch   Code = "topology-mismatch"
+	ConfigurationWrong Code = "configuration-wrong"
+
+	DeliveryUndecodable Code = "delivery-undecodable"
+	MessageUndecodable  Code = "message-undecodable"
+	OrderInvalid        Code = "order-invalid"
+	CurrencyUnknown     Code = "currency-unknown"
+	WebhookNoPermission Code = "webhook-no-permission"
+
+	MappingInvalid   Code = "mapping-invalid"
+	MappingFailed    Code = "mapping-failed"
+	StatusUnmapped   Code = "status-unmapped"
+	TaxRateUnmapped  Code = "tax-rate-unmapped"
+	MoneyMismatch    Code = "money-mismatch"
+	CustomerUnnamed  Code = "customer-unnamed"
+	ValidationFailed Code = "validation-failed"
+
+	SKUUnknown             Code = "sku-unknown"
+	SKUAmbiguous           Code = "sku-ambiguous"
+	ItemInactive           Code = "item-inactive"
+	ReferenceUnknown       Code = "reference-unknown"
+	CustomerAmbiguous      Code = "customer-ambiguous"
+	OrderAmbiguous         Code = "order-ambiguous"
+	AccountChanged         Code = "account-changed"
+	PaymentReversed        Code = "payment-reversed-after-fulfilment"
+	VerificationMismatch   Code = "verification-mismatch"
+	AttemptsExhausted      Code = "attempts-exhausted"
+	ExternalIDTaken        Code = "external-id-taken"
+	NetSuiteRefused        Code = "netsuite-refused"
+	NetSuiteForbidden      Code = "netsuite-forbidden"
+	NetSuiteThrottled      Code = "netsuite-throttled"
+	NetSuiteUnavailable    Code = "netsuite-unavailable"
+	NetSuiteUnauthorised   Code = "netsuite-unauthorised"
+	NetSuiteAmbiguous      Code = "netsuite-ambiguous"
+	NetSuiteRecordChanged  Code = "netsuite-record-changed"
+	NetSuiteRecordLocked   Code = "netsuite-record-locked"
+	NetSuiteFieldTooLong   Code = "netsuite-field-too-long"
+	NetSuiteRecordMissing  Code = "netsuite-record-missing"
+	NetSuiteAnswerUnusable Code = "netsuite-answer-unusable"
+
+	ShopRefused      Code = "shop-refused"
+	ShopThrottled    Code = "shop-throttled"
+	ShopUnavailable  Code = "shop-unavailable"
+	ShopUnauthorised Code = "shop-unauthorised"
+	ShopOrderMissing Code = "shop-order-missing"
+
+	ChannelUnavailable Code = "channel-unavailable"
+	ChannelRefused     Code = "channel-refused"
+)
+
+type entry struct {
+	class   Class
+	summary string
+}
+
+var registry = map[Code]entry{
+	Unexpected: {Transient, "an error no rule names"},
+
+	SignatureMismatch:  {Terminal, "a delivery's signature fits none of the store's secrets"},
+	RecordTooLarge:     {Terminal, "a record is larger than the server's max_payload"},
+	DoorLogFull:        {Unavailable, "the door log's disk or queue is full"},
+	DoorLogFailed:      {Unavailable, "the door log cannot be written"},
+	ServerNotDurable:   {Terminal, "the NATS server's settings cannot keep an acknowledged message through a power cut"},
+	StreamUnavailable:  {Unavailable, "JetStream does not answer or has no room"},
+	StreamConflict:     {Conflict, "another writer was first"},
+	TopologyMismatch:   {Terminal, "a live stream or consumer differs in what cannot be changed"},
+	ConfigurationWrong: {Terminal, "the configuration breaks a rule"},
+
+	DeliveryUndecodable: {Poison, "a signed delivery is not what WooCommerce sends"},
+	MessageUndecodable:  {Poison, "a message of a stream cannot be decoded"},
+	OrderInvalid:        {Terminal, "a field of the order breaks a rule"},
+	CurrencyUnknown:     {Terminal, "the order's currency is not in ISO 4217"},
+	WebhookNoPermission: {Terminal, "the webhook's owner may not read orders any more"},
+
+	MappingInvalid:   {Terminal, "the mapping document breaks a rule"},
+	MappingFailed:    {Terminal, "an expression of the mapping failed for this order"},
+	StatusUnmapped:   {Terminal, "the mapping names no rule for the order's status"},
+	TaxRateUnmapped:  {Terminal, "the mapping's tax table lacks a rate of this order"},
+	MoneyMismatch:    {Terminal, "shop total and computed total differ by more than the limit"},
+	CustomerUnnamed:  {Terminal, "the order names no customer and the store has no default one"},
+	ValidationFailed: {Terminal, "a validation rule of the mapping refuses the order"},
+
+	SKUUnknown:             {Terminal, "NetSuite has no item for a SKU"},
+	SKUAmbiguous:           {Terminal, "NetSuite has several items for a SKU"},
+	ItemInactive:           {Terminal, "the item of a SKU is inactive in NetSuite"},
+	ReferenceUnknown:       {Terminal, "NetSuite has no record of a name the mapping uses"},
+	CustomerAmbiguous:      {Terminal, "NetSuite has several customers for one e-mail"},
+	OrderAmbiguous:         {Terminal, "several sales orders carry the order's adoption value"},
+	AccountChanged:         {Terminal, "the order already belongs to another NetSuite account"},
+	PaymentReversed:        {Terminal, "the payment was reversed after fulfilment or billing"},
+	VerificationMismatch:   {Terminal, "what NetSuite holds differs from what was sent"},
+	AttemptsExhausted:      {Terminal, "every attempt failed"},
+	ExternalIDTaken:        {Terminal, "the externalId belongs to another record"},
+	NetSuiteRefused:        {Terminal, "NetSuite refuses the record"},
+	NetSuiteForbidden:      {Terminal, "the integration's role lacks a permission"},
+	NetSuiteThrottled:      {Throttled, "the account's concurrency limit is reached"},
+	NetSuiteUnavailable:    {Unavailable, "NetSuite does not answer or is in maintenance"},
+	NetSuiteUnauthorised:   {Unavailable, "NetSuite refuses the credentials"},
+	NetSuiteAmbiguous:      {Transient, "a write's answer was lost: it may have happened"},
+	NetSuiteRecordChanged:  {Transient, "the record was changed by someone else meanwhile"},
+	NetSuiteRecordLocked:   {Terminal, "a workflow locks the record"},
+	NetSuiteFieldTooLong:   {Terminal, "a field is longer than NetSuite takes"},
+	NetSuiteRecordMissing:  {Terminal, "the record does not exist"},
+	NetSuiteAnswerUnusable: {Transient, "NetSuite's answer cannot be read"},
+
+	ShopRefused:      {Terminal, "the shop refuses a request"},
+	ShopThrottled:    {Throttled, "the shop's host asks to slow down"},
+	ShopUnavailable:  {Unavailable, "the shop does not answer"},
+	ShopUnauthorised: {Unavailable, "the shop refuses the REST key"},
+	ShopOrderMissing: {Terminal, "the shop does not have the order any more"},
+
+	ChannelUnavailable: {Transient, "a notification channel does not answer"},
+	ChannelRefused:     {Terminal, "a notification channel refuses the message"},
+}
+
+// Class is the class the code is registered with; Transient for an unregistered one.
+func (c Code) Class() Class { return registry[c].class }
+
+// Summary says in one clause what the code means.
+func (c Code) Summary() string { return registry[c].summary }
+
+// Registered tells whether the code is in the closed set.
+func (c Code) Registered() bool { _, ok := registry[c]; return ok }
+
+// Codes lists every registered code, sorted.
+func Codes() []Code {
+	codes := make([]Code, 0, len(registry))
+	for code := range registry {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}

@@ -1,0 +1,185 @@
+// Package subject builds and reads every NATS subject. No other place holds a subject literal. A subject
+// is <family>.v<version>.<kind or verb>.<keys…>; keys pass one escape rule (Token).
+package subject
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Any matches one token of a filter.
+const Any = "*"
+
+// Filters over whole families.
+const (
+	WebhookAll  = "webhook.v1.received.>"
+	OrderAll    = "order.v1.>"
+	CustomerAll = "customer.v1.changed.>"
+	DesiredAll  = "desired.v1.>"
+	SyncAll     = "sync.v1.recorded.>"
+	ShopAll     = "shop.v1.recorded.>"
+	NetSuiteAll = "netsuite.v1.changed.>"
+	FailureAll  = "failure.v1.parked.>"
+	AuditAll    = "audit.v1.>"
+	AlertAll    = "alert.v1.raised.>"
+	ReadAll     = "read.v1.requested.>"
+)
+
+func join(prefix string, keys ...string) string {
+	var b strings.Builder
+	b.WriteString(prefix)
+	for _, key := range keys {
+		b.WriteByte('.')
+		b.WriteString(Token(key))
+	}
+	return b.String()
+}
+
+// Webhook is the subject of an accepted delivery.
+type Webhook struct{ Store, Resource, Event, ID string }
+
+// String builds webhook.v1.received.<store>.<resource>.<event>.<id>.
+func (w Webhook) String() string {
+	return join("webhook.v1.received", w.Store, w.Resource, w.Event, w.ID)
+}
+
+// WebhooksOf matches every delivery about one object of a store, whatever its event.
+func WebhooksOf(store, resource, id string) string {
+	return "webhook.v1.received." + Token(store) + "." + Token(resource) + "." + Any + "." + Token(id)
+}
+
+// ParseWebhook reads the subject of a delivery.
+func ParseWebhook(s string) (Webhook, error) {
+	keys, err := split(s, "webhook.v1.received", 4)
+	if err != nil {
+		return Webhook{}, err
+	}
+	return Webhook{keys[0], keys[1], keys[2], keys[3]}, nil
+}
+
+// Order is the subject of a canonical order event.
+type Order struct{ Kind, Store, Order string }
+
+// String builds order.v1.<kind>.<store>.<order>.
+func (o Order) String() string { return join("order.v1", o.Kind, o.Store, o.Order) }
+
+// OrdersOf matches exactly the events of one order, whatever their kind: the scope of the
+// expected-last-sequence check that keeps states in order.
+func OrdersOf(store, order string) string {
+	return "order.v1." + Any + "." + Token(store) + "." + Token(order)
+}
+
+// ParseOrder reads the subject of an order event.
+func ParseOrder(s string) (Order, error) {
+	keys, err := split(s, "order.v1", 3)
+	if err != nil {
+		return Order{}, err
+	}
+	return Order{keys[0], keys[1], keys[2]}, nil
+}
+
+// Customer builds customer.v1.changed.<store>.<customer>.
+func Customer(store, customer string) string { return join("customer.v1.changed", store, customer) }
+
+// Desired is the subject of a desired state; Kind is "order" or "customer".
+type Desired struct{ Kind, Account, Store, Key string }
+
+// String builds desired.v1.<kind>.<account>.<store>.<key>.
+func (d Desired) String() string { return join("desired.v1", d.Kind, d.Account, d.Store, d.Key) }
+
+// DesiredFor matches every desired state of one NetSuite account.
+func DesiredFor(account string) string { return "desired.v1." + Any + "." + Token(account) + ".>" }
+
+// DesiredOf matches the desired states of one order whatever its account.
+func DesiredOf(store, order string) string {
+	return "desired.v1.order." + Any + "." + Token(store) + "." + Token(order)
+}
+
+// ParseDesired reads the subject of a desired state.
+func ParseDesired(s string) (Desired, error) {
+	keys, err := split(s, "desired.v1", 4)
+	if err != nil {
+		return Desired{}, err
+	}
+	return Desired{keys[0], keys[1], keys[2], keys[3]}, nil
+}
+
+// Sync is the subject of an order's outcomes, newest = its ledger.
+type Sync struct{ Account, Store, Order string }
+
+// String builds sync.v1.recorded.<account>.<store>.<order>.
+func (s Sync) String() string { return join("sync.v1.recorded", s.Account, s.Store, s.Order) }
+
+// SyncFor matches every outcome of one NetSuite account.
+func SyncFor(account string) string { return "sync.v1.recorded." + Token(account) + ".>" }
+
+// SyncOf matches the outcomes of one order whatever its account.
+func SyncOf(store, order string) string {
+	return "sync.v1.recorded." + Any + "." + Token(store) + "." + Token(order)
+}
+
+// ParseSync reads the subject of an outcome.
+func ParseSync(s string) (Sync, error) {
+	keys, err := split(s, "sync.v1.recorded", 3)
+	if err != nil {
+		return Sync{}, err
+	}
+	return Sync{keys[0], keys[1], keys[2]}, nil
+}
+
+// Shop builds shop.v1.recorded.<store>.<kind>.<key>, the ledger of what was done to the shop.
+func Shop(store, kind, key string) string { return join("shop.v1.recorded", store, kind, key) }
+
+// NetSuite builds netsuite.v1.changed.<account>.<kind>.<key>.
+func NetSuite(account, kind, key string) string {
+	return join("netsuite.v1.changed", account, kind, key)
+}
+
+// Failure is the subject of parked work; its three keys are the failure's id.
+type Failure struct{ Stage, Store, Key string }
+
+// String builds failure.v1.parked.<stage>.<store>.<key>.
+func (f Failure) String() string { return join("failure.v1.parked", f.Stage, f.Store, f.Key) }
+
+// ID is the failure's name for people and the API: <stage>.<store>.<key>, escaped.
+func (f Failure) ID() string { return strings.TrimPrefix(f.String(), "failure.v1.parked.") }
+
+// ParseFailureID reads a failure's id.
+func ParseFailureID(id string) (Failure, error) { return ParseFailure("failure.v1.parked." + id) }
+
+// ParseFailure reads the subject of parked work.
+func ParseFailure(s string) (Failure, error) {
+	keys, err := split(s, "failure.v1.parked", 3)
+	if err != nil {
+		return Failure{}, err
+	}
+	return Failure{keys[0], keys[1], keys[2]}, nil
+}
+
+// Audit builds audit.v1.<act>.
+func Audit(act string) string { return join("audit.v1", act) }
+
+// Alert builds alert.v1.raised.<kind>.<store>.
+func Alert(kind, store string) string { return join("alert.v1.raised", kind, store) }
+
+// Read builds read.v1.requested.<store>.<resource>.<id>: a wish to read one object from the shop again.
+func Read(store, resource, id string) string { return join("read.v1.requested", store, resource, id) }
+
+func split(s, prefix string, keys int) ([]string, error) {
+	rest, ok := strings.CutPrefix(s, prefix+".")
+	if !ok {
+		return nil, fmt.Errorf("subject %q: want prefix %q", s, prefix)
+	}
+	tokens := strings.Split(rest, ".")
+	if len(tokens) != keys {
+		return nil, fmt.Errorf("subject %q: want %d tokens after %q, have %d", s, keys, prefix, len(tokens))
+	}
+	for i, token := range tokens {
+		text, err := Untoken(token)
+		if err != nil {
+			return nil, fmt.Errorf("subject %q: %w", s, err)
+		}
+		tokens[i] = text
+	}
+	return tokens, nil
+}
