@@ -1,0 +1,103 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/fault"
+
+	"io"
+)
+
+// minPayload fits the largest delivery and its headers.
+const minPayload = 16 << 20
+
+// Dial connects to a NATS server elsewhere and stays connected for ever.
+func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
+	options := append(ConnOptions(log), nats.Name("orderstream"))
+	if c.NATS.Credentials != "" {
+		options = append(options, nats.UserCredentials(c.NATS.Credentials))
+	}
+	conn, err := nats.Connect(c.NATS.URL, options...)
+	if err != nil {
+		return Connection{}, fmt.Errorf("nats.url %q: %w", c.NATS.URL, err)
+	}
+	durable := func(ctx context.Context) (bool, string) { return monitorsDurable(ctx, c.NATS.Monitor) }
+	return Connection{Conn: conn, Durable: durable, Close: conn.Close}, nil
+}
+
+// ConnOptions are the options every connection shares: reconnect for ever, log what a denied publish only
+// tells asynchronously.
+func ConnOptions(log *slog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.RetryOnFailedConnect(false),
+		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			log.Warn("NATS reports an error", "error", err)
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("NATS connection lost", "error", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS connection is back") }),
+	}
+}
+
+// monitorsDurable asks each node's monitoring address: an ordinary account cannot see sync_interval.
+func monitorsDurable(ctx context.Context, addresses []string) (bool, string) {
+	if len(addresses) == 0 {
+		return false, "nats.monitor must list the monitoring address of each node, so that sync_interval can be seen"
+	}
+	for _, address := range addresses {
+		always, err := syncAlways(ctx, address)
+		if err != nil {
+			return false, fmt.Sprintf("nats.monitor %q does not answer: %v", address, err)
+		}
+		if !always {
+			return false, fmt.Sprintf("jetstream.sync_interval of the node at %s must be \"always\"", address)
+		}
+	}
+	return true, ""
+}
+
+func syncAlways(ctx context.Context, address string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/jsz?config=1", nil)
+	if err != nil {
+		return false, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return false, err
+	}
+	info, err := codec.Decode[struct {
+		Config struct {
+			SyncAlways bool `json:"sync_always"`
+		} `json:"config"`
+	}](body)
+	return info.Config.SyncAlways, err
+}
+
+// proveDurable refuses a server whose settings cannot keep invariant 1, unless told so in plain words.
+func proveDurable(ctx context.Context, c Config, link Connection) error {
+	if got := link.Conn.MaxPayload(); got < minPayload {
+		return fault.New(fault.ServerNotDurable, fmt.Sprintf("the server's max_payload must be at least %d, so that a delivery fits", minPayload),
+			fault.Field("max_payload", fmt.Sprint(got)))
+	}
+	if c.NATS.Durability == "unproven" {
+		return nil
+	}
+	if ok, why := link.Durable(ctx); !ok {
+		return fault.New(fault.ServerNotDurable, why+`; or set nats.durability: "unproven" to run with a server that may lose acknowledged orders in a power cut`)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+// Package config reads orderstream.yaml: one file for every service, each value overridable by an
+// environment variable, secrets by reference only. The file is checked against its JSON Schema and against
+// rules a schema cannot say; all mistakes are reported at once, each with its path.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole file.
+type Config struct {
+	Log       Log                `json:"log"`
+	Telemetry Telemetry          `json:"telemetry"`
+	Health    Listen             `json:"health"`
+	NATS      NATS               `json:"nats"`
+	Ingest    Ingest             `json:"ingest"`
+	Stores    map[string]Store   `json:"stores"`
+	Accounts  map[string]Account `json:"accounts"`
+	Mappings  map[string]Mapping `json:"mappings"`
+	Channels  map[string]Channel `json:"channels"`
+	Notifier  Notifier           `json:"notifier"`
+	Console   Listen             `json:"console"`
+}
+
+// Log says how much to log and how.
+type Log struct {
+	Level  string `json:"level"`  // debug, info, warn, error
+	Format string `json:"format"` // json, text
+}
+
+// Telemetry says where traces go.
+type Telemetry struct {
+	OTLP string `json:"otlp"` // URL of an OTLP/HTTP collector; empty: none
+}
+
+// Listen is an address to listen on.
+type Listen struct {
+	Listen string `json:"listen"` // host:port; port 0 picks one; empty: not served
+}
+
+// NATS says how to reach JetStream.
+type NATS struct {
+	URL         string   `json:"url"`
+	Credentials string   `json:"credentials"` // path of a .creds file
+	Monitor     []string `json:"monitor"`     // monitoring address of each node, to prove durability
+	Replicas    int      `json:"replicas"`
+	Retention   Duration `json:"retention"`  // of WOO, ORDERS and CUSTOMERS
+	MaxBytes    int64    `json:"max_bytes"`  // of WOO; 0: no limit
+	Durability  string   `json:"durability"` // proven: refuse a server that may lose acknowledged messages; unproven: run anyway
+}
+
+// Ingest is the door.
+type Ingest struct {
+	Listen         string   `json:"listen"`
+	TLSCertificate string   `json:"tls_certificate"` // path; with TLSKey the door speaks TLS itself
+	TLSKey         string   `json:"tls_key"`
+	BodyLimit      int      `json:"body_limit"` // bytes
+	Ack            string   `json:"ack"`        // log: after the door log's fsync; stream: after JetStream's confirmation too
+	DoorLog        DoorLog  `json:"door_log"`
+	AllowedSources []string `json:"allowed_sources"` // CIDRs; empty: everyone
+	TrustedProxies []string `json:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
+}
+
+// DoorLog bounds the local log of accepted deliveries.
+type DoorLog struct {
+	Dir        string `json:"dir"`
+	MaxRecords int    `json:"max_records"`
+	MaxBytes   int64  `json:"max_bytes"`
+	WarnFree   int64  `json:"warn_free"` // bytes free on the disk below which a warning is raised
+	MinFree    int64  `json:"min_free"`  // bytes free below which deliveries are refused with 503
+}
+
+// Store is one WooCommerce shop.
+type Store struct {
+	URL            string    `json:"url"` // home URL; REST lies under wp-json/wc/v3
+	Secrets        []Secret  `json:"webhook_secrets"`
+	ConsumerKey    Secret    `json:"consumer_key"`
+	ConsumerSecret Secret    `json:"consumer_secret"`
+	Account        string    `json:"account"`
+	Mapping        string    `json:"mapping"`
+	TimeZone       string    `json:"time_zone"`  // IANA name
+	Start          time.Time `json:"start"`      // orders created earlier are ignored until backfilled; zero: none
+	WriteBack      string    `json:"write_back"` // meta, note, off
+	Concurrency    int       `json:"concurrency"`
+}
+
+// Account is one NetSuite account.
+type Account struct {
+	AccountID   string   `json:"account_id"` // e.g. 1234567_SB1
+	URL         string   `json:"url"`        // service URL; empty: derived from AccountID
+	ClientID    string   `json:"client_id"`
+	Certificate string   `json:"certificate_id"`
+	PrivateKey  Secret   `json:"private_key"` // PEM
+	Algorithm   string   `json:"algorithm"`   // PS256, ES256; empty: by the key
+	Concurrency int      `json:"concurrency"` // requests in flight
+	Timeout     Duration `json:"timeout"`     // of one request
+	Attempts    int      `json:"attempts"`
+	Writes      string   `json:"writes"`      // on, hold
+	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
+	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
+}
+
+// Mapping is one mapping document.
+type Mapping struct {
+	File string `json:"file"` // path; "default": the shipped one
+}
+
+// Channel is one way to reach people.
+type Channel struct {
+	Kind     string   `json:"kind"` // webhook, email, log
+	URL      Secret   `json:"url"`  // webhook
+	Secret   Secret   `json:"secret"`
+	SMTP     string   `json:"smtp"` // host:port
+	Username string   `json:"username"`
+	Password Secret   `json:"password"`
+	From     string   `json:"from"`
+	To       []string `json:"to"`
+	TLS      string   `json:"tls"` // mandatory, opportunistic, none
+}
+
+// Notifier says how often people are told.
+type Notifier struct {
+	Group    Duration `json:"group"`    // one cause is one message in this window
+	Channels []string `json:"channels"` // empty: all
+}
+
+// Duration is a time span written as Go does, e.g. "1m30s", or in days: "400d".
+type Duration time.Duration
+
+// Std gives the standard library's duration.
+func (d Duration) Std() time.Duration { return time.Duration(d) }

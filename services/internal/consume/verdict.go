@@ -1,0 +1,153 @@
+package consume
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
+)
+
+type action int
+
+const (
+	ack      action = iota // done: outputs stored
+	retry                  // again after delay, counted as an attempt
+	wait                   // again after delay, not counted
+	handBack               // again at once, by whoever asks
+)
+
+type verdict struct {
+	action action
+	delay  time.Duration
+}
+
+func (v verdict) tell(msg jetstream.Msg) error {
+	switch v.action {
+	case ack:
+		return msg.Ack()
+	case handBack:
+		return msg.Nak()
+	default:
+		return msg.NakWithDelay(v.delay)
+	}
+}
+
+const (
+	conflictsAtOnce = 64 // a conflict that never ends is treated as transient
+	throttleDelay   = time.Second
+	parkDelay       = 5 * time.Second
+)
+
+// process runs the handler until the message is settled or must wait.
+func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool) verdict {
+	ctx, span := telemetry.Tracer().Start(telemetry.Extract(ctx, m.Header), c.config.Stage,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("messaging.destination.name", m.Subject), attribute.Int64("orderstream.sequence", int64(m.Sequence))))
+	defer span.End()
+	started := time.Now()
+	conflicts := 0
+	for {
+		if err := c.gate.pass(ctx, stopping); err != nil {
+			return verdict{action: handBack}
+		}
+		err := c.once(ctx, m)
+		class := fault.ClassOf(err)
+		c.gate.report(err != nil && class == fault.Unavailable)
+		switch {
+		case err == nil:
+			c.meter.done(ctx, "done", started)
+			return verdict{action: ack}
+		case stopping() || class == fault.Interrupted:
+			return verdict{action: handBack}
+		case class == fault.Unavailable:
+			c.log.WarnContext(ctx, "the other side is unavailable", "subject", m.Subject, "code", fault.CodeOf(err), "error", err)
+			continue
+		case class == fault.Conflict && conflicts < conflictsAtOnce:
+			conflicts++
+			continue
+		}
+		span.SetStatus(codes.Error, string(fault.CodeOf(err)))
+		return c.judge(ctx, m, err, started)
+	}
+}
+
+// once runs the handler and stores what follows. With Settle it repeats until nothing follows.
+func (c *Consumer) once(ctx context.Context, m Message) error {
+	for {
+		outputs, err := c.config.Handle(ctx, m)
+		if err != nil {
+			return err
+		}
+		// Invariant 1: outputs are stored before the message is acked.
+		if _, err := c.publisher.Publish(ctx, outputs...); err != nil {
+			return err
+		}
+		if !c.config.Settle || len(outputs) == 0 {
+			return nil
+		}
+	}
+}
+
+func (c *Consumer) judge(ctx context.Context, m Message, err error, started time.Time) verdict {
+	class := fault.ClassOf(err)
+	log := c.log.With("subject", m.Subject, "sequence", m.Sequence, "code", fault.CodeOf(err), "class", class.String(), "error", err)
+	switch {
+	case class == fault.Throttled:
+		c.meter.done(ctx, "throttled", started)
+		return verdict{wait, jitter(max(fault.AfterOf(err), throttleDelay))}
+	case class == fault.Terminal, class == fault.Poison:
+		return c.park(ctx, m, err, started)
+	case c.config.Attempts > 0 && m.Attempt+1 >= c.config.Attempts:
+		return c.park(ctx, m, fault.New(fault.AttemptsExhausted, "an attempt must succeed", fault.Because(err)), started)
+	default:
+		log.WarnContext(ctx, "attempt failed", "attempt", m.Attempt+1)
+		c.meter.done(ctx, "retried", started)
+		return verdict{retry, max(fault.AfterOf(err), backoff(m.Attempt))}
+	}
+}
+
+// park stores the failure entry, then lets the message go. Nothing is let go before that.
+func (c *Consumer) park(ctx context.Context, m Message, cause error, started time.Time) verdict {
+	log := c.log.With("subject", m.Subject, "sequence", m.Sequence, "code", fault.CodeOf(cause), "error", cause)
+	if c.config.Park == nil {
+		log.ErrorContext(ctx, "failed for good and no one parks it")
+		return verdict{retry, parkDelay}
+	}
+	outputs, err := c.config.Park(ctx, m, cause)
+	if err == nil {
+		_, err = c.publisher.Publish(ctx, outputs...)
+	}
+	if err != nil {
+		log.ErrorContext(ctx, "parking failed", "parking_error", err)
+		return verdict{retry, parkDelay}
+	}
+	log.WarnContext(ctx, "parked")
+	c.meter.done(ctx, "parked", started)
+	return verdict{action: ack}
+}
+
+const (
+	firstDelay = 200 * time.Millisecond
+	lastDelay  = time.Minute
+)
+
+// backoff doubles from firstDelay to lastDelay, with jitter, by the number of earlier attempts.
+func backoff(attempt int) time.Duration {
+	delay := lastDelay
+	if attempt < 16 {
+		delay = min(firstDelay<<attempt, lastDelay)
+	}
+	return jitter(delay)
+}
+
+// jitter spreads retries over 75–125 % of the delay.
+func jitter(delay time.Duration) time.Duration {
+	return time.Duration(float64(delay) * (0.75 + rand.Float64()/2))
+}
