@@ -206,6 +206,17 @@ func (h *Host) Ready() error {
 	return errors.Join(problems...)
 }
 
+// Degraded lists, one line each, what units work around at the moment.
+func (h *Host) Degraded() []string {
+	var lines []string
+	for i := range h.units {
+		if d, ok := h.units[i].service.(Degradable); ok && d.Degraded() != "" {
+			lines = append(lines, h.units[i].name+": "+d.Degraded())
+		}
+	}
+	return lines
+}
+
 // Addresses gives where each listening unit listens, by unit name; "health" is the host's own.
 func (h *Host) Addresses() map[string]string {
 	addresses := map[string]string{}

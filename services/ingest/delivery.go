@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// envelope is what the door log keeps beside a body.
+type envelope struct {
+	Subject string              `json:"subject"`
+	ID      string              `json:"id"`
+	Header  map[string][]string `json:"header"`
+}
+
+// Transport dedupe: one HTTP request is stored once. The delivery id alone is not unique (all deliveries of
+// a webhook within one second share it), so the body's hash is part of the id.
+func messageID(w event.WebhookReceivedV1) string {
+	return strings.Join([]string{w.Store, w.Topic, w.WebhookID, w.DeliveryID, w.BodySHA256}, ":")
+}
+
+func envelopeOf(w event.WebhookReceivedV1) envelope {
+	s := subject.Webhook{Store: w.Store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}
+	return envelope{s.String(), messageID(w), w.Header()}
+}
+
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// seal packs a delivery for the door log: length of the envelope (4 bytes), envelope, body.
+func (e envelope) seal(body []byte) ([]byte, error) {
+	head, err := codec.Encode(e)
+	if err != nil {
+		return nil, err
+	}
+	record := make([]byte, 0, 4+len(head)+len(body))
+	record = binary.BigEndian.AppendUint32(record, uint32(len(head)))
+	return append(append(record, head...), body...), nil
+}
+
+// unseal turns a record of the door log into the message for WOO.
+func unseal(record []byte) (publish.Message, error) {
+	if len(record) < 4 || len(record)-4 < int(binary.BigEndian.Uint32(record)) {
+		return publish.Message{}, fmt.Errorf("door log record of %d bytes: its envelope is cut off", len(record))
+	}
+	cut := 4 + int(binary.BigEndian.Uint32(record))
+	e, err := codec.Decode[envelope](record[4:cut])
+	if err != nil {
+		return publish.Message{}, fmt.Errorf("door log record: %w", err)
+	}
+	return publish.Message{Stream: topology.Woo, Subject: e.Subject, ID: e.ID, Header: e.Header, Data: record[cut:]}, nil
+}
+
+// facts gathers what the headers say about a delivery. Values are copied: the server reuses its buffers.
+func facts(store string, get func(name string) string, body []byte, at time.Time) event.WebhookReceivedV1 {
+	header := func(name string) string { return clean(get(name)) }
+	w := event.WebhookReceivedV1{
+		Store: store, Topic: header("X-WC-Webhook-Topic"), Resource: header("X-WC-Webhook-Resource"), Event: header("X-WC-Webhook-Event"),
+		WebhookID: header("X-WC-Webhook-ID"), DeliveryID: header("X-WC-Webhook-Delivery-ID"), Source: header("X-WC-Webhook-Source"),
+		UserAgent: header("User-Agent"), BodySHA256: hashOf(body), ReceivedAt: at.UTC(), Origin: event.OriginWebhook, ObjectID: objectID(body),
+	}
+	resource, name, _ := strings.Cut(w.Topic, ".")
+	if w.Resource == "" {
+		w.Resource = resource
+	}
+	if w.Event == "" {
+		w.Event = name
+	}
+	return w
+}
+
+const maxHeader = 512 // bytes kept of one header value
+
+// clean bounds a header value and drops what must not stand in a NATS header.
+func clean(value string) string {
+	if len(value) > maxHeader {
+		value = value[:maxHeader]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(strings.Clone(value), ""))
+}
+
+// objectID reads the id of the object a body is about; "" where there is none (an error body). WooCommerce
+// writes the id first, as a number; anything else takes the slow way.
+func objectID(body []byte) string {
+	if rest, ok := bytes.CutPrefix(body, []byte(`{"id":`)); ok {
+		if n := bytes.IndexAny(rest, ",}"); n > 0 && n <= 20 && digits(rest[:n]) {
+			return string(rest[:n])
+		}
+	}
+	object, err := codec.Decode[struct {
+		ID codec.Raw `json:"id"`
+	}](body)
+	if err != nil {
+		return ""
+	}
+	id := strings.Trim(string(object.ID), `"`)
+	if id == "null" || len(id) > 64 {
+		return ""
+	}
+	return id
+}
+
+func digits(text []byte) bool {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
+}

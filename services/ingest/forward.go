@@ -1,0 +1,194 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/ingest/doorlog"
+	"github.com/orderstream/orderstream/services/internal/alert"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// forwarder moves the door log into WOO, in order, and cuts the log behind what JetStream has confirmed.
+// A crash repeats what was not cut; message ids make the repeat harmless (Invariant 2).
+type forwarder struct {
+	doorLog   *doorlog.Log
+	publisher *publish.Publisher
+	log       *slog.Logger
+	alerts    *alert.Raiser
+
+	mu        sync.Mutex
+	confirmed uint64        // everything up to here is in JetStream or set aside
+	changed   chan struct{} // closed and replaced when confirmed grows
+	troubled  time.Time     // since when JetStream is away; zero: it is not
+}
+
+const (
+	forwardRecords = 512
+	forwardBytes   = 8 << 20
+	firstWait      = 50 * time.Millisecond
+	lastWait       = 2 * time.Second
+	awayAfter      = time.Second      // a shorter absence is not worth a word
+	forwardTimeout = 10 * time.Second // of one batch
+)
+
+func newForwarder(l *doorlog.Log, js jetstream.JetStream, log *slog.Logger, alerts *alert.Raiser) *forwarder {
+	return &forwarder{doorLog: l, publisher: publish.New(js), log: log, alerts: alerts, changed: make(chan struct{})}
+}
+
+func (f *forwarder) run(ctx context.Context) {
+	var after uint64
+	for ctx.Err() == nil {
+		records, err := f.doorLog.Read(ctx, after, forwardRecords, forwardBytes)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.log.Error("door log cannot be read", "code", fault.DoorLogFailed, "error", err)
+				f.alerts.Raise(event.AlertDoorLog, "", fault.DoorLogFailed, "the door log cannot be read", nil)
+				pause(ctx, lastWait)
+			}
+			continue
+		}
+		after = f.forward(ctx, records)
+	}
+}
+
+// forward sends records until all are confirmed or set aside; it returns the last such sequence.
+func (f *forwarder) forward(ctx context.Context, records []doorlog.Record) uint64 {
+	last := records[0].Sequence - 1
+	wait := firstWait
+	for len(records) > 0 && ctx.Err() == nil {
+		n, err := f.send(ctx, records)
+		if n > 0 {
+			last, wait = records[n-1].Sequence, firstWait
+			f.settle(last)
+			records = records[n:]
+		}
+		switch {
+		case err == nil:
+		case fault.ClassOf(err) == fault.Terminal:
+			f.setAside(records[0], err)
+			last, records = records[0].Sequence, records[1:]
+			f.settle(last)
+		case ctx.Err() == nil:
+			f.trouble(err)
+			pause(ctx, wait)
+			wait = min(2*wait, lastWait)
+		}
+	}
+	return last
+}
+
+func (f *forwarder) send(ctx context.Context, records []doorlog.Record) (int, error) {
+	messages := make([]publish.Message, 0, len(records))
+	for _, record := range records {
+		message, err := unseal(record.Data)
+		if err != nil {
+			if len(messages) == 0 {
+				return 0, fault.New(fault.RecordTooLarge, "a record must hold a delivery", fault.Because(err))
+			}
+			break
+		}
+		messages = append(messages, message)
+	}
+	ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
+	defer cancel()
+	return f.publisher.PublishBatch(ctx, messages)
+}
+
+func (f *forwarder) settle(through uint64) {
+	if err := f.doorLog.Cut(through); err != nil && !errors.Is(err, doorlog.ErrFailed) {
+		f.log.Warn("door log not cut; its records will be sent again and recognised", "error", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.troubled.IsZero() {
+		f.log.Info("JetStream is back", "away", time.Since(f.troubled).Round(time.Millisecond).String())
+		f.troubled = time.Time{}
+	}
+	f.confirmed = through
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// setAside keeps a record that JetStream refuses for good and lets the rest go on.
+func (f *forwarder) setAside(record doorlog.Record, cause error) {
+	f.log.Error("delivery set aside", "code", fault.CodeOf(cause), "sequence", record.Sequence, "error", cause)
+	f.alerts.Raise(event.AlertSetAside, "", fault.CodeOf(cause), "a delivery could not be stored in JetStream and lies aside in the door log",
+		map[string]string{"sequence": fmt.Sprint(record.Sequence), "bytes": fmt.Sprint(len(record.Data))})
+	if err := f.doorLog.SetAside(record.Sequence, cause.Error()); err != nil {
+		f.log.Error("setting aside failed", "code", fault.DoorLogFailed, "error", err)
+	}
+}
+
+func (f *forwarder) trouble(err error) {
+	f.mu.Lock()
+	first := f.troubled.IsZero()
+	if first {
+		f.troubled = time.Now()
+	}
+	f.mu.Unlock()
+	if first {
+		f.log.Warn("JetStream does not take deliveries; the door log keeps them", "code", fault.CodeOf(err), "error", err)
+		f.alerts.Raise(event.AlertStream, "", fault.StreamUnavailable, "JetStream does not take deliveries; the door log keeps them", nil)
+	}
+}
+
+// away tells whether JetStream has been unreachable for long enough to say so.
+func (f *forwarder) away() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.troubled.IsZero() && time.Since(f.troubled) > awayAfter
+}
+
+// wait returns when the record is confirmed by JetStream.
+func (f *forwarder) wait(ctx context.Context, sequence uint64) error {
+	for {
+		f.mu.Lock()
+		done, changed := f.confirmed >= sequence, f.changed
+		f.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// drain gives the forwarder time to empty the log; what remains is forwarded after the next start.
+func (f *forwarder) drain(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for f.doorLog.Stats().Records > 0 && !f.away() {
+		f.mu.Lock()
+		changed := f.changed
+		f.mu.Unlock()
+		if f.doorLog.Stats().Records == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,192 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/ingest/doorlog"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
+)
+
+const (
+	headerBuffer = 16 << 10         // bytes of one request's head; more is answered 431
+	readTimeout  = 30 * time.Second // of one whole request
+	streamWait   = 45 * time.Second // ingest.ack: stream; WooCommerce gives up at 60 s
+)
+
+// Answers. None is a redirect: WooCommerce counts 301 and 302 as success and does not follow them.
+type answer struct {
+	Error string `json:"error"`
+	Rule  string `json:"rule"`
+}
+
+func refuse(c *fiber.Ctx, status int, code fault.Code, rule string) error {
+	return c.Status(status).JSON(answer{string(code), rule})
+}
+
+func listen(c config.Ingest) (net.Listener, error) {
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("ingest.listen: %w", err)
+	}
+	if c.TLSCertificate == "" {
+		return listener, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
+	if err != nil {
+		_ = listener.Close()
+		return nil, fault.New(fault.ConfigurationWrong, "want a certificate and its key in PEM", fault.Field("ingest.tls_certificate", c.TLSCertificate), fault.Because(err))
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+func (s *Service) routes() *fiber.App {
+	app := fiber.New(fiber.Config{
+		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, BodyLimit: s.config.BodyLimit, ReadBufferSize: headerBuffer,
+		ReadTimeout: readTimeout, ErrorHandler: failed, DisableHeaderNormalizing: false,
+	})
+	host.Mount(app, s.Ready, func() []string {
+		if line := s.Degraded(); line != "" {
+			return []string{line}
+		}
+		return nil
+	})
+	app.Post("/webhooks/woocommerce/:store", s.receive)
+	app.All("/webhooks/woocommerce/:store", func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderAllow, fiber.MethodPost)
+		return refuse(c, fiber.StatusMethodNotAllowed, fault.DeliveryUndecodable, "deliveries are POSTed")
+	})
+	app.Use(func(c *fiber.Ctx) error {
+		return refuse(c, fiber.StatusNotFound, fault.DeliveryUndecodable, "want POST /webhooks/woocommerce/<store>, without a trailing slash")
+	})
+	return app
+}
+
+// failed answers what the server refuses before a handler runs, e.g. a body over the limit (413).
+func failed(c *fiber.Ctx, err error) error {
+	status := fiber.StatusInternalServerError
+	var known *fiber.Error
+	if errors.As(err, &known) {
+		status = known.Code
+	}
+	return refuse(c, status, fault.DeliveryUndecodable, err.Error())
+}
+
+func (s *Service) receive(c *fiber.Ctx) error {
+	store := strings.Clone(c.Params("store"))
+	secrets, known := s.stores[store]
+	switch {
+	case !s.sourceAllowed(c):
+		return refuse(c, fiber.StatusForbidden, fault.SignatureMismatch, "the address is not in ingest.allowed_sources")
+	case !known:
+		return refuse(c, fiber.StatusNotFound, fault.ConfigurationWrong, fmt.Sprintf("no store %.60q is configured", store))
+	}
+	body, given := c.Body(), c.Get("X-WC-Webhook-Signature")
+	if given == "" && isPing(c.Get(fiber.HeaderContentType), body) {
+		return c.SendStatus(fiber.StatusOK)
+	}
+	if !secrets.Valid(body, given) {
+		return s.unsigned(c, store, given)
+	}
+	return s.keep(c, facts(store, func(name string) string { return c.Get(name) }, body, s.clock()), body)
+}
+
+func (s *Service) unsigned(c *fiber.Ctx, store, given string) error {
+	rule := "the signature must fit one of the store's webhook secrets"
+	if given == "" {
+		rule = "a delivery must carry X-WC-Webhook-Signature"
+	}
+	s.alerts.Raise(event.AlertSignature, store, fault.SignatureMismatch,
+		"deliveries with a bad signature are refused; after seven in a row WooCommerce disables the webhook", map[string]string{"rule": rule, "topic": clean(c.Get("X-WC-Webhook-Topic"))})
+	return refuse(c, fiber.StatusUnauthorized, fault.SignatureMismatch, rule)
+}
+
+// keep answers 200 only once the delivery is durable. Invariant 1: ack after storage.
+func (s *Service) keep(c *fiber.Ctx, w event.WebhookReceivedV1, body []byte) error {
+	// A context of our own: fiber's is reused after the handler.
+	ctx, span := telemetry.Tracer().Start(context.Background(), "ingest", trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(attribute.String("orderstream.store", w.Store), attribute.String("orderstream.topic", w.Topic), attribute.String("orderstream.object", w.ObjectID)))
+	defer span.End()
+	e := envelopeOf(w)
+	telemetry.Inject(ctx, e.Header)
+	record, err := e.seal(body)
+	if err != nil {
+		return err
+	}
+	sequence, err := s.doorLog.Append(record)
+	if err != nil {
+		return s.closed(c, err)
+	}
+	if s.config.Ack == "stream" {
+		wait, cancel := context.WithTimeout(ctx, streamWait)
+		defer cancel()
+		if err := s.forwarder.wait(wait, sequence); err != nil {
+			return refuse(c, fiber.StatusServiceUnavailable, fault.StreamUnavailable, "ingest.ack is stream and JetStream has not confirmed the delivery")
+		}
+	}
+	return c.SendStatus(fiber.StatusOK)
+}
+
+func (s *Service) closed(c *fiber.Ctx, err error) error {
+	code := fault.DoorLogFailed
+	if errors.Is(err, doorlog.ErrFull) {
+		code = fault.DoorLogFull
+	}
+	s.alerts.Raise(event.AlertDoorLog, "", code, "the door log refuses deliveries: "+code.Summary(), nil)
+	return refuse(c, fiber.StatusServiceUnavailable, code, "the delivery could not be stored")
+}
+
+// isPing recognises the unsigned form that WooCommerce posts when a webhook is made or moved.
+func isPing(contentType string, body []byte) bool {
+	form := strings.HasPrefix(strings.ToLower(contentType), fiber.MIMEApplicationForm)
+	id, ok := bytes.CutPrefix(body, []byte("webhook_id="))
+	return form && ok && len(id) <= 20 && digits(id)
+}
+
+func (s *Service) sourceAllowed(c *fiber.Ctx) bool {
+	if len(s.allowed) == 0 {
+		return true
+	}
+	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return false
+	}
+	return contains(s.allowed, s.source(peer.Unmap(), c.Get(fiber.HeaderXForwardedFor)))
+}
+
+// source walks X-Forwarded-For from the right as long as the hops are trusted proxies.
+func (s *Service) source(peer netip.Addr, forwarded string) netip.Addr {
+	hops := strings.Split(forwarded, ",")
+	for i := len(hops) - 1; i >= 0 && contains(s.proxies, peer); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			return peer
+		}
+		peer = hop.Unmap()
+	}
+	return peer
+}
+
+func contains(prefixes []netip.Prefix, address netip.Addr) bool {
+	for _, prefix := range prefixes {
+		if prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,154 @@
+// Package ingest is the door: it verifies a delivery's signature on the raw body, stores the bytes durably
+// and answers. It parses nothing beyond what the subject needs; everything odd that is signed is stored and
+// answered 200 too, because WooCommerce disables a webhook for good at the seventh failure in a row.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/ingest/doorlog"
+	"github.com/orderstream/orderstream/services/ingest/signature"
+	"github.com/orderstream/orderstream/services/internal/alert"
+	"github.com/orderstream/orderstream/services/internal/config"
+)
+
+// Unit is the service.
+var Unit = host.Unit{Name: "ingest", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+
+// Service is a running door.
+type Service struct {
+	config    config.Ingest
+	log       *slog.Logger
+	stores    map[string]signature.Secrets
+	allowed   []netip.Prefix
+	proxies   []netip.Prefix
+	doorLog   *doorlog.Log
+	forwarder *forwarder
+	alerts    *alert.Raiser
+	app       *fiber.App
+	listener  net.Listener
+	clock     func() time.Time
+}
+
+// New opens the door log and binds the listener.
+func New(_ context.Context, env host.Env) (_ *Service, err error) {
+	s := &Service{config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
+	if s.stores, err = secrets(env.Config.Stores); err != nil {
+		return nil, err
+	}
+	if s.allowed, err = prefixes("ingest.allowed_sources", s.config.AllowedSources); err != nil {
+		return nil, err
+	}
+	if s.proxies, err = prefixes("ingest.trusted_proxies", s.config.TrustedProxies); err != nil {
+		return nil, err
+	}
+	d := s.config.DoorLog
+	s.doorLog, err = doorlog.Open(doorlog.Options{
+		Dir: d.Dir, MaxRecords: d.MaxRecords, MaxBytes: d.MaxBytes, WarnFree: uint64(d.WarnFree), MinFree: uint64(d.MinFree), Log: env.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
+	s.app = s.routes()
+	if s.listener, err = listen(s.config); err != nil {
+		return nil, errors.Join(err, s.doorLog.Close())
+	}
+	return s, nil
+}
+
+func secrets(stores map[string]config.Store) (map[string]signature.Secrets, error) {
+	all := map[string]signature.Secrets{}
+	var problems []error
+	for key, store := range stores {
+		var values []string
+		for i, secret := range store.Secrets {
+			value, err := secret.Value()
+			if err == nil && value == "" {
+				err = errors.New("the secret is empty")
+			}
+			if err != nil {
+				problems = append(problems, fault.New(fault.ConfigurationWrong, "want a secret that can be read", fault.Field(fmt.Sprintf("stores.%s.webhook_secrets[%d]", key, i), secret.String()), fault.Because(err)))
+				continue
+			}
+			values = append(values, value)
+		}
+		all[key] = signature.NewSecrets(values...)
+	}
+	return all, errors.Join(problems...)
+}
+
+func prefixes(path string, texts []string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for i, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fault.New(fault.ConfigurationWrong, "want a CIDR such as 203.0.113.0/24", fault.Field(fmt.Sprintf("%s[%d]", path, i), text))
+		}
+		list = append(list, prefix)
+	}
+	return list, nil
+}
+
+// Address is where the door listens.
+func (s *Service) Address() string { return s.listener.Addr().String() }
+
+// Ready says whether deliveries are taken. JetStream being away does not close the door.
+func (s *Service) Ready() error {
+	stats := s.doorLog.Stats()
+	if stats.State == doorlog.StateFailed || stats.State == doorlog.StateFull {
+		return fmt.Errorf("door log %s: deliveries are refused with 503", stats.State)
+	}
+	return nil
+}
+
+// Degraded says what the door works around.
+func (s *Service) Degraded() string {
+	stats := s.doorLog.Stats()
+	switch {
+	case s.forwarder.away():
+		return fmt.Sprintf("JetStream is away; %d deliveries wait in the door log", stats.Records)
+	case stats.State == doorlog.StateWarn:
+		return "the door log is nearly full"
+	default:
+		return ""
+	}
+}
+
+// Run serves until ctx ends, then stops listening, forwards what can be forwarded and closes the log.
+func (s *Service) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	alerted, forwarded, served := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() { defer close(alerted); s.alerts.Run(work) }()
+	go func() { defer close(forwarded); s.forwarder.run(work) }()
+	go func() { served <- s.app.Listener(s.listener) }()
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-served:
+	}
+	if err := s.app.ShutdownWithTimeout(stopServing); err != nil {
+		s.log.Warn("some connections were cut", "error", err)
+	}
+	s.forwarder.drain(stopForwarding)
+	cancel()
+	<-forwarded
+	<-alerted
+	return errors.Join(failure, s.doorLog.Close())
+}
+
+const (
+	stopServing    = 5 * time.Second
+	stopForwarding = 5 * time.Second
+)

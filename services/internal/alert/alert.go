@@ -1,0 +1,131 @@
+// Package alert raises what an operator must see beyond parked work: the first occurrence at once, repeats
+// of one kind and store as one message with their count.
+package alert
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// Window is the time in which repeats become one message.
+const Window = time.Minute
+
+// Raiser sends alerts. It never blocks its caller: what JetStream cannot take is logged and counted into the
+// next message.
+type Raiser struct {
+	service   string
+	log       *slog.Logger
+	publisher *publish.Publisher
+	wake      chan struct{}
+
+	mu      sync.Mutex
+	pending map[topic]*burst
+}
+
+type topic struct{ kind, store string }
+
+type burst struct {
+	alert event.AlertRaisedV1
+	sent  time.Time
+}
+
+// New makes a raiser for a service; Run sends.
+func New(js jetstream.JetStream, log *slog.Logger, service string) *Raiser {
+	return &Raiser{service: service, log: log, publisher: publish.New(js), wake: make(chan struct{}, 1), pending: map[topic]*burst{}}
+}
+
+// Raise notes one occurrence. Details must hold no personal data and no secret.
+func (r *Raiser) Raise(kind, store string, code fault.Code, summary string, details map[string]string) {
+	r.log.Warn("alert", "kind", kind, "store", store, "code", code, "summary", summary)
+	r.mu.Lock()
+	b := r.pending[topic{kind, store}]
+	if b == nil {
+		b = &burst{}
+		r.pending[topic{kind, store}] = b
+	}
+	count := b.alert.Count + 1
+	b.alert = event.AlertRaisedV1{
+		Envelope: event.Envelope{Type: "alert.v1.raised", Store: store, Time: time.Now().UTC()},
+		Kind:     kind, Code: string(code), Summary: summary, Service: r.service, Count: count, Details: details,
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends until ctx ends.
+func (r *Raiser) Run(ctx context.Context) {
+	ticker := time.NewTicker(Window / 4)
+	defer ticker.Stop()
+	for {
+		r.flush(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *Raiser) flush(ctx context.Context) {
+	for _, a := range r.due(time.Now()) {
+		a.ID = fmt.Sprintf("alert:%s:%s:%s:%d", r.service, a.Kind, a.Store, a.Time.UnixNano())
+		message, err := publish.JSON(topology.Alerts, subject.Alert(a.Kind, a.Store), a.Envelope, a)
+		if err == nil {
+			_, err = r.publisher.Publish(ctx, message)
+		}
+		if err != nil {
+			r.giveBack(a)
+			r.log.Debug("alert waits for JetStream", "kind", a.Kind, "error", err)
+		}
+	}
+}
+
+// due takes the bursts whose window is over.
+func (r *Raiser) due(now time.Time) []event.AlertRaisedV1 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var due []event.AlertRaisedV1
+	for t, b := range r.pending {
+		switch {
+		case b.alert.Count == 0 && now.Sub(b.sent) > Window:
+			delete(r.pending, t)
+		case b.alert.Count > 0 && now.Sub(b.sent) >= Window:
+			due = append(due, b.alert)
+			b.alert.Count, b.sent = 0, now
+		}
+	}
+	return due
+}
+
+func (r *Raiser) giveBack(a event.AlertRaisedV1) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.pending[topic{a.Kind, a.Store}]
+	if b == nil {
+		b = &burst{}
+		r.pending[topic{a.Kind, a.Store}] = b
+	}
+	count := b.alert.Count
+	if count == 0 {
+		b.alert = a
+		b.alert.ID = ""
+	} else {
+		b.alert.Count = count + a.Count
+	}
+	b.sent = time.Now().Add(-Window + 5*time.Second)
+}

@@ -1,0 +1,209 @@
+// Package woo holds what WooCommerce sends and answers on the wire (wc/v3), as it is: types wobble, and
+// each type here says how. Source of the facts: deliveries and REST answers of WooCommerce 8.9, 10.4 and 11.0.
+package woo
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+)
+
+// MetaKey is the one meta key we write to an order; parse leaves it out, so that our own write is no change.
+const MetaKey = "_orderstream"
+
+// Text is a JSON string, or null, or a number or flag where a plugin put one: its text.
+type Text string
+
+// UnmarshalJSON takes any scalar.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	switch {
+	case string(data) == "null":
+		*t = ""
+	case data[0] == '"':
+		text, err := codec.Decode[string](data)
+		if err != nil {
+			return err
+		}
+		*t = Text(text)
+	case data[0] == '{' || data[0] == '[':
+		return fmt.Errorf("%.40s: want text", data)
+	default:
+		*t = Text(data)
+	}
+	return nil
+}
+
+// Order is an order as REST answers it and webhooks deliver it. Money is text; ids are numbers.
+type Order struct {
+	ID            Text           `json:"id"`
+	Number        Text           `json:"number"`
+	Status        Text           `json:"status"`
+	Currency      Text           `json:"currency"`
+	PricesTax     bool           `json:"prices_include_tax"`
+	Created       Text           `json:"date_created"` // store-local, no offset
+	CreatedGMT    Text           `json:"date_created_gmt"`
+	ModifiedGMT   Text           `json:"date_modified_gmt"`
+	PaidGMT       Text           `json:"date_paid_gmt"`
+	CompletedGMT  Text           `json:"date_completed_gmt"`
+	CreatedVia    Text           `json:"created_via"`
+	DiscountTotal Text           `json:"discount_total"`
+	DiscountTax   Text           `json:"discount_tax"`
+	ShippingTotal Text           `json:"shipping_total"`
+	ShippingTax   Text           `json:"shipping_tax"`
+	Total         Text           `json:"total"`
+	TotalTax      Text           `json:"total_tax"`
+	CustomerID    Text           `json:"customer_id"` // 0: guest
+	CustomerIP    Text           `json:"customer_ip_address"`
+	CustomerAgent Text           `json:"customer_user_agent"`
+	CustomerNote  Text           `json:"customer_note"`
+	Billing       Address        `json:"billing"`
+	Shipping      Address        `json:"shipping"`
+	PaymentMethod Text           `json:"payment_method"`
+	PaymentTitle  Text           `json:"payment_method_title"`
+	TransactionID Text           `json:"transaction_id"`
+	Meta          []Meta         `json:"meta_data"`
+	Lines         []LineItem     `json:"line_items"`
+	TaxLines      []TaxLine      `json:"tax_lines"`
+	ShippingLines []ShippingLine `json:"shipping_lines"`
+	FeeLines      []FeeLine      `json:"fee_lines"`
+	CouponLines   []CouponLine   `json:"coupon_lines"`
+	Refunds       []Refund       `json:"refunds"`
+}
+
+// Address is a billing or shipping address.
+type Address struct {
+	FirstName Text `json:"first_name"`
+	LastName  Text `json:"last_name"`
+	Company   Text `json:"company"`
+	Address1  Text `json:"address_1"`
+	Address2  Text `json:"address_2"`
+	City      Text `json:"city"`
+	State     Text `json:"state"`
+	Postcode  Text `json:"postcode"`
+	Country   Text `json:"country"`
+	Email     Text `json:"email"` // billing only
+	Phone     Text `json:"phone"`
+}
+
+// Meta is an entry of meta_data; its value may be any JSON.
+type Meta struct {
+	Key   Text      `json:"key"`
+	Value codec.Raw `json:"value"`
+}
+
+// LineItem is a line of goods. Its price is a float and not read: it is no money.
+type LineItem struct {
+	ID          Text         `json:"id"`
+	Name        Text         `json:"name"`
+	ParentName  Text         `json:"parent_name"`
+	ProductID   Text         `json:"product_id"` // 0: none, or deleted
+	VariationID Text         `json:"variation_id"`
+	Quantity    codec.Number `json:"quantity"`
+	TaxClass    Text         `json:"tax_class"`
+	Subtotal    Text         `json:"subtotal"`
+	SubtotalTax Text         `json:"subtotal_tax"`
+	Total       Text         `json:"total"`
+	TotalTax    Text         `json:"total_tax"`
+	Taxes       []ItemTax    `json:"taxes"`
+	SKU         Text         `json:"sku"` // null without a product, "" without a SKU
+	Meta        []Meta       `json:"meta_data"`
+}
+
+// ItemTax is a line's tax at one rate; total is "" where the rate does not apply.
+type ItemTax struct {
+	ID    Text `json:"id"`
+	Total Text `json:"total"`
+}
+
+// TaxLine is one rate of the order.
+type TaxLine struct {
+	ID            Text         `json:"id"`
+	RateCode      Text         `json:"rate_code"`
+	RateID        Text         `json:"rate_id"`
+	Label         Text         `json:"label"`
+	Compound      bool         `json:"compound"`
+	TaxTotal      Text         `json:"tax_total"`
+	ShippingTotal Text         `json:"shipping_tax_total"`
+	RatePercent   codec.Number `json:"rate_percent"`
+}
+
+// ShippingLine is a shipping method of the order.
+type ShippingLine struct {
+	ID         Text      `json:"id"`
+	Title      Text      `json:"method_title"`
+	MethodID   Text      `json:"method_id"`
+	InstanceID Text      `json:"instance_id"`
+	Total      Text      `json:"total"`
+	TotalTax   Text      `json:"total_tax"`
+	Taxes      []ItemTax `json:"taxes"`
+	Meta       []Meta    `json:"meta_data"`
+}
+
+// FeeLine is a fee of either sign.
+type FeeLine struct {
+	ID       Text      `json:"id"`
+	Name     Text      `json:"name"`
+	TaxClass Text      `json:"tax_class"`
+	Total    Text      `json:"total"`
+	TotalTax Text      `json:"total_tax"`
+	Taxes    []ItemTax `json:"taxes"`
+	Meta     []Meta    `json:"meta_data"`
+}
+
+// CouponLine is an applied coupon; discount is not padded ("5", "1253.9").
+type CouponLine struct {
+	ID           Text `json:"id"`
+	Code         Text `json:"code"`
+	Discount     Text `json:"discount"`
+	DiscountTax  Text `json:"discount_tax"`
+	DiscountType Text `json:"discount_type"`
+}
+
+// Refund is a refund as the order lists it.
+type Refund struct {
+	ID     Text `json:"id"`
+	Reason Text `json:"reason"`
+	Total  Text `json:"total"` // negative
+}
+
+// Customer is a customer account.
+type Customer struct {
+	ID          Text    `json:"id"`
+	CreatedGMT  Text    `json:"date_created_gmt"`
+	ModifiedGMT Text    `json:"date_modified_gmt"`
+	Email       Text    `json:"email"`
+	FirstName   Text    `json:"first_name"`
+	LastName    Text    `json:"last_name"`
+	Role        Text    `json:"role"`
+	Username    Text    `json:"username"`
+	Billing     Address `json:"billing"`
+	Shipping    Address `json:"shipping"`
+	Paying      bool    `json:"is_paying_customer"`
+	Meta        []Meta  `json:"meta_data"`
+}
+
+// Problem is a REST error; a signed delivery may hold one instead of an order. Data may be a number.
+type Problem struct {
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Data    codec.Raw `json:"data"`
+}
+
+// ParseProblem tells whether a body is a REST error.
+func ParseProblem(body []byte) (Problem, bool) {
+	p, err := codec.Decode[Problem](body)
+	return p, err == nil && p.Code != "" && strings.Contains(p.Code, "_")
+}
+
+// timeLayout is how WooCommerce writes date and time; the _gmt fields are UTC without a Z.
+const timeLayout = "2006-01-02T15:04:05"
+
+// ParseTime reads a date and time as UTC; "" gives the zero time.
+func ParseTime(text Text) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return time.ParseInLocation(timeLayout, string(text), time.UTC)
+}
