@@ -1,6 +1,10 @@
 package event
 
-import "github.com/orderstream/orderstream/contracts/money"
+import (
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/money"
+)
 
 // DesiredOrderV1 says what NetSuite should hold for one order. The writer converges on it: it compares
 // with the ledger and does what is missing.
@@ -21,15 +25,16 @@ type DesiredOrderV1 struct {
 
 // DesiredSource names what a desired state was made from. Newest is guarded by (Sequence, MappedAt).
 type DesiredSource struct {
-	Sequence  uint64  `json:"sequence"` // in ORDERS
-	Event     string  `json:"event"`    // id of the order event
-	Kind      string  `json:"kind"`
-	Status    string  `json:"status"`
-	Version   Version `json:"version"`
-	Mapping   string  `json:"mapping"`    // name of the mapping
-	Revision  string  `json:"revision"`   // hash of the mapping document
-	Published uint64  `json:"published"`  // position of the revision in its history: larger is newer
-	StateHash string  `json:"state_hash"` // hash of the order state
+	Sequence  uint64    `json:"sequence"` // in ORDERS
+	Event     string    `json:"event"`    // id of the order event
+	Kind      string    `json:"kind"`
+	Status    string    `json:"status"`
+	Version   Version   `json:"version"`
+	Mapping   string    `json:"mapping"`    // name of the mapping
+	Revision  string    `json:"revision"`   // hash of the mapping document
+	Published uint64    `json:"published"`  // position of the revision in its history: larger is newer
+	StateHash string    `json:"state_hash"` // hash of the order state
+	PlacedAt  time.Time `json:"placed_at"`  // UTC, when the order was made
 }
 
 // Policy says what to do, by what NetSuite holds already.

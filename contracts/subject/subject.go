@@ -144,6 +144,9 @@ func (f Failure) String() string { return join("failure.v1.parked", f.Stage, f.S
 // ID is the failure's name for people and the API: <stage>.<store>.<key>, escaped.
 func (f Failure) ID() string { return strings.TrimPrefix(f.String(), "failure.v1.parked.") }
 
+// FailuresOf matches every failure of a stage.
+func FailuresOf(stage string) string { return "failure.v1.parked." + Token(stage) + ".>" }
+
 // ParseFailureID reads a failure's id.
 func ParseFailureID(id string) (Failure, error) { return ParseFailure("failure.v1.parked." + id) }
 

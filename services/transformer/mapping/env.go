@@ -1,0 +1,131 @@
+package mapping
+
+import (
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// Env is what an expression sees.
+type Env struct {
+	Order Order `expr:"order"`
+	Line  Line  `expr:"line"` // the line at hand; empty outside items.fields
+	Store Store `expr:"store"`
+}
+
+// Store is the shop.
+type Store struct {
+	Key string `expr:"key"`
+}
+
+// Order is an order as expressions see it.
+type Order struct {
+	ID            string            `expr:"id"`
+	Number        string            `expr:"number"`
+	Status        string            `expr:"status"`
+	Date          string            `expr:"date"`      // YYYY-MM-DD in the store's zone
+	Time          string            `expr:"time"`      // HH:MM:SS in the store's zone
+	PlacedAt      string            `expr:"placed_at"` // RFC 3339, UTC
+	Via           string            `expr:"via"`
+	Currency      string            `expr:"currency"`
+	Customer      Customer          `expr:"customer"`
+	Billing       event.Address     `expr:"billing"`
+	Shipping      event.Address     `expr:"shipping"`
+	Payment       Payment           `expr:"payment"`
+	Paid          bool              `expr:"paid"`            // date_paid is set
+	FullyRefunded bool              `expr:"fully_refunded"`  // refunds reach the total
+	Method        string            `expr:"shipping_method"` // first shipping line, "<method>:<instance>"
+	MethodTitle   string            `expr:"shipping_title"`
+	Lines         []Line            `expr:"lines"`
+	Coupons       []string          `expr:"coupons"`
+	Note          string            `expr:"customer_note"`
+	RequestedDate string            `expr:"requested_date"`
+	Instructions  string            `expr:"delivery_instructions"`
+	GiftMessage   string            `expr:"gift_message"`
+	Total         money.Amount      `expr:"total"`
+	Tax           money.Amount      `expr:"tax"`
+	ShippingTotal money.Amount      `expr:"shipping_total"`
+	Discount      money.Amount      `expr:"discount"`
+	Meta          map[string]string `expr:"meta"` // text values bare, others as JSON
+}
+
+// Customer is who ordered.
+type Customer struct {
+	Account   string `expr:"account"`
+	Email     string `expr:"email"`
+	FirstName string `expr:"first_name"`
+	LastName  string `expr:"last_name"`
+	Company   string `expr:"company"`
+	Phone     string `expr:"phone"`
+	IP        string `expr:"ip"`
+}
+
+// Payment is how it is paid.
+type Payment struct {
+	Method        string `expr:"method"`
+	Title         string `expr:"title"`
+	TransactionID string `expr:"transaction_id"`
+	Status        string `expr:"status"`
+	PaidAt        string `expr:"paid_at"` // RFC 3339, UTC; "" unpaid
+}
+
+// Line is a line item.
+type Line struct {
+	ID       string            `expr:"id"`
+	SKU      string            `expr:"sku"`
+	Name     string            `expr:"name"`
+	Quantity money.Number      `expr:"quantity"`
+	Subtotal money.Amount      `expr:"subtotal"`
+	Total    money.Amount      `expr:"total"`
+	Tax      money.Amount      `expr:"tax"`
+	Meta     map[string]string `expr:"meta"`
+}
+
+func envOf(o event.OrderStateV1) Env {
+	env := Env{Store: Store{Key: o.Store}, Order: Order{
+		ID: o.Order, Number: o.Number, Status: o.Status, Date: o.Placed.LocalDate, Time: o.Placed.LocalTime, PlacedAt: o.Placed.At.Format(time.RFC3339), Via: o.Placed.Via,
+		Currency: string(o.Currency), Billing: o.Billing, Shipping: o.Shipping, Paid: o.Payment.PaidAt != nil,
+		Customer:      Customer{o.Customer.Account, o.Customer.Email, o.Customer.FirstName, o.Customer.LastName, o.Customer.Company, o.Customer.Phone, o.Customer.IP},
+		Payment:       Payment{Method: o.Payment.Method, Title: o.Payment.Title, TransactionID: o.Payment.TransactionID, Status: o.Payment.Status},
+		FullyRefunded: o.Payment.Status == "refunded", Note: o.CustomerNote, RequestedDate: o.Delivery.RequestedDate, Instructions: o.Delivery.Instructions,
+		GiftMessage: o.Delivery.GiftMessage, Total: o.Totals.Total, Tax: o.Totals.Tax, ShippingTotal: o.Totals.Shipping, Discount: o.Totals.Discount, Meta: texts(o.Meta),
+	}}
+	if o.Payment.PaidAt != nil {
+		env.Order.Payment.PaidAt = o.Payment.PaidAt.Format(time.RFC3339)
+	}
+	if len(o.Shipments) > 0 {
+		env.Order.Method, env.Order.MethodTitle = methodOf(o.Shipments[0]), o.Shipments[0].Title
+	}
+	for _, line := range o.Lines {
+		env.Order.Lines = append(env.Order.Lines, lineOf(line))
+	}
+	for _, coupon := range o.Coupons {
+		env.Order.Coupons = append(env.Order.Coupons, coupon.Code)
+	}
+	return env
+}
+
+func methodOf(s event.Shipment) string {
+	return strings.TrimSuffix(s.Method+":"+s.Instance, ":")
+}
+
+func lineOf(l event.Line) Line {
+	return Line{ID: l.ID, SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, Subtotal: l.Subtotal, Total: l.Total, Tax: l.TotalTax, Meta: texts(l.Meta)}
+}
+
+func texts(meta []event.Meta) map[string]string {
+	values := make(map[string]string, len(meta))
+	for _, m := range meta {
+		if _, twice := values[m.Key]; twice {
+			continue
+		}
+		values[m.Key] = string(m.Value)
+		if text, err := codec.Decode[string](m.Value); err == nil {
+			values[m.Key] = text
+		}
+	}
+	return values
+}
