@@ -1,25 +1,135 @@
 package doorlog
 
 import (
+	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
+// Bounds of what is written as one batch.
 const (
-	batchRecords = 512
-	batchBytes   = 16 << 20
+	groupRecords = 512
+	groupBytes   = 4 << 20
 )
 
-// commit stores whatever waits as one synced batch: the group commit that makes fsync cheap. One goroutine
-// gives the sequences, so records appear in order and without gaps.
+// keep is the largest buffer kept for the next record, in bytes.
+const keep = 1 << 20
+
+// request asks the writer for one record, or for one to be set aside.
+type request struct {
+	value    []byte // framed
+	sequence uint64
+	aside    bool // move sequence to the asides, with value as what is kept there
+	size     int  // reserved in the book; 0: nothing
+	done     chan error
+}
+
+// group is what one batch holds.
+type group struct {
+	batch    *pebble.Batch
+	requests []*request
+	at       time.Time
+}
+
+// writer is what the writing goroutine alone knows.
+type writer struct {
+	next   uint64 // sequence of the next record
+	freed  int64  // bytes cut, all told, at the last flush
+	filled int    // bytes written since the last flush
+}
+
+var requests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
+
+// Append stores a record and returns its sequence once it is fsynced. It copies data.
+// Invariant 1: nil means durable.
+func (l *Log) Append(data []byte) (uint64, error) {
+	if len(data) > MaxRecord {
+		return 0, fmt.Errorf("door log: a record of %d bytes, at most %d", len(data), MaxRecord)
+	}
+	size := len(data) + overhead
+	stall, err := l.admit(size)
+	if err != nil {
+		return 0, err
+	}
+	r := requests.Get().(*request)
+	r.value, r.size, r.aside = frame(r.value, data), size, false
+	if err := l.submit(r, stall); err != nil {
+		return 0, err
+	}
+	sequence := r.sequence
+	if cap(r.value) <= keep {
+		requests.Put(r)
+	}
+	return sequence, nil
+}
+
+// admit refuses before anything is written what the state of the log does not allow.
+func (l *Log) admit(size int) (stall <-chan struct{}, err error) {
+	if err := l.Failure(); err != nil {
+		return nil, err
+	}
+	if err := l.disk.room(); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stalled {
+		return nil, ErrStalled
+	}
+	return l.stall, l.book.admit(int64(size), l.options.MaxRecords, l.options.MaxBytes)
+}
+
+// submit hands a request to the writer and waits for the disk, but for no longer than the log lives. A
+// request given up may still be in the writer's hands and is not used again.
+func (l *Log) submit(r *request, stall <-chan struct{}) error {
+	if err := l.enqueue(r, stall); err != nil {
+		l.answer([]*request{r}, err)
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-l.failed:
+		return l.Failure()
+	case <-stall:
+		return ErrStalled
+	case <-l.settled:
+	}
+	select {
+	case err := <-r.done:
+		return err
+	default: // it came after the writer had looked for the last time
+		return ErrClosed
+	}
+}
+
+func (l *Log) enqueue(r *request, stall <-chan struct{}) error {
+	select {
+	case l.requests <- r:
+		return nil
+	case <-l.failed:
+		return l.Failure()
+	case <-stall:
+		return ErrStalled
+	case <-l.quit:
+		return ErrClosed
+	}
+}
+
+// commit writes whatever waits as one batch: the group commit that makes fsync cheap.
 func (l *Log) commit() {
+	defer close(l.groups)
 	for {
 		select {
 		case <-l.quit:
-			l.refuse()
+			l.write(nil)
+			l.turnAway()
 			return
+		case <-l.poke:
+			l.write(nil)
 		case first := <-l.requests:
 			l.write(l.gather(first))
 		}
@@ -28,76 +138,198 @@ func (l *Log) commit() {
 
 // gather takes everyone who waits already; it does not wait for more.
 func (l *Log) gather(first *request) []*request {
-	group, size := []*request{first}, len(first.data)
-	for len(group) < batchRecords && size < batchBytes {
+	waiting, size := []*request{first}, len(first.value)
+	for len(waiting) < groupRecords && size < groupBytes {
 		select {
 		case r := <-l.requests:
-			group = append(group, r)
-			size += len(r.data)
+			waiting = append(waiting, r)
+			size += len(r.value)
 		default:
-			return group
+			return waiting
 		}
 	}
-	return group
+	return waiting
 }
 
-func (l *Log) write(group []*request) {
-	err := l.store(group)
-	if err != nil {
+func (l *Log) turnAway() {
+	for {
+		select {
+		case r := <-l.requests:
+			l.answer([]*request{r}, ErrClosed)
+		default:
+			return
+		}
+	}
+}
+
+// write applies one batch, of the cut alone if nobody waits, and leaves the waiting for the disk to confirm.
+func (l *Log) write(waiting []*request) {
+	err := l.Failure()
+	if err == nil {
+		l.begun.Add(1)
+		var g group
+		if g, err = l.apply(waiting); err == nil {
+			l.groups <- g
+			return
+		}
+		l.done.Add(1)
 		l.fail(err)
 		err = l.Failure()
 	}
-	for _, r := range group {
-		r.done <- err
-	}
+	l.answer(waiting, err)
 }
 
-func (l *Log) store(group []*request) (err error) {
+func (l *Log) apply(waiting []*request) (g group, err error) {
 	// pebble panics on some I/O errors; they must not take other services of the process down.
 	defer func() {
 		if trouble := recover(); trouble != nil {
-			err = fmt.Errorf("store: %v", trouble)
+			err = fmt.Errorf("write: %v", trouble)
 		}
 	}()
-	now := time.Now().UTC()
-	batch := l.db.NewBatch()
-	defer batch.Close()
-	for i, r := range group {
-		r.sequence = l.next + uint64(i)
-		if err := batch.Set(key(queue, r.sequence), seal(r.sequence, now, r.data), nil); err != nil {
-			return err
+	cut, durable, freed := l.marks()
+	if err := l.reclaim(freed); err != nil {
+		return g, err
+	}
+	g = group{batch: l.db.NewBatch(), requests: waiting, at: time.Now()}
+	if written := l.written.Load(); len(waiting) == 0 && cut > written || cut >= written+cutEvery {
+		if err := l.writeCut(g.batch, written, cut); err != nil {
+			return g, err
 		}
 	}
-	if err := batch.Commit(pebble.Sync); err != nil {
-		return err
+	for _, r := range waiting {
+		if err := l.put(g.batch, r, durable, g.at); err != nil {
+			return g, err
+		}
 	}
-	if err := l.Failure(); err != nil { // reported through the logger while committing
-		return err
+	l.writer.filled += g.batch.Len()
+	if len(waiting) == 0 {
+		return g, l.db.Apply(g.batch, pebble.NoSync)
 	}
-	l.publish(group, now)
+	return g, l.db.ApplyNoSyncWait(g.batch, pebble.Sync)
+}
+
+// marks reads what the book says about the ends of the queue.
+func (l *Log) marks() (cut, durable uint64, freed int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.book.cut, l.book.newest(), l.book.freed
+}
+
+// reclaim flushes once enough has been cut, because disk space returns only behind deletes that have left
+// memory. New records push them out as well, so it is needed only while a backlog drains.
+func (l *Log) reclaim(freed int64) error {
+	switch {
+	case l.writer.filled >= memory:
+	case freed-l.writer.freed >= reclaimAfter:
+		if _, err := l.db.AsyncFlush(); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	l.writer.freed, l.writer.filled = freed, 0
 	return nil
 }
 
-func (l *Log) publish(group []*request, now time.Time) {
+func (l *Log) put(batch *pebble.Batch, r *request, durable uint64, at time.Time) error {
+	if r.aside {
+		if err := batch.Set(key(asideSpace, r.sequence), r.value, nil); err != nil {
+			return err
+		}
+		return batch.Delete(key(queueSpace, r.sequence), nil)
+	}
+	r.sequence = l.writer.next
+	l.writer.next++
+	seal(r.value, r.sequence, durable, at)
+	return batch.Set(key(queueSpace, r.sequence), r.value, nil)
+}
+
+// writeCut deletes behind the reader. The ranges of successive cuts adjoin instead of overlapping, which
+// would cost every reader their product.
+func (l *Log) writeCut(batch *pebble.Batch, written, cut uint64) error {
+	if err := batch.DeleteRange(key(queueSpace, written), key(queueSpace, cut+1), nil); err != nil {
+		return err
+	}
+	l.written.Store(cut)
+	return batch.Set(key(cutSpace, 0), binary.BigEndian.AppendUint64(nil, cut), nil)
+}
+
+// confirm waits for the disk, group after group, and answers.
+func (l *Log) confirm() {
+	defer close(l.settled)
+	for g := range l.groups {
+		err := l.sync(g)
+		l.done.Add(1)
+		l.answer(g.requests, err)
+	}
+}
+
+func (l *Log) sync(g group) error {
+	if len(g.requests) == 0 {
+		return g.batch.Close()
+	}
+	if err := g.batch.SyncWait(); err != nil {
+		l.fail(err)
+	}
+	// Invariant 1: an error of the disk fails the log before the store hears of its write, so this look
+	// comes after every write the group depends on.
+	if err := l.Failure(); err != nil {
+		return err
+	}
+	l.enter(g)
+	return g.batch.Close()
+}
+
+// enter makes a durable group visible to readers.
+func (l *Log) enter(g group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range group {
-		size := int64(len(r.data) + overhead)
-		l.sizes = append(l.sizes, entry{r.sequence, size, now})
-		l.bytes += size
+	for _, r := range g.requests {
+		if r.aside {
+			l.book.remove(r.sequence)
+			l.book.aside++
+			continue
+		}
+		l.book.add(r.sequence, len(r.value), g.at)
 	}
-	l.next += uint64(len(group))
 	close(l.arrived)
 	l.arrived = make(chan struct{})
 }
 
-func (l *Log) refuse() {
-	for {
-		select {
-		case r := <-l.requests:
-			r.done <- fmt.Errorf("%w: closed", ErrFailed)
-		default:
-			return
+func (l *Log) answer(waiting []*request, err error) {
+	l.mu.Lock()
+	for _, r := range waiting {
+		if r.size > 0 {
+			l.book.release(int64(r.size))
 		}
+	}
+	l.mu.Unlock()
+	for _, r := range waiting {
+		r.done <- err
+	}
+}
+
+// cutEvery is the number of records cut after which a cut is written without waiting for the watch. Each
+// cut written costs every reader a little until it is flushed.
+const cutEvery = 512
+
+// Cut forgets every record up to and including through. It does not wait for the disk: after a crash,
+// records cut in the last moments may be served again; none is skipped.
+func (l *Log) Cut(through uint64) error {
+	l.mu.Lock()
+	l.book.cutThrough(through)
+	due := l.book.cut >= l.written.Load()+cutEvery
+	l.mu.Unlock()
+	if due {
+		l.nudge()
+	}
+	return l.Failure()
+}
+
+// nudge has the writer write the cut.
+func (l *Log) nudge() {
+	select {
+	case l.poke <- struct{}{}:
+	default:
 	}
 }

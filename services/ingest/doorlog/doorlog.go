@@ -1,12 +1,17 @@
-// Package doorlog is the durable local queue behind the door: a record is on disk (fsynced) before Append
-// returns, and leaves in order when it is cut. It knows bytes and nothing of webhooks or NATS.
+// Package doorlog is a durable local queue: a record is on disk, fsynced, before Append returns, and
+// leaves in order once it is cut. It knows bytes and nothing of who sends them or where they go.
 //
-// It is cockroachdb/pebble used as a queue: big-endian sequence → record, one synced batch for everyone
-// who waits, range delete behind the cursor.
+// It is cockroachdb/pebble used as a queue: big-endian sequence to record, one fsync for everybody who
+// waits, a range delete behind the reader. One goroutine writes, so that records lie in the order of their
+// sequences without gaps, and another waits for the disk, so that the next group is written while the
+// last one is synced.
+//
+// A log never confirms what may be lost (invariant 1): after an error of the disk that leaves its state
+// unknown, it has failed for good and every Append says so at once. It never ends the process and lets
+// nobody wait for ever.
 package doorlog
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,21 +23,30 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Errors of Append. A record refused with ErrFull is not in the log; after ErrFailed it may or may not be.
+// Errors of Append. A record refused with ErrFull or ErrClosed is not in the log; with ErrFailed or
+// ErrStalled it may or may not be.
 var (
-	ErrFull   = errors.New("door log full")
-	ErrFailed = errors.New("door log failed")
+	ErrFull    = errors.New("door log full")
+	ErrFailed  = errors.New("door log failed")
+	ErrStalled = errors.New("door log stalled") // the disk does not answer; passes when it does
+	ErrClosed  = errors.New("door log closed")
 )
+
+// MaxRecord is the size in bytes of the largest record.
+const MaxRecord = 256 << 20
 
 // Options bounds a log. Zero limits mean none.
 type Options struct {
 	Dir        string
-	FS         vfs.FS // nil: the operating system's
-	MaxRecords int
-	MaxBytes   int64
-	WarnFree   uint64 // bytes free on the disk below which State is "warn"
-	MinFree    uint64 // bytes free below which Append refuses
-	Log        *slog.Logger
+	FS         vfs.FS       // nil: the operating system's
+	MaxRecords int          // waiting
+	MaxBytes   int64        // waiting
+	Ballast    int64        // bytes held back on the disk and freed when it is full; 0: 16 MiB; negative: none
+	WarnFree   uint64       // bytes free on the disk below which State is StateWarn
+	MinFree    uint64       // bytes free on the disk below which Append refuses
+	Log        *slog.Logger // nil: silent
+
+	patience time.Duration // without progress before the log counts as stalled; 0: five seconds
 }
 
 // Record is one stored record.
@@ -42,38 +56,38 @@ type Record struct {
 	Data     []byte
 }
 
-// Log is an open door log.
+// Log is an open door log. Its methods may be called from many goroutines.
 type Log struct {
 	options Options
+	lock    *pebble.Lock
 	db      *pebble.DB
 	disk    *disk
+	breaker *breaker
 
 	requests chan *request
+	poke     chan struct{} // a cut waits to be written
+	groups   chan group    // written, not yet synced
 	quit     chan struct{}
-	ended    sync.WaitGroup
+	settled  chan struct{} // closed when nothing is written any more
+	watched  chan struct{} // closed when the watch has ended
 
+	failOnce sync.Once
 	failure  atomic.Pointer[error]
 	failed   chan struct{}
-	failOnce sync.Once
+
+	begun, done atomic.Uint64 // groups; they differ while the disk is awaited
+	written     atomic.Uint64 // newest cut written
+
+	view   sync.RWMutex // held for reading while the store is read
+	closed bool         // under view
 
 	mu      sync.Mutex
-	next    uint64        // sequence of the next record
-	sizes   []entry       // of records not yet cut, oldest first
-	bytes   int64         // their sum
-	aside   int           // records set aside
+	book    book
 	arrived chan struct{} // closed and replaced when records arrive
-}
+	stall   chan struct{} // closed while the disk does not answer
+	stalled bool
 
-type entry struct {
-	sequence uint64
-	size     int64
-	at       time.Time
-}
-
-type request struct {
-	data     []byte
-	sequence uint64
-	done     chan error
+	writer writer
 }
 
 // Open opens or makes a log and resumes behind the last durable cut.
@@ -84,103 +98,92 @@ func Open(options Options) (*Log, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{options: options, requests: make(chan *request, 4096), quit: make(chan struct{}), failed: make(chan struct{}), arrived: make(chan struct{}), next: 1}
-	disk, err := newDisk(options)
-	if err != nil {
+	if options.patience == 0 {
+		options.patience = 5 * time.Second
+	}
+	l := &Log{
+		options: options, disk: newDisk(options),
+		requests: make(chan *request, 1024), poke: make(chan struct{}, 1), groups: make(chan group, 16),
+		quit: make(chan struct{}), settled: make(chan struct{}), watched: make(chan struct{}),
+		failed: make(chan struct{}), arrived: make(chan struct{}), stall: make(chan struct{}),
+	}
+	if err := l.open(); err != nil {
 		return nil, fmt.Errorf("door log %s: %w", options.Dir, err)
 	}
-	l.disk = disk
-	if l.db, err = pebble.Open(options.Dir, l.pebble()); err != nil {
-		return nil, fmt.Errorf("door log %s: %w", options.Dir, err)
-	}
-	if err := l.resume(); err != nil {
-		_ = l.db.Close()
-		return nil, fmt.Errorf("door log %s: %w", options.Dir, err)
-	}
-	l.ended.Go(l.commit)
+	go l.commit()
+	go l.confirm()
+	go l.watch()
 	return l, nil
 }
 
-// pebble tunes the store for records that live shortly: most are cut before they leave the memtable.
-func (l *Log) pebble() *pebble.Options {
-	return &pebble.Options{
-		FS: l.disk.fs(), Logger: fatalLogger{l}, FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize: 64 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 2, L0StopWritesThreshold: 1000,
-		WALBytesPerSync: 1 << 20, DisableAutomaticCompactions: false,
-	}
-}
-
-func (l *Log) resume() error {
-	iter, err := l.db.NewIter(&pebble.IterOptions{LowerBound: key(queue, 0), UpperBound: key(queue+1, 0)})
-	if err != nil {
+func (l *Log) open() (err error) {
+	fs := l.options.FS
+	if err := fs.MkdirAll(l.options.Dir, 0o755); err != nil {
 		return err
 	}
-	defer iter.Close()
-	for ok := iter.First(); ok; ok = iter.Next() {
-		sequence := binary.BigEndian.Uint64(iter.Key()[1:])
-		value, err := iter.ValueAndErr()
-		if err != nil {
-			return err
+	if l.lock, err = pebble.LockDirectory(l.options.Dir, fs); err != nil {
+		return fmt.Errorf("in use by another process? %w", err)
+	}
+	if err := l.start(); err != nil {
+		return errors.Join(err, l.lock.Close())
+	}
+	return nil
+}
+
+func (l *Log) start() (err error) {
+	// pebble panics on some errors of an opening disk.
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			err = fmt.Errorf("open: %v", trouble)
 		}
-		l.sizes = append(l.sizes, entry{sequence, int64(len(value)), stamp(value)})
-		l.bytes += int64(len(value))
-		l.next = sequence + 1
-	}
-	if err := iter.Error(); err != nil {
+	}()
+	if err := l.mend(); err != nil {
 		return err
 	}
-	aside, err := l.Aside()
-	if err != nil {
+	l.disk.start()
+	l.breaker = &breaker{FS: vfs.OnDiskFull(l.options.FS, l.disk.emergency), onTrip: l.fail, quit: l.quit}
+	if l.db, err = pebble.Open(l.options.Dir, l.store()); err != nil {
 		return err
 	}
-	l.aside = len(aside)
-	for _, a := range aside {
-		l.next = max(l.next, a.Sequence+1)
+	if err := l.resume(); err != nil {
+		return errors.Join(err, l.db.Close())
 	}
-	return nil
-}
-
-// Append stores a record and returns its sequence once it is fsynced. Invariant 1: nil means durable.
-func (l *Log) Append(data []byte) (uint64, error) {
 	if err := l.Failure(); err != nil {
-		return 0, err
-	}
-	if err := l.admit(int64(len(data))); err != nil {
-		return 0, err
-	}
-	r := &request{data: data, done: make(chan error, 1)}
-	select {
-	case l.requests <- r:
-	case <-l.failed:
-		return 0, l.Failure()
-	case <-l.quit:
-		return 0, fmt.Errorf("%w: closed", ErrFailed)
-	}
-	select {
-	case err := <-r.done:
-		return r.sequence, err
-	case <-l.failed:
-		return 0, l.Failure()
-	}
-}
-
-// admit refuses what the bounds do not allow, before anything is written.
-func (l *Log) admit(size int64) error {
-	if free, ok := l.disk.room(); !ok {
-		return fmt.Errorf("%w: %d bytes free on the disk, want %d", ErrFull, free, l.options.MinFree)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.options.MaxRecords > 0 && len(l.sizes) >= l.options.MaxRecords {
-		return fmt.Errorf("%w: %d records wait, at most %d", ErrFull, len(l.sizes), l.options.MaxRecords)
-	}
-	if l.options.MaxBytes > 0 && l.bytes+size > l.options.MaxBytes {
-		return fmt.Errorf("%w: %d bytes wait, at most %d", ErrFull, l.bytes, l.options.MaxBytes)
+		return errors.Join(err, l.db.Close())
 	}
 	return nil
 }
 
-// Failure says why the log has failed for good, or nil.
+// Sizes of the store. Most records are cut before they leave the memory table, which then flushes to
+// almost nothing.
+const (
+	memory       = 32 << 20   // of one memory table; four at most
+	reclaimAfter = 2 * memory // bytes cut after which a flush lets their disk space return
+)
+
+func (l *Log) store() *pebble.Options {
+	return &pebble.Options{
+		Lock: l.lock, FS: l.breaker, Logger: reporter{l}, FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize: memory, MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold: 2, L0StopWritesThreshold: 1000,
+		EventListener: &pebble.EventListener{
+			BackgroundError: l.backgroundError,
+			DataCorruption:  l.dataCorruption,
+		},
+	}
+}
+
+func (l *Log) backgroundError(err error) {
+	l.breaker.sick.Store(time.Now().UnixNano())
+	l.options.Log.Warn("door log: a flush or compaction failed and is tried again", "error", err)
+}
+
+// dataCorruption is told about damaged tables. Reading sets the damaged records aside one by one.
+func (l *Log) dataCorruption(info pebble.DataCorruptionInfo) {
+	l.options.Log.Error("door log: a table is damaged", "path", info.Path, "error", info.Details)
+}
+
+// Failure says why the log has failed for good; nil if it has not.
 func (l *Log) Failure() error {
 	if err := l.failure.Load(); err != nil {
 		return *err
@@ -188,84 +191,69 @@ func (l *Log) Failure() error {
 	return nil
 }
 
-// fail marks the log failed for good: what an I/O error leaves on the disk is unknown, so no later Append
-// may succeed.
+// fail marks the log failed for good, which releases everybody who waits.
 func (l *Log) fail(cause error) {
 	l.failOnce.Do(func() {
 		err := fmt.Errorf("%w: %w", ErrFailed, cause)
 		l.failure.Store(&err)
+		if l.breaker != nil {
+			l.breaker.tripped.Store(true)
+		}
 		close(l.failed)
-		l.options.Log.Error("door log failed; deliveries are refused until a restart", "error", cause)
+		l.options.Log.Error("door log: failed; records are refused until it is opened again", "error", cause)
 	})
 }
 
-// fatalLogger receives pebble's verdict that it cannot go on. Its Fatalf neither ends the process nor
-// panics: the log is marked failed, which releases every waiting Append with an error.
-type fatalLogger struct{ log *Log }
+// reporter receives pebble's messages. Its Fatalf, unlike what pebble expects, returns: the log is failed
+// and the breaker keeps whatever pebble does next off the disk.
+type reporter struct{ log *Log }
 
-func (f fatalLogger) Infof(string, ...any) {}
+// Infof drops the store's chatter.
+func (reporter) Infof(string, ...any) {}
 
-func (f fatalLogger) Errorf(format string, args ...any) {
-	f.log.options.Log.Warn("door log store: " + fmt.Sprintf(format, args...))
+// Errorf passes a complaint on.
+func (r reporter) Errorf(format string, args ...any) {
+	r.log.options.Log.Warn("door log: " + fmt.Sprintf(format, args...))
 }
 
-func (f fatalLogger) Fatalf(format string, args ...any) { f.log.fail(fmt.Errorf(format, args...)) }
+// Fatalf fails the log.
+func (r reporter) Fatalf(format string, args ...any) { r.log.fail(fmt.Errorf(format, args...)) }
 
-// State sums up whether the log takes records.
-type State string
+// closeLimit bounds how long Close waits for a disk that does not answer.
+const closeLimit = 10 * time.Second
 
-// The states of a log.
-const (
-	StateOK     State = "ok"
-	StateWarn   State = "warn"   // little disk left, or nine tenths of a bound used
-	StateFull   State = "full"   // Append refuses
-	StateFailed State = "failed" // for good
-)
-
-// Stats describes a log.
-type Stats struct {
-	Records int
-	Bytes   int64
-	Oldest  time.Time // zero: empty
-	Aside   int
-	State   State
-}
-
-// Stats gives the log's present figures.
-func (l *Log) Stats() Stats {
-	state := StateOK
-	switch {
-	case l.Failure() != nil:
-		state = StateFailed
-	case l.admit(1) != nil:
-		state = StateFull
-	case l.disk.low() || l.nearlyFull():
-		state = StateWarn
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := Stats{Records: len(l.sizes), Bytes: l.bytes, Aside: l.aside, State: state}
-	if len(l.sizes) > 0 {
-		s.Oldest = l.sizes[0].at
-	}
-	return s
-}
-
-func (l *Log) nearlyFull() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.options.MaxRecords > 0 && len(l.sizes) >= l.options.MaxRecords/10*9 ||
-		l.options.MaxBytes > 0 && l.bytes >= l.options.MaxBytes/10*9
-}
-
-// Close ends the log; waiting Appends get an error or their success.
+// Close ends the log. Appends that are under way are confirmed if the disk confirms them, others get
+// ErrClosed. Of a failed log it returns the failure.
 func (l *Log) Close() error {
-	close(l.quit)
-	l.ended.Wait()
-	l.disk.close()
-	if l.Failure() != nil {
-		// A failed pebble may not close cleanly; what is acknowledged is on disk already.
-		return nil
+	select {
+	case <-l.quit:
+		return ErrClosed
+	default:
 	}
-	return l.db.Close()
+	close(l.quit)
+	ended := make(chan error, 1)
+	go func() { ended <- l.end() }()
+	timer := time.NewTimer(closeLimit)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("%w: the disk does not answer; not closed after %s", ErrStalled, closeLimit)
+	}
+}
+
+func (l *Log) end() (err error) {
+	<-l.settled
+	<-l.watched
+	l.view.Lock()
+	defer l.view.Unlock()
+	l.closed = true
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			err = fmt.Errorf("close: %v", trouble)
+		}
+		err = errors.Join(l.Failure(), err)
+	}()
+	return errors.Join(l.db.Close(), l.lock.Close())
 }
