@@ -33,7 +33,8 @@ func (m Message) Position() event.Position {
 }
 
 // Handler turns a message into the messages that follow from it. It neither acks nor publishes; it may run
-// again for the same message at any time.
+// again for the same message at any time. Messages returned beside an error are stored too: what a failed
+// try leaves on record.
 type Handler func(ctx context.Context, m Message) ([]publish.Message, error)
 
 // Parker turns a message that failed for good into its failure entry.

@@ -82,11 +82,11 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 func (c *Consumer) once(ctx context.Context, m Message) error {
 	for {
 		outputs, err := c.config.Handle(ctx, m)
-		if err != nil {
-			return err
-		}
 		// Invariant 1: outputs are stored before the message is acked.
-		if _, err := c.publisher.Publish(ctx, outputs...); err != nil {
+		if _, lost := c.publisher.Publish(ctx, outputs...); lost != nil {
+			return lost
+		}
+		if err != nil {
 			return err
 		}
 		if !c.config.Settle || len(outputs) == 0 {

@@ -1,0 +1,284 @@
+package netsuitewriter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// writer converges the orders of one account.
+type writer struct {
+	key       string
+	config    config.Account
+	stores    map[string]config.Store
+	js        jetstream.JetStream
+	log       *slog.Logger
+	client    *suitetalk.Client
+	directory *directory
+	readBacks *loader[held]
+	people    *people
+	now       clock
+
+	mu    sync.Mutex
+	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
+}
+
+func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) *writer {
+	w := &writer{
+		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client),
+		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{},
+	}
+	w.people = &people{client: client, directory: w.directory, busy: map[string]chan struct{}{}}
+	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
+		return readBack(ctx, client, keys)
+	}}
+	return w
+}
+
+// job is one desired state being worked on.
+type job struct {
+	desired  event.DesiredOrderV1
+	message  consume.Message
+	subject  string // of the ledger
+	sequence uint64 // of the newest ledger entry, 0 = none
+	last     *event.SyncRecordedV1
+	ledger   event.Ledger
+	calls    []event.Call
+	asked    bool // NetSuite was asked
+	retry    bool // an operator asked for it: remembered misses do not count
+}
+
+func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	desired, err := codec.Decode[event.DesiredOrderV1](m.Data)
+	if err != nil {
+		return nil, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+	}
+	j := &job{desired: desired, message: m, retry: len(m.Header[event.HeaderOrigin]) > 0 && m.Header[event.HeaderOrigin][0] == string(event.OriginRetry)}
+	if err := w.open(ctx, j); err != nil {
+		return nil, err
+	}
+	if j.last != nil && j.last.Desired.Sequence >= j.message.Sequence && j.last.Kind != event.OutcomeRetried && !w.isDirty(j.subject) {
+		return nil, nil // recorded already: a redelivery, or an older state
+	}
+	if j.last != nil && j.last.Desired.Sequence > j.message.Sequence {
+		if err := w.newest(ctx, j); err != nil {
+			return nil, err
+		}
+	}
+	outcome, err := w.converge(ctx, j)
+	return w.conclude(j, outcome, err)
+}
+
+// open reads the order's ledger.
+func (w *writer) open(ctx context.Context, j *job) error {
+	j.subject = subject.Sync{Account: w.key, Store: j.desired.Store, Order: j.desired.Order}.String()
+	stream, err := w.js.Stream(ctx, topology.Outcomes)
+	if err != nil {
+		return publish.Classify(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(ctx, j.subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return publish.Classify(err)
+	}
+	last, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	if err != nil {
+		return fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(j.subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	j.sequence, j.last, j.ledger = raw.Sequence, &last, last.Ledger
+	if last.Desired.Hash != j.desired.Hash {
+		j.ledger.Attempts = 0
+	}
+	return nil
+}
+
+// newest takes the newest desired state in place of the one at hand: our own call may have overwritten what
+// another writer recorded meanwhile, so the newest is written again.
+func (w *writer) newest(ctx context.Context, j *job) error {
+	stream, err := w.js.Stream(ctx, topology.Desired)
+	if err != nil {
+		return publish.Classify(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(ctx, j.message.Subject)
+	if err != nil {
+		return publish.Classify(err)
+	}
+	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
+	if err != nil {
+		return fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(j.message.Subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	j.desired, j.message.Sequence = desired, raw.Sequence
+	return nil
+}
+
+// outcome is what became of a job.
+type outcome struct{ kind, rule, reason string }
+
+// converge makes NetSuite hold the desired state.
+func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
+	facts := plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
+	if j.ledger.SalesOrder != nil {
+		if w.holds(j) {
+			return outcome{kind: event.OutcomeVerified, reason: "NetSuite holds this state already"}, nil
+		}
+		now, err := w.read(ctx, j)
+		if err != nil {
+			return outcome{}, err
+		}
+		if facts.Status = now.status; now.id == "" {
+			facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
+		}
+	}
+	decision, err := plan.Decide(j.desired, facts)
+	if err != nil {
+		return outcome{}, err
+	}
+	if decision.Do == plan.Record {
+		return outcome{decision.Outcome, decision.Rule, decision.Reason}, nil
+	}
+	return w.write(ctx, j)
+}
+
+// holds tells whether the ledger shows the desired state as written and verified.
+func (w *writer) holds(j *job) bool {
+	done := j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified
+	return done && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.isDirty(j.subject) && !j.retry
+}
+
+func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
+	target, err := w.target(ctx, j)
+	if err != nil {
+		return outcome{}, err
+	}
+	customer, calls, err := w.people.find(ctx, j.desired, j.retry)
+	j.add(calls)
+	if err != nil {
+		return outcome{}, err
+	}
+	j.ledger.Customer = &customer
+	refs := plan.Refs(j.desired)
+	ids, calls, err := w.directory.resolve(ctx, refs, j.retry)
+	j.add(calls)
+	if err != nil {
+		return outcome{}, err
+	}
+	body, err := plan.SalesOrder(j.desired, customer.ID, ids)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := w.put(ctx, j, target, body); err != nil {
+		if fault.CodeOf(err) == fault.NetSuiteRefused {
+			w.directory.forget(refs) // a record may have been renamed or made inactive
+		}
+		return outcome{}, err
+	}
+	return w.verify(ctx, j)
+}
+
+// put sends the order. PUT by externalId with replace=item may be repeated: it never doubles a line.
+func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body []byte) error {
+	w.setDirty(j.subject, true)
+	target.Body = body
+	answer, err := w.client.Do(ctx, target)
+	j.add([]event.Call{answer.Call})
+	if fault.CodeOf(err) != fault.NetSuiteAmbiguous {
+		return err
+	}
+	// Look before repeating: the write may have happened.
+	now, lookErr := w.read(ctx, j)
+	if lookErr != nil {
+		return lookErr
+	}
+	if now.id != "" && w.differs(j.desired, now) == nil {
+		return nil
+	}
+	return err
+}
+
+// read reads the order back, grouped with others.
+func (w *writer) read(ctx context.Context, j *job) (held, error) {
+	key := strings.ToLower(j.desired.SalesOrder.ExternalID)
+	orders, calls, err := w.readBacks.load(ctx, []string{key})
+	j.add(calls)
+	return orders[key], err
+}
+
+// verify accepts only what a read-back shows: total, lines and status.
+func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
+	now, err := w.read(ctx, j)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := w.differs(j.desired, now); err != nil {
+		return outcome{}, err
+	}
+	lines := now.lines
+	for i := range lines {
+		lines[i].Key = j.desired.SalesOrder.Lines[i].Key
+	}
+	j.ledger.SalesOrder = &event.LedgerOrder{
+		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
+		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
+	}
+	return outcome{kind: event.OutcomeSynced}, nil
+}
+
+// differs names what a read-back shows otherwise than desired. Invariant 5: to the cent.
+func (w *writer) differs(d event.DesiredOrderV1, now held) error {
+	mismatch := func(field, have, want string) error {
+		return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want, fault.Field(field, have))
+	}
+	switch {
+	case now.id == "":
+		return fault.New(fault.NetSuiteAmbiguous, "the order must be found after the write", fault.Field("externalId", d.SalesOrder.ExternalID))
+	case !now.total.Equal(d.Expected.Total):
+		return mismatch("total", now.total.String(), d.Expected.Total.String())
+	case len(now.lines) != d.Expected.Lines:
+		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))
+	case !plan.StatusFits(d, now.status):
+		return mismatch("status", now.status, fmt.Sprintf("%s (closed: %v)", d.SalesOrder.OrderStatus, d.SalesOrder.Closed))
+	default:
+		return nil
+	}
+}
+
+func (j *job) add(calls []event.Call) {
+	j.calls = append(j.calls, calls...)
+	j.asked = j.asked || len(calls) > 0
+}
+
+func (w *writer) isDirty(subject string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dirty[subject]
+}
+
+func (w *writer) setDirty(subject string, dirty bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if dirty {
+		w.dirty[subject] = true
+	} else {
+		delete(w.dirty, subject)
+	}
+}

@@ -1,0 +1,207 @@
+package netsuitewriter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// source says in which SuiteQL table and column a kind of record is looked up, case-insensitively.
+type source struct{ table, column, extra string }
+
+var sources = map[string]map[string]source{
+	"item":       {"name": {"item", "itemid", "isinactive"}, "externalId": {"item", "externalid", "isinactive"}},
+	"taxCode":    {"name": {"salestaxitem", "itemid", "isinactive"}},
+	"taxType":    {"name": {"taxtype", "name", "isinactive"}},
+	"shipItem":   {"name": {"shipitem", "itemid", "isinactive"}},
+	"currency":   {"name": {"currency", "symbol", "isinactive"}},
+	"subsidiary": {"name": {"subsidiary", "name", "isinactive"}},
+	"location":   {"name": {"location", "name", "isinactive"}},
+	"customer":   {"externalId": {"customer", "externalid", "isinactive"}, "email": {"customer", "email", "isinactive"}},
+}
+
+// found is one record of a look-up.
+type found struct {
+	id       string
+	inactive bool
+}
+
+const (
+	lookupWidth = 1000 // keys of one IN (…)
+	freshFor    = 10 * time.Minute
+	missFor     = 30 * time.Second
+)
+
+// directory resolves references to internal ids: grouped over orders, cached, misses for a short time.
+type directory struct {
+	loaders map[source]*loader[[]found]
+
+	mu    sync.Mutex
+	cache map[event.Ref]cached
+}
+
+type cached struct {
+	records []found
+	until   time.Time
+}
+
+func newDirectory(ctx context.Context, client *suitetalk.Client) *directory {
+	d := &directory{loaders: map[source]*loader[[]found]{}, cache: map[event.Ref]cached{}}
+	for record, ways := range sources {
+		for _, s := range ways {
+			d.loaders[s] = &loader[[]found]{ctx: ctx, width: lookupWidth, fetch: func(ctx context.Context, keys []string) (map[string][]found, []event.Call, error) {
+				return fetch(ctx, client, record, s, keys)
+			}}
+		}
+	}
+	return d
+}
+
+func fetch(ctx context.Context, client *suitetalk.Client, record string, s source, keys []string) (map[string][]found, []event.Call, error) {
+	slices.Sort(keys)
+	q := fmt.Sprintf("SELECT id, %s AS lookup, %s AS inactive FROM %s WHERE LOWER(%s) IN (%s) ORDER BY id", s.column, s.extra, s.table, s.column, suitetalk.In(keys))
+	rows, calls, err := client.Query(ctx, "look up "+record, q)
+	result := map[string][]found{}
+	for _, row := range rows {
+		key := strings.ToLower(row["lookup"])
+		result[key] = append(result[key], found{row["id"], row["inactive"] == "T"})
+	}
+	return result, calls, err
+}
+
+// find gives the records of each reference; fresh ignores remembered misses.
+func (d *directory) find(ctx context.Context, refs []event.Ref, fresh bool) (map[event.Ref][]found, []event.Call, error) {
+	result := map[event.Ref][]found{}
+	missing := map[source][]event.Ref{}
+	now := time.Now()
+	d.mu.Lock()
+	for _, ref := range refs {
+		if ref.By == "id" {
+			continue // an internal id the mapping's author wrote
+		}
+		entry, hit := d.cache[ref]
+		if hit && now.Before(entry.until) && !(fresh && len(entry.records) == 0) {
+			result[ref] = entry.records
+			continue
+		}
+		s, known := sources[ref.Record][ref.By]
+		if !known {
+			d.mu.Unlock()
+			return nil, nil, fault.New(fault.ReferenceUnknown, "this kind of record cannot be looked up so", fault.Field(ref.Record+" by "+ref.By, ref.Key))
+		}
+		missing[s] = append(missing[s], ref)
+	}
+	d.mu.Unlock()
+	return d.ask(ctx, result, missing)
+}
+
+// ask queries every table at once.
+func (d *directory) ask(ctx context.Context, result map[event.Ref][]found, missing map[source][]event.Ref) (map[event.Ref][]found, []event.Call, error) {
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		calls []event.Call
+		first error
+	)
+	for s, refs := range missing {
+		wait.Go(func() {
+			keys := make([]string, len(refs))
+			for i, ref := range refs {
+				keys[i] = strings.ToLower(ref.Key)
+			}
+			values, made, err := d.loaders[s].load(ctx, keys)
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, made...)
+			if err != nil {
+				first = err
+				return
+			}
+			for _, ref := range refs {
+				result[ref] = values[strings.ToLower(ref.Key)]
+				d.keep(ref, result[ref])
+			}
+		})
+	}
+	wait.Wait()
+	slices.SortFunc(calls, func(a, b event.Call) int { return a.At.Compare(b.At) })
+	return result, calls, first
+}
+
+func (d *directory) keep(ref event.Ref, records []found) {
+	life := freshFor
+	if len(records) == 0 {
+		life = missFor
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cache[ref] = cached{records, time.Now().Add(life)}
+}
+
+// learn notes a record we made ourselves.
+func (d *directory) learn(ref event.Ref, id string) { d.keep(ref, []found{{id: id}}) }
+
+// forget drops what is known of references that NetSuite refused.
+func (d *directory) forget(refs []event.Ref) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ref := range refs {
+		delete(d.cache, ref)
+	}
+}
+
+// resolve gives the one active record of each reference, or the fault that names the first that has none.
+func (d *directory) resolve(ctx context.Context, refs []event.Ref, fresh bool) (plan.IDs, []event.Call, error) {
+	records, calls, err := d.find(ctx, refs, fresh)
+	if err != nil {
+		return nil, calls, err
+	}
+	ids := plan.IDs{}
+	for _, ref := range refs {
+		if ref.By == "id" {
+			ids[ref] = ref.Key
+			continue
+		}
+		id, err := single(ref, records[ref])
+		if err != nil {
+			return nil, calls, err
+		}
+		ids[ref] = id
+	}
+	return ids, calls, nil
+}
+
+func single(ref event.Ref, records []found) (string, error) {
+	var active []string
+	for _, r := range records {
+		if !r.inactive {
+			active = append(active, r.id)
+		}
+	}
+	item := ref.Record == "item"
+	code := func(forItem, otherwise fault.Code) fault.Code {
+		if item {
+			return forItem
+		}
+		return otherwise
+	}
+	field := fault.Field(ref.Record+"."+ref.By, ref.Key)
+	switch {
+	case len(active) == 1:
+		return active[0], nil
+	case len(active) > 1:
+		return "", fault.New(code(fault.SKUAmbiguous, fault.ReferenceUnknown), fmt.Sprintf("want one record in NetSuite, there are %d", len(active)), field)
+	case len(records) > 0:
+		return "", fault.New(code(fault.ItemInactive, fault.ReferenceUnknown), "the record in NetSuite is inactive", field)
+	default:
+		return "", fault.New(code(fault.SKUUnknown, fault.ReferenceUnknown), "NetSuite has no such record", field)
+	}
+}

@@ -1,0 +1,119 @@
+package netsuitewriter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// people finds or makes the customer of an order. Look-up and creation are serialised per identity: two first
+// orders of one guest run in two lanes.
+type people struct {
+	client    *suitetalk.Client
+	directory *directory
+
+	mu   sync.Mutex
+	busy map[string]chan struct{}
+}
+
+func customerBy(by, key string) event.Ref { return event.Ref{Record: "customer", By: by, Key: key} }
+
+func (p *people) find(ctx context.Context, d event.DesiredOrderV1, fresh bool) (event.RecordID, []event.Call, error) {
+	if d.Customer.Default != nil {
+		ids, calls, err := p.directory.resolve(ctx, []event.Ref{*d.Customer.Default}, fresh)
+		return event.RecordID{ID: ids[*d.Customer.Default], Adopted: true}, calls, err
+	}
+	release, err := p.lock(ctx, d.Customer.ExternalID)
+	if err != nil {
+		return event.RecordID{}, nil, err
+	}
+	defer release()
+	ours := customerBy("externalId", d.Customer.ExternalID)
+	records, calls, err := p.directory.find(ctx, []event.Ref{ours}, fresh)
+	if err != nil {
+		return event.RecordID{}, calls, err
+	}
+	if len(records[ours]) > 0 {
+		return event.RecordID{ID: records[ours][0].id, ExternalID: d.Customer.ExternalID}, calls, nil
+	}
+	return p.adoptOrMake(ctx, d, ours, calls)
+}
+
+// adoptOrMake looks for the e-mail before it makes a record. Two records of one e-mail are a question for a
+// person, never a guess.
+func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours event.Ref, calls []event.Call) (event.RecordID, []event.Call, error) {
+	if d.Customer.Email != "" {
+		email := customerBy("email", d.Customer.Email)
+		records, made, err := p.directory.find(ctx, []event.Ref{email}, true)
+		calls = append(calls, made...)
+		if err != nil {
+			return event.RecordID{}, calls, err
+		}
+		switch len(records[email]) {
+		case 0:
+		case 1:
+			p.directory.learn(ours, records[email][0].id)
+			return event.RecordID{ID: records[email][0].id, Adopted: true}, calls, nil
+		default:
+			return event.RecordID{}, calls, fault.New(fault.CustomerAmbiguous, "several customers in NetSuite carry the order's e-mail; merge them or set the externalId of the right one",
+				fault.Field("customer.externalId", d.Customer.ExternalID))
+		}
+	}
+	id, made, err := p.make(ctx, d)
+	calls = append(calls, made...)
+	if err == nil {
+		p.directory.learn(ours, id)
+	}
+	return event.RecordID{ID: id, ExternalID: d.Customer.ExternalID}, calls, err
+}
+
+func (p *people) make(ctx context.Context, d event.DesiredOrderV1) (string, []event.Call, error) {
+	ids, calls, err := p.directory.resolve(ctx, plan.PartyRefs(d), false)
+	if err != nil {
+		return "", calls, err
+	}
+	body, err := plan.Customer(d, ids)
+	if err != nil {
+		return "", calls, err
+	}
+	answer, err := p.client.Do(ctx, suitetalk.Request{
+		Method: http.MethodPut, Path: "/record/v1/customer/eid:" + d.Customer.ExternalID, Body: body, Purpose: "create customer",
+		Header: map[string]string{"X-NetSuite-PropertyNameValidation": "Error"},
+	})
+	calls = append(calls, answer.Call)
+	if err != nil {
+		return "", calls, err
+	}
+	id, err := answer.ID()
+	return id, calls, err
+}
+
+// lock serialises the work on one identity.
+func (p *people) lock(ctx context.Context, identity string) (release func(), err error) {
+	for {
+		p.mu.Lock()
+		held, taken := p.busy[identity]
+		if !taken {
+			mine := make(chan struct{})
+			p.busy[identity] = mine
+			p.mu.Unlock()
+			return func() {
+				p.mu.Lock()
+				delete(p.busy, identity)
+				p.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

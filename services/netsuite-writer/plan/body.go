@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// IDs gives the internal id of each reference.
+type IDs map[event.Ref]string
+
+type object = map[string]any
+
+type list struct {
+	Items []object `json:"items"`
+}
+
+// customPrice is NetSuite's price level "Custom": rate and amount stand as given.
+const customPrice = "-1"
+
+// Refs lists every reference a desired order needs, without the customer, in a stable order.
+func Refs(d event.DesiredOrderV1) []event.Ref {
+	refs := []event.Ref{currencyRef(d.SalesOrder.Currency)}
+	refs = append(refs, fieldRefs(d.SalesOrder.Fields)...)
+	for _, line := range d.SalesOrder.Lines {
+		refs = append(append(refs, line.Item), fieldRefs(line.Fields)...)
+	}
+	for _, tax := range d.SalesOrder.TaxDetails {
+		refs = append(refs, tax.TaxType, tax.TaxCode)
+	}
+	return refs
+}
+
+// PartyRefs lists the references of a new customer record.
+func PartyRefs(d event.DesiredOrderV1) []event.Ref {
+	return append(fieldRefs(d.Customer.Fields), currencyRef(d.SalesOrder.Currency))
+}
+
+func currencyRef(c money.Currency) event.Ref {
+	return event.Ref{Record: "currency", By: "name", Key: string(c)}
+}
+
+func fieldRefs(fields map[string]event.Value) []event.Ref {
+	var refs []event.Ref
+	for _, value := range fields {
+		if value.Ref != nil {
+			refs = append(refs, *value.Ref)
+		}
+	}
+	return refs
+}
+
+// SalesOrder writes the record's body. Numbers keep their exact text.
+func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs) ([]byte, error) {
+	so := d.SalesOrder
+	body := object{
+		"externalId": so.ExternalID, "entity": id(customer), "orderStatus": id(so.OrderStatus),
+		"currency": id(ids[currencyRef(so.Currency)]),
+	}
+	if err := setFields(body, so.Fields, ids); err != nil {
+		return nil, err
+	}
+	setAddress(body, "billingAddress", so.Billing)
+	setAddress(body, "shippingAddress", so.Shipping)
+	lines := make([]object, 0, len(so.Lines))
+	for _, line := range so.Lines {
+		l, err := orderLine(line, ids)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	body["item"] = list{lines}
+	body["taxDetailsOverride"] = true
+	body["taxDetails"] = list{taxDetails(so.TaxDetails, ids)}
+	return codec.Encode(body)
+}
+
+func orderLine(line event.OrderLine, ids IDs) (object, error) {
+	l := object{"item": id(ids[line.Item]), "amount": number(line.Amount.String()), "isClosed": line.Closed}
+	if line.CustomPrice {
+		l["price"] = id(customPrice)
+	}
+	if line.Quantity != nil {
+		l["quantity"] = number(line.Quantity.String())
+	}
+	if line.Rate != nil {
+		l["rate"] = number(line.Rate.String())
+	} else {
+		l["rate"] = number(line.Amount.String()) // a Discount item: negative rate, no quantity
+	}
+	if line.Description != "" {
+		l["description"] = line.Description
+	}
+	if line.TaxReference != "" {
+		l["taxDetailsReference"] = line.TaxReference
+	}
+	return l, setFields(l, line.Fields, ids)
+}
+
+func taxDetails(rows []event.TaxDetail, ids IDs) []object {
+	details := make([]object, 0, len(rows))
+	for _, row := range rows {
+		details = append(details, object{
+			"taxDetailsReference": row.Reference, "taxType": id(ids[row.TaxType]), "taxCode": id(ids[row.TaxCode]),
+			"taxBasis": number(row.Basis.String()), "taxRate": number(row.Rate.String()), "taxAmount": number(row.Amount.String()),
+		})
+	}
+	return details
+}
+
+// Customer writes the body of a new customer record.
+func Customer(d event.DesiredOrderV1, ids IDs) ([]byte, error) {
+	body := object{"externalId": d.Customer.ExternalID, "currency": id(ids[currencyRef(d.SalesOrder.Currency)])}
+	if err := setFields(body, d.Customer.Fields, ids); err != nil {
+		return nil, err
+	}
+	book := make([]object, 0, len(d.Customer.Addresses))
+	for i, a := range d.Customer.Addresses {
+		book = append(book, object{
+			"defaultBilling": i == 0, "defaultShipping": i == len(d.Customer.Addresses)-1, "addressBookAddress": address(a),
+		})
+	}
+	if len(book) > 0 {
+		body["addressBook"] = list{book}
+	}
+	return codec.Encode(body)
+}
+
+func id(value string) object { return object{"id": value} }
+
+func number(text string) codec.Number { return codec.Number(text) }
+
+func setFields(body object, fields map[string]event.Value, ids IDs) error {
+	for name, v := range fields {
+		switch {
+		case v.Text != nil:
+			body[name] = *v.Text
+		case v.Number != nil:
+			body[name] = number(v.Number.String())
+		case v.Flag != nil:
+			body[name] = *v.Flag
+		case v.Ref != nil:
+			body[name] = id(ids[*v.Ref])
+		case v.Empty:
+			body[name] = nil
+		default:
+			return fault.New(fault.MappingFailed, "want a value", fault.Field(name, ""))
+		}
+	}
+	return nil
+}
+
+func setAddress(body object, name string, a *event.PostalAddress) {
+	if a != nil {
+		body[name] = address(*a)
+	}
+}
+
+func address(a event.PostalAddress) object {
+	o := object{}
+	for name, value := range map[string]string{
+		"addressee": a.Addressee, "attention": a.Attention, "addr1": a.Addr1, "addr2": a.Addr2,
+		"city": a.City, "state": a.State, "zip": a.Zip, "addrPhone": a.Phone,
+	} {
+		if value != "" {
+			o[name] = value
+		}
+	}
+	if a.Country != "" {
+		o["country"] = id(a.Country)
+	}
+	return o
+}

@@ -1,0 +1,101 @@
+// Package plan decides what a desired state asks of NetSuite and writes the record bodies. Pure: desired
+// state, ledger and resolved ids in, an action or a body out.
+package plan
+
+import (
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+)
+
+// Do is what to do about an order.
+type Do int
+
+// What to do.
+const (
+	Write  Do = iota // make NetSuite hold the desired state
+	Record           // write nothing, record Outcome with Rule and Reason
+)
+
+// Decision is the verdict on a desired state.
+type Decision struct {
+	Do      Do
+	Outcome string // event.Outcome…, with Record
+	Rule    string
+	Reason  string
+}
+
+// RuleBeforeStart is the named rule that ignores orders made before the store's start.
+const RuleBeforeStart = "before-start"
+
+// Facts are what a decision needs beside the desired state.
+type Facts struct {
+	Ledger event.Ledger
+	Start  time.Time // of the store; zero: none
+	Hold   bool      // writes are on hold
+	Status string    // the sales order's status now, letter A–H; "" when there is none
+}
+
+// Decide says what to do. A reversed payment after fulfilment is a fault: a person must look.
+func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
+	if f.Ledger.SalesOrder == nil && f.Status == "" {
+		return absent(d, f), nil
+	}
+	switch {
+	case isCancelled(f.Status):
+		return record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), nil
+	case isFulfilled(f.Status) && d.Policy.Fulfilled == event.ActionPark:
+		return Decision{}, fault.New(fault.PaymentReversed, d.Policy.Explanation, fault.Field("status", d.Source.Status))
+	case isFulfilled(f.Status):
+		return record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept"), nil
+	case d.Policy.Open == event.ActionKeep:
+		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation), nil
+	default:
+		return hold(f), nil
+	}
+}
+
+func absent(d event.DesiredOrderV1, f Facts) Decision {
+	switch {
+	case d.Policy.Absent == event.ActionIgnore:
+		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation)
+	case !f.Start.IsZero() && d.Source.PlacedAt.Before(f.Start):
+		return record(event.OutcomeSkipped, RuleBeforeStart, "the order was made before the store's start "+f.Start.UTC().Format(time.RFC3339))
+	case d.Policy.Absent == event.ActionWait:
+		return record(event.OutcomeWaiting, d.Policy.Rule, d.Policy.Explanation)
+	default:
+		return hold(f)
+	}
+}
+
+func hold(f Facts) Decision {
+	if f.Hold {
+		return record(event.OutcomeHeld, "writes-on-hold", "accounts.<account>.writes is hold: shown, not sent")
+	}
+	return Decision{Do: Write}
+}
+
+func record(outcome, rule, reason string) Decision {
+	return Decision{Do: Record, Outcome: outcome, Rule: rule, Reason: reason}
+}
+
+// Statuses: A pending approval, B pending fulfilment, C cancelled, D partially fulfilled, E pending billing
+// and partially fulfilled, F pending billing, G billed, H closed.
+func isFulfilled(status string) bool { return status != "" && strings.Contains("DEFG", status) }
+
+func isCancelled(status string) bool { return status == "C" }
+
+// StatusFits tells whether a read-back status is what was desired. An order pending fulfilment may have
+// moved on meanwhile.
+func StatusFits(d event.DesiredOrderV1, status string) bool {
+	switch {
+	case d.SalesOrder.Closed:
+		return status == "H"
+	case d.SalesOrder.OrderStatus == "B":
+		return status == "B" || isFulfilled(status)
+	default:
+		return status == d.SalesOrder.OrderStatus
+	}
+}

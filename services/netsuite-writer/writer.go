@@ -1,0 +1,127 @@
+// Package netsuitewriter makes NetSuite hold what DESIRED says: it compares with the ledger, does what is
+// missing, reads back, and records the outcome, which is the next ledger (Invariant 2: one effect). One
+// consumer per account with a pinned priority group keeps one writer active per account.
+package netsuitewriter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/failures"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// Unit is the service.
+var Unit = host.Unit{Name: "netsuite-writer", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+
+// StageWrite is the stage's word in failures, metrics and traces.
+const StageWrite = "write"
+
+// Service runs one writer per account and derives failures from outcomes.
+type Service struct {
+	accounts []*account
+	derive   *consume.Consumer
+	book     *failures.Book
+	stop     context.CancelFunc
+}
+
+type account struct {
+	key      string
+	client   *suitetalk.Client
+	consumer *consume.Consumer
+}
+
+// New prepares a client and a consumer for every account.
+func New(ctx context.Context, env host.Env) (*Service, error) {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Service{stop: stop}
+	for key, c := range env.Config.Accounts {
+		a, err := newAccount(work, env, key, c)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("accounts.%s: %w", key, err)
+		}
+		s.accounts = append(s.accounts, a)
+	}
+	var err error
+	if s.book, err = failures.Open(work, env.JS, StageWrite); err != nil {
+		stop()
+		return nil, err
+	}
+	s.derive, err = deriver(env.JS, env.Log, s.book)
+	return s, err
+}
+
+func newAccount(ctx context.Context, env host.Env, key string, c config.Account) (*account, error) {
+	private, err := c.PrivateKey.Value()
+	if err != nil {
+		return nil, fault.New(fault.ConfigurationWrong, "want a key that can be read", fault.Field("accounts."+key+".private_key", c.PrivateKey.String()), fault.Because(err))
+	}
+	client, err := suitetalk.New(suitetalk.Options{
+		URL: c.URL, Concurrency: c.Concurrency, Timeout: c.Timeout.Std(),
+		Credentials: suitetalk.Credentials{ClientID: c.ClientID, CertificateID: c.Certificate, PrivateKey: private, Algorithm: c.Algorithm},
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(ctx, env, key, c, client)
+	// More lanes than slots: while some wait for NetSuite, the look-ups of the others gather in one query.
+	lanes := 4 * c.Concurrency
+	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
+		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
+		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes,
+	})
+	return &account{key, client, consumer}, err
+}
+
+// Ready says which accounts are paused because NetSuite is unavailable.
+func (s *Service) Ready() error {
+	var problems []error
+	for _, a := range s.accounts {
+		if a.consumer.Paused() {
+			problems = append(problems, fmt.Errorf("account %s: NetSuite is unavailable; orders wait", a.key))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Run works until ctx ends, then drains.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.stop()
+	defer s.book.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, a := range s.accounts {
+		group.Go(func() error { defer a.client.Close(); return a.consumer.Run(ctx) })
+	}
+	group.Go(func() error { return s.derive.Run(ctx) })
+	return group.Wait()
+}
+
+// deriver makes failures of parked outcomes and resolves them by later ones: because they are derived from
+// the ledger, no crash hides one (Invariant 3).
+func deriver(js jetstream.JetStream, log *slog.Logger, book *failures.Book) (*consume.Consumer, error) {
+	return consume.New(js, log, consume.Config{
+		Stream: topology.Outcomes, Durable: topology.ConsumerWriteFailures, Stage: "write-failures", Handle: derive(book), Attempts: 0,
+	})
+}
+
+func desiredPosition(o event.SyncRecordedV1) event.Position {
+	s := subject.Desired{Kind: "order", Account: o.Account, Store: o.Store, Key: o.Order}
+	return event.Position{Stream: topology.Desired, Sequence: o.Desired.Sequence, Subject: s.String()}
+}
+
+// clock gives the time of what is recorded.
+type clock func() time.Time
