@@ -48,6 +48,18 @@ func WebhooksOf(store, resource, id string) string {
 	return "webhook.v1.received." + Token(store) + "." + Token(resource) + "." + Any + "." + Token(id)
 }
 
+// WebhooksOfOrder matches every delivery about an order; store may be Any.
+func WebhooksOfOrder(store, order string) string {
+	return "webhook.v1.received." + tokenOrAny(store) + ".order." + Any + "." + Token(order)
+}
+
+func tokenOrAny(text string) string {
+	if text == Any {
+		return Any
+	}
+	return Token(text)
+}
+
 // ParseWebhook reads the subject of a delivery.
 func ParseWebhook(s string) (Webhook, error) {
 	keys, err := split(s, "webhook.v1.received", 4)
@@ -146,6 +158,11 @@ func (f Failure) ID() string { return strings.TrimPrefix(f.String(), "failure.v1
 
 // FailuresOf matches every failure of a stage.
 func FailuresOf(stage string) string { return "failure.v1.parked." + Token(stage) + ".>" }
+
+// FailuresAbout matches every failure about one object of a store, whatever the stage.
+func FailuresAbout(store, key string) string {
+	return "failure.v1.parked." + Any + "." + Token(store) + "." + Token(key)
+}
 
 // ParseFailureID reads a failure's id.
 func ParseFailureID(id string) (Failure, error) { return ParseFailure("failure.v1.parked." + id) }

@@ -38,6 +38,9 @@ func Main(connect Connector, units ...Unit) int {
 	return Run(ctx, c, log, connect, units...)
 }
 
+// Load reads a configuration file and lays environment variables over it.
+func Load(path string, environ []string) (Config, error) { return config.Load(path, environ) }
+
 // Run starts the units, waits for ctx or a unit's end, and drains. It returns the exit code.
 func Run(ctx context.Context, c Config, log *slog.Logger, connect Connector, units ...Unit) int {
 	h, err := Start(ctx, c, log, connect, units...)

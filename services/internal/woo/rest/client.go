@@ -1,0 +1,193 @@
+// Package rest is a client of WooCommerce's REST API (wc/v3): basic auth over TLS, OAuth 1.0a over plain
+// http, a limit of requests in flight per shop, and a fault for every failure. WooCommerce's words (code)
+// decide before its HTTP status does: a missing order is 400 on PUT and 404 on GET.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
+	"github.com/orderstream/orderstream/services/internal/woo"
+)
+
+// Options says which shop and how.
+type Options struct {
+	URL            string // home URL, e.g. https://shop.example/
+	ConsumerKey    string
+	ConsumerSecret string
+	Concurrency    int
+	Timeout        time.Duration
+}
+
+// Client talks to one shop.
+type Client struct {
+	options Options
+	base    string
+	http    *http.Client
+	slots   chan struct{}
+	now     func() time.Time
+}
+
+// New makes a client.
+func New(options Options) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = options.Concurrency
+	return &Client{
+		options: options, base: strings.TrimSuffix(options.URL, "/") + "/wp-json/wc/v3", now: time.Now, slots: make(chan struct{}, options.Concurrency),
+		http: &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Answer is what the shop said, and the call as the timeline shows it. On an error both are filled as far as
+// there was an answer.
+type Answer struct {
+	Status int
+	Body   []byte
+	Call   event.Call
+}
+
+const maxAnswer = 64 << 20
+
+// Get reads an object, e.g. "/orders/36".
+func (c *Client) Get(ctx context.Context, purpose, path string) (Answer, error) {
+	return c.do(ctx, purpose, http.MethodGet, path, nil)
+}
+
+// Put changes an object.
+func (c *Client) Put(ctx context.Context, purpose, path string, body any) (Answer, error) {
+	return c.send(ctx, purpose, http.MethodPut, path, body)
+}
+
+// Post makes an object, or sends a batch.
+func (c *Client) Post(ctx context.Context, purpose, path string, body any) (Answer, error) {
+	return c.send(ctx, purpose, http.MethodPost, path, body)
+}
+
+func (c *Client) send(ctx context.Context, purpose, method, path string, body any) (Answer, error) {
+	data, err := codec.Encode(body)
+	if err != nil {
+		return Answer{}, err
+	}
+	return c.do(ctx, purpose, method, path, data)
+}
+
+func (c *Client) do(ctx context.Context, purpose, method, path string, body []byte) (Answer, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+	ctx, span := telemetry.Tracer().Start(ctx, "shop "+method, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("orderstream.purpose", purpose), attribute.String("url.path", path)))
+	defer span.End()
+	answer, err := c.exchange(ctx, purpose, method, path, body)
+	span.SetAttributes(attribute.Int("http.response.status_code", answer.Status))
+	if err != nil {
+		answer.Call.Problem = err.Error()
+		span.SetStatus(codes.Error, string(fault.CodeOf(err)))
+	}
+	return answer, err
+}
+
+func (c *Client) exchange(ctx context.Context, purpose, method, path string, body []byte) (Answer, error) {
+	started := c.now()
+	answer := Answer{Call: event.Call{Method: method, Path: path, At: started.UTC(), Purpose: purpose}}
+	request, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return answer, err
+	}
+	response, err := c.http.Do(request)
+	if err == nil {
+		defer response.Body.Close()
+		answer.Status = response.StatusCode
+		answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	}
+	answer.Call.Status, answer.Call.Millis = answer.Status, c.now().Sub(started).Milliseconds()
+	if err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return answer, ctx.Err()
+		}
+		return answer, fault.New(fault.ShopUnavailable, "the shop must answer", fault.Because(hideQuery(err)))
+	}
+	return answer, classify(answer.Status, response.Header, answer.Body)
+}
+
+// hideQuery keeps the signed query of a request out of messages.
+func hideQuery(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("%s: %w", failed.Op, failed.Err)
+	}
+	return err
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	target, err := url.Parse(c.base + path)
+	if err != nil {
+		return nil, fmt.Errorf("shop URL: %w", err)
+	}
+	secure := target.Scheme == "https"
+	if !secure {
+		target.RawQuery = sign(method, target, c.options.ConsumerKey, c.options.ConsumerSecret, c.now(), nonce())
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if secure {
+		request.SetBasicAuth(c.options.ConsumerKey, c.options.ConsumerSecret)
+	}
+	request.Header.Set("Accept", "application/json")
+	if len(body) > 0 {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// classify gives an answer its fault; nil for success. WooCommerce's 500s with a code of its own are
+// permanent.
+func classify(status int, header http.Header, body []byte) error {
+	if status >= 200 && status < 300 {
+		return nil
+	}
+	p, known := woo.ParseProblem(body)
+	code, options := fault.ShopRefused, []fault.Option{fault.Field("status", strconv.Itoa(status))}
+	switch {
+	case known && strings.HasSuffix(p.Code, "order_invalid_id"):
+		code = fault.ShopOrderMissing
+	case status == http.StatusUnauthorized || known && p.Code == "woocommerce_rest_authentication_error":
+		code = fault.ShopUnauthorised
+	case status == http.StatusTooManyRequests:
+		code = fault.ShopThrottled
+	case status == http.StatusServiceUnavailable || status >= 500 && !known:
+		code = fault.ShopUnavailable
+	}
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
+		options = append(options, fault.After(time.Duration(min(seconds, 600))*time.Second))
+	}
+	rule := "the shop must accept the request"
+	if known {
+		rule += ": " + p.Code
+	}
+	return fault.New(code, rule, options...)
+}

@@ -1,0 +1,214 @@
+// Package statuspublisher tells the shop what NetSuite holds: id, number and status of the sales order, on
+// the order itself, as one namespaced meta key or as a note. What was written is recorded in SHOP_OUTCOMES, so
+// that it is written once (Invariant 2); parse leaves our meta key out, so that the echo is no change.
+package statuspublisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/failures"
+	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/woo/rest"
+)
+
+// Unit is the service.
+var Unit = host.Unit{Name: "status-publisher", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+
+// StagePublish is the stage's word in failures, metrics and traces.
+const StagePublish = "publish"
+
+// attempts of one write to the shop before it is parked.
+const attempts = 8
+
+// Service writes to every shop.
+type Service struct {
+	js       jetstream.JetStream
+	stores   map[string]config.Store
+	shops    map[string]*rest.Client
+	writers  map[string]*batcher
+	consumer *consume.Consumer
+	derive   *consume.Consumer
+	book     *failures.Book
+	stop     context.CancelFunc
+	now      func() time.Time
+}
+
+// New prepares a client per shop.
+func New(ctx context.Context, env host.Env) (*Service, error) {
+	shops, err := rest.Shops(env.Config.Stores)
+	if err != nil {
+		return nil, err
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Service{
+		js: env.JS, stores: env.Config.Stores, shops: shops, writers: map[string]*batcher{}, stop: stop, now: func() time.Time { return time.Now().UTC() },
+	}
+	for key, shop := range shops {
+		s.writers[key] = newBatcher(work, shop)
+	}
+	if s.book, err = failures.Open(work, env.JS, StagePublish); err != nil {
+		stop()
+		return nil, err
+	}
+	s.consumer, err = consume.New(env.JS, env.Log, consume.Config{
+		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Lanes: 128, Prefetch: 512,
+	})
+	if err == nil {
+		s.derive, err = consume.New(env.JS, env.Log, consume.Config{
+			Stream: topology.ShopOutcomes, Durable: topology.ConsumerShopFailures, Stage: "shop-failures", Handle: s.failure,
+		})
+	}
+	if err != nil {
+		stop()
+	}
+	return s, err
+}
+
+// Ready says whether a shop keeps the writes waiting.
+func (s *Service) Ready() error {
+	if s.consumer.Paused() {
+		return errors.New("a shop is unavailable; what it should be told waits")
+	}
+	return nil
+}
+
+// Run works until ctx ends, then drains.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.stop()
+	defer s.book.Close()
+	for _, shop := range s.shops {
+		defer shop.Close()
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.consumer.Run(ctx) })
+	group.Go(func() error { return s.derive.Run(ctx) })
+	return group.Wait()
+}
+
+// kindOrder is the kind of ledger entry about an order.
+const kindOrder = "order"
+
+// entry is the shop ledger of one order.
+type entry struct {
+	name     string
+	sequence uint64
+	last     *event.ShopRecordedV1
+}
+
+func (s *Service) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	outcome, err := codec.Decode[event.SyncRecordedV1](m.Data)
+	if err != nil {
+		return nil, fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+	}
+	shop, known := s.writers[outcome.Store]
+	if !known || s.stores[outcome.Store].WriteBack == "off" || outcome.Ledger.SalesOrder == nil || outcome.Ledger.SalesOrder.TranID == "" {
+		return nil, nil
+	}
+	e, err := s.open(ctx, outcome)
+	if err != nil {
+		return nil, err
+	}
+	facts := factsOf(outcome)
+	hash, err := codec.Hash(facts)
+	if err != nil || e.done(hash, m.Sequence) {
+		return nil, err
+	}
+	call, err := shop.write(ctx, s.stores[outcome.Store].WriteBack, outcome.Order, facts)
+	return s.conclude(m, outcome, e, facts, hash, call, err)
+}
+
+func factsOf(o event.SyncRecordedV1) event.ShopFacts {
+	so := o.Ledger.SalesOrder
+	return event.ShopFacts{Account: o.Account, SalesOrderID: so.ID, TranID: so.TranID, Status: so.Status}
+}
+
+func (s *Service) open(ctx context.Context, o event.SyncRecordedV1) (entry, error) {
+	e := entry{name: subject.Shop(o.Store, kindOrder, o.Order)}
+	stream, err := s.js.Stream(ctx, topology.ShopOutcomes)
+	if err != nil {
+		return e, publish.Classify(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(ctx, e.name)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return e, nil
+	}
+	if err != nil {
+		return e, publish.Classify(err)
+	}
+	last, err := codec.Decode[event.ShopRecordedV1](raw.Data)
+	if err != nil {
+		return e, fault.New(fault.MessageUndecodable, "want a shop outcome", fault.Field(e.name, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	e.sequence, e.last = raw.Sequence, &last
+	return e, nil
+}
+
+// done tells whether the shop was told this, or something newer, already.
+func (e entry) done(hash string, sequence uint64) bool {
+	if e.last == nil {
+		return false
+	}
+	told := e.last.State == event.ShopWritten && e.last.Hash == hash
+	return told || e.last.Source.Sequence > sequence || e.last.Source.Sequence == sequence && e.last.State != event.ShopRetried
+}
+
+func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, facts event.ShopFacts, hash string, call event.Call, cause error) ([]publish.Message, error) {
+	class := fault.ClassOf(cause)
+	body := event.ShopRecordedV1{Kind: kindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: []event.Call{call}}
+	if e.last != nil && e.last.Source == body.Source {
+		body.Attempts = e.last.Attempts
+	}
+	switch {
+	case cause == nil:
+	case class == fault.Terminal || class == fault.Poison:
+		body.State = event.ShopParked
+	case class != fault.Transient:
+		return nil, cause
+	default:
+		body.State, body.Attempts = event.ShopRetried, body.Attempts+1
+		if body.Attempts >= attempts {
+			body.State, cause = event.ShopParked, fault.New(fault.AttemptsExhausted, fmt.Sprintf("one of %d attempts must succeed", attempts), fault.Because(cause))
+		}
+	}
+	if cause != nil {
+		f := failures.FaultOf(cause)
+		body.Fault = &f
+	}
+	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d", e.name, m.Sequence, e.sequence), Store: o.Store, Time: s.now()}
+	message, err := publish.JSON(topology.ShopOutcomes, e.name, body.Envelope, body)
+	message.Expect = &publish.Expect{Sequence: e.sequence}
+	if err == nil && body.State == event.ShopRetried {
+		err = cause
+	}
+	return []publish.Message{message}, err
+}
+
+// failure derives failures from the shop ledger, so that no crash hides one (Invariant 3).
+func (s *Service) failure(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	entry, err := codec.Decode[event.ShopRecordedV1](m.Data)
+	if err != nil {
+		return nil, fault.New(fault.MessageUndecodable, "want a shop outcome", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+	}
+	switch {
+	case entry.State == event.ShopParked && entry.Fault != nil:
+		return s.book.Park(ctx, entry.Store, entry.Key, entry.Source, *entry.Fault, entry.Time)
+	case entry.State == event.ShopWritten:
+		return s.book.Resolve(ctx, entry.Store, entry.Key, entry.Source, entry.Time)
+	default:
+		return nil, nil
+	}
+}
