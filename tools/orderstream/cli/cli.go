@@ -1,0 +1,105 @@
+// Package cli is the orderstream command: run the demo or the services, check a configuration, follow an
+// order, handle parked work.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"os/user"
+	"syscall"
+
+	"github.com/goccy/go-json"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/host"
+)
+
+// app is what every verb shares.
+type app struct {
+	out, errs io.Writer
+	json      bool
+	config    string
+	nats      string
+}
+
+// usage is a mistake of the caller's.
+type usage struct{ error }
+
+// Main runs the command and gives its exit code: 0 done, 1 failed, 2 wrong use or configuration, 3
+// environment.
+func Main(args []string, out, errs io.Writer) int {
+	a := &app{out: out, errs: errs}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return host.ExitDrained
+	}
+	fmt.Fprintln(errs, "orderstream:", err)
+	var wrong usage
+	switch {
+	case errors.As(err, &wrong), fault.CodeOf(err) == fault.ConfigurationWrong, fault.CodeOf(err) == fault.MappingInvalid:
+		return host.ExitConfiguration
+	case fault.CodeOf(err) == fault.ServerNotDurable:
+		return host.ExitEnvironment
+	default:
+		return host.ExitFailed
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "orderstream", Short: "The real-time order pipeline from WooCommerce to NetSuite", SilenceUsage: true, SilenceErrors: true,
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	root.PersistentFlags().StringVar(&a.config, "config", "orderstream.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&a.nats, "nats", "nats://127.0.0.1:4222", "NATS server to ask")
+	root.AddCommand(a.demo(), a.up(), a.check(), a.order(), a.failures(), a.topology())
+	return root
+}
+
+// ask connects to JetStream for one verb.
+func (a *app) ask(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream) error) error {
+	conn, err := nats.Connect(a.nats, nats.Name("orderstream command"))
+	if err != nil {
+		return fmt.Errorf("--nats %s: %w (is Orderstream running?)", a.nats, err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	return work(ctx, js)
+}
+
+func (a *app) print(value any, text func(w io.Writer)) error {
+	if !a.json {
+		text(a.out)
+		return nil
+	}
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.out, string(data))
+	return err
+}
+
+// operator names who acts, for the audit stream.
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
