@@ -1,0 +1,298 @@
+package netsuitesim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// Stats are counts since the start or the last reset.
+type Stats struct {
+	Records        map[string]int `json:"records"` // by type, types without records left out
+	Requests       int            `json:"requests"`
+	ByStatus       map[string]int `json:"byStatus"` // "dropped" for connections closed without an answer
+	ByPath         map[string]int `json:"byPath"`   // "PUT record/v1/salesorder/eid:{}"
+	MaxInFlight    int            `json:"maxInFlight"`
+	SalesOrderPuts int            `json:"salesOrderPuts"`
+}
+
+// Item is what POST /sim/items takes.
+type Item struct {
+	SKU       string      `json:"sku"`
+	Type      string      `json:"type"`      // a record type, inventoryItem by default
+	BasePrice json.Number `json:"basePrice"` // 0 by default
+	Name      string      `json:"name"`
+	Inactive  bool        `json:"inactive"`
+}
+
+// Shipment is what POST /sim/fulfil takes: an order by internal or external
+// id, the lines to ship (none: all that is open), tracking numbers, and the
+// ship status (C, shipped, by default).
+type Shipment struct {
+	Order string `json:"order"`
+	Lines []struct {
+		Line     json.Number `json:"line"`
+		Quantity json.Number `json:"quantity"`
+	} `json:"lines"`
+	Tracking []string `json:"tracking"`
+	Status   string   `json:"status"`
+}
+
+// Reset goes back to the seed and clears faults, log and counts.
+func (s *Server) Reset() error {
+	s.journal.reset()
+	s.gate.reset()
+	if err := s.faults.set(Faults{}); err != nil {
+		return err
+	}
+	return s.sql.reset()
+}
+
+// Faults is the fault plan with the counts that are left.
+func (s *Server) Faults() Faults { return s.faults.get() }
+
+// SetFaults replaces the fault plan; errors name the field at fault.
+func (s *Server) SetFaults(f Faults) error { return s.faults.set(f) }
+
+// Log is the newest limit requests (0: all kept) whose path contains the text,
+// oldest first.
+func (s *Server) Log(pathContains string, limit int) []Entry {
+	return s.journal.entries(pathContains, limit)
+}
+
+// State is every record of a type as a JSON array, sublists expanded; with an
+// empty type an object of all types.
+func (s *Server) State(recordType string) ([]byte, error) {
+	return s.stateJSON(s.URL()+servicePath+"record/v1/", recordType)
+}
+
+func (s *Server) stateJSON(root, recordType string) ([]byte, error) {
+	if recordType != "" {
+		k := s.kinds.find(recordType)
+		if k == nil {
+			return nil, fmt.Errorf("type %q: unknown record type", recordType)
+		}
+		return json.Marshal(s.state(root, k))
+	}
+	all := map[string][]fields{}
+	for _, k := range s.kinds.all() {
+		all[k.name] = s.state(root, k)
+	}
+	return json.Marshal(all)
+}
+
+// Stats counts records and requests.
+func (s *Server) Stats() Stats {
+	out := Stats{Records: map[string]int{}, MaxInFlight: int(s.gate.top.Load())}
+	_ = s.store.view(func(t *tx) error {
+		for k, records := range t.store.byKind {
+			if len(records) > 0 {
+				out.Records[k.name] = len(records)
+			}
+		}
+		return nil
+	})
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	out.Requests, out.SalesOrderPuts = s.journal.total, s.journal.orderPut
+	out.ByStatus, out.ByPath = copyCounts(s.journal.byStatus), copyCounts(s.journal.byPath)
+	return out
+}
+
+func copyCounts(m map[string]int) map[string]int {
+	out := make(map[string]int, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// RevokeTokens makes every access token issued so far invalid.
+func (s *Server) RevokeTokens() { s.tokens.revoke() }
+
+// PutItem makes an item, or changes the one with that SKU, and returns its id.
+func (s *Server) PutItem(item Item) (string, error) {
+	k := s.kinds.find(or(item.Type, "inventoryItem"))
+	if k == nil || k.group != items {
+		return "", fmt.Errorf("type %q: want an item type", item.Type)
+	}
+	raw := map[string]any{"itemId": item.SKU, "isInactive": item.Inactive, "basePrice": or(item.BasePrice, "0")}
+	if item.Name != "" {
+		raw["displayName"] = item.Name
+	}
+	in := &intake{names: refuse, values: refuse}
+	f, err := in.object(k.schema, raw, "")
+	if err != nil {
+		return "", err
+	}
+	var made *record
+	err = s.store.update(func(t *tx) error {
+		old := t.byTitle(items, item.SKU)
+		if old != nil && old.kind != k {
+			return fmt.Errorf("sku %q: is of the type %s", item.SKU, old.kind.name)
+		}
+		made, err = t.save(k, old, body{fields: f})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return decimalID(made.id), nil
+}
+
+// Fulfil ships an order as a person in the UI would, and returns the
+// fulfilment's id.
+func (s *Server) Fulfil(sh Shipment) (string, error) {
+	raw := map[string]any{"shipStatus": or(sh.Status, "C")}
+	var lines, packs []any
+	for _, l := range sh.Lines {
+		line := map[string]any{"orderLine": l.Line}
+		if l.Quantity != "" {
+			line["quantity"] = l.Quantity
+		}
+		lines = append(lines, line)
+	}
+	for _, number := range sh.Tracking {
+		packs = append(packs, map[string]any{"packageTrackingNumber": number})
+	}
+	if lines != nil {
+		raw["item"] = map[string]any{"items": lines}
+	}
+	if packs != nil {
+		raw["package"] = map[string]any{"items": packs}
+	}
+	return s.fromOrder(sh.Order, "itemFulfillment", raw)
+}
+
+// Bill invoices what is fulfilled of an order and returns the invoice's id.
+func (s *Server) Bill(order string) (string, error) {
+	return s.fromOrder(order, "invoice", map[string]any{})
+}
+
+func (s *Server) fromOrder(order, to string, raw map[string]any) (string, error) {
+	k := s.kinds.find(to)
+	in := &intake{names: refuse, values: refuse}
+	f, err := in.object(k.schema, raw, "")
+	if err != nil {
+		return "", err
+	}
+	a := address{kind: s.kinds.find("salesOrder"), eid: order}
+	if id, err := strconv.ParseInt(order, 10, 64); err == nil {
+		a.id, a.eid = id, ""
+	}
+	made, err := s.make(a, k, body{fields: f, refs: in.refs})
+	if err != nil {
+		return "", err
+	}
+	return decimalID(made.id), nil
+}
+
+// control answers the paths below /sim.
+func (s *Server) control(r *http.Request) reply {
+	answer, err := s.controlled(r)
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		return jsonReply(p.status, "application/json", map[string]string{"error": p.detail})
+	case err != nil:
+		return jsonReply(http.StatusBadRequest, "application/json", map[string]string{"error": err.Error()})
+	}
+	return answer
+}
+
+func (s *Server) controlled(r *http.Request) (reply, error) {
+	query := r.URL.Query()
+	switch r.Method + " " + r.URL.Path {
+	case "GET /sim/state":
+		text, err := s.stateJSON(recordRoot(r), query.Get("type"))
+		return reply{status: http.StatusOK, body: text}.with("Content-Type", "application/json"), err
+	case "GET /sim/stats":
+		return plainReply(s.Stats()), nil
+	case "GET /sim/faults":
+		return plainReply(s.Faults()), nil
+	case "GET /sim/log":
+		limit, _ := strconv.Atoi(query.Get("limit")) // anything else means all
+		stats := s.Stats()
+		return plainReply(map[string]any{"total": stats.Requests, "counts": stats.ByPath, "entries": s.Log(query.Get("pathContains"), limit)}), nil
+	case "GET /sim/items":
+		return plainReply(s.itemState(recordRoot(r), query.Get("sku"))), nil
+	case "POST /sim/faults":
+		return s.postFaults(r)
+	case "POST /sim/reset":
+		return plainReply(map[string]bool{"reset": true}), s.Reset()
+	case "POST /sim/tokens/revoke":
+		s.RevokeTokens()
+		return plainReply(map[string]bool{"revoked": true}), nil
+	}
+	return s.act(r)
+}
+
+// act answers the controls that make records.
+func (s *Server) act(r *http.Request) (reply, error) {
+	var id string
+	var err error
+	switch r.Method + " " + r.URL.Path {
+	case "POST /sim/items":
+		var item Item
+		if err = readControl(r, &item); err == nil {
+			id, err = s.PutItem(item)
+		}
+	case "POST /sim/fulfil":
+		var sh Shipment
+		if err = readControl(r, &sh); err == nil {
+			id, err = s.Fulfil(sh)
+		}
+	case "POST /sim/bill":
+		var order struct {
+			Order string `json:"order"`
+		}
+		if err = readControl(r, &order); err == nil {
+			id, err = s.Bill(order.Order)
+		}
+	default:
+		err = &problem{status: http.StatusNotFound, detail: "no such control: " + r.Method + " " + r.URL.Path}
+	}
+	return plainReply(map[string]string{"id": id}), err
+}
+
+func plainReply(v any) reply { return jsonReply(http.StatusOK, "application/json", v) }
+
+func (s *Server) postFaults(r *http.Request) (reply, error) {
+	var f Faults
+	if err := readControl(r, &f); err != nil {
+		return reply{}, err
+	}
+	if err := s.SetFaults(f); err != nil {
+		return reply{}, err
+	}
+	return plainReply(s.Faults()), nil
+}
+
+// readControl reads a control's body; unknown fields are refused.
+func readControl(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("body: %w", err)
+	}
+	return nil
+}
+
+// itemState shows the items, or the one with a SKU.
+func (s *Server) itemState(root, sku string) []fields {
+	out := []fields{}
+	for _, k := range s.kinds.all() {
+		if k.group != items {
+			continue
+		}
+		for _, f := range s.state(root, k) {
+			if sku == "" || f.text("itemId") == sku {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,64 @@
+// Package netsuitesim is a double of NetSuite's SuiteTalk REST services.
+//
+// It verifies what a client sends (tokens, property names and values,
+// references, lengths), keeps records in memory and in a SQLite file, computes
+// the money of a sales order by itself, answers SuiteQL from a SQL engine and
+// fails on command. It is written from Oracle's documentation and shares no
+// code with any client, so that it can find a client's mistakes.
+//
+// # Services
+//
+// Everything below /services/rest behaves like SuiteTalk:
+//
+//	POST   auth/oauth2/v1/token                     client credentials (JWT assertion)
+//	POST   record/v1/{type}                         create
+//	GET    record/v1/{type}/{id|eid:x}              read (expandSubResources, fields, simpleEnumFormat)
+//	GET    record/v1/{type}/{id|eid:x}/{sub}[/{n}]  sublist, line, sub-record
+//	PATCH  record/v1/{type}/{id|eid:x}              update (replace, replaceSelectedFields)
+//	PUT    record/v1/{type}/eid:x                   upsert (replace, replaceSelectedFields)
+//	DELETE record/v1/{type}/{id|eid:x}
+//	GET    record/v1/{type}?q=&limit=&offset=       list of ids
+//	POST   record/v1/salesOrder/{id}/!transform/{itemFulfillment|invoice}
+//	GET    record/v1/metadata-catalog
+//	POST   query/v1/suiteql                         header Prefer: transient
+//	GET    system/v1/serverTime, system/v1/governanceLimits
+//
+// # Controls
+//
+// Controls lie below /sim, need no authorization, take no slot of the
+// concurrency limit and are neither logged nor counted:
+//
+//	GET  /sim/state?type=salesOrder  array of the records of a type, sublists expanded;
+//	                                 without type an object of all types
+//	POST /sim/reset                  back to the seed; faults, log and counts are cleared
+//	GET  /sim/faults                 the fault plan with the counts that are left
+//	POST /sim/faults                 replaces the fault plan (see [Faults] for the shape)
+//	GET  /sim/log?pathContains=&limit=   {"total","counts","entries":[{"time","method","path",
+//	                                 "status","inFlight","milliseconds"}]}
+//	GET  /sim/stats                  see [Stats]
+//	GET  /sim/items[?sku=X]          items as REST shows them
+//	POST /sim/items                  {"sku","type","basePrice","name","inactive"} makes an item or
+//	                                 changes the one with that SKU; type is a record type such as
+//	                                 inventoryItem (the default)
+//	POST /sim/tokens/revoke          every access token issued so far becomes invalid
+//	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
+//	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI
+//	                                 would; without lines all that is open
+//	POST /sim/bill                   {"order":"…"} invoices what is fulfilled
+//
+// # Money
+//
+// All amounts are decimals, from the digits of the request to the digits of the
+// answer. subtotal, total, taxTotal and discountTotal of a body are ignored. A
+// sales order shows positive amounts in SuiteQL too, unless the switch
+// LedgerSigns is on.
+//
+// # Where Oracle is silent
+//
+// A reference whose target the catalog leaves open (customForm, leadSource …)
+// is accepted with any id. Access tokens are opaque text, not readable JWTs.
+// The texts for unknown property names, wrong value types and removed
+// fulfilled lines are this package's own; their codes are documented ones. A
+// header discount does not change the tax of lines; it does lower the base of
+// the one header rate in the mode legacyHeader.
+package netsuitesim

@@ -1,0 +1,248 @@
+package netsuitesim
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// address is where a record request points: a type, a record, a part of it.
+type address struct {
+	kind  *kind
+	id    int64  // 0 when the external id names it
+	eid   string // external id
+	parts []string
+}
+
+var (
+	eidCharacters = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	idCharacters  = regexp.MustCompile(`^(-?[1-9][0-9]{0,17})$`)
+)
+
+// parseAddress reads the path below record/v1.
+func (s *Server) parseAddress(parts []string) (address, error) {
+	k := s.kinds.find(parts[0])
+	if k == nil {
+		return address{}, &problem{status: http.StatusNotFound, code: "NONEXISTENT_ID", detail: "Record type '" + parts[0] + "' does not exist."}
+	}
+	a := address{kind: k}
+	if len(parts) == 1 {
+		return a, nil
+	}
+	a.parts = parts[2:]
+	eid, isEID := strings.CutPrefix(parts[1], "eid:")
+	switch {
+	case isEID && eidCharacters.MatchString(eid):
+		a.eid = eid
+	case !isEID && idCharacters.MatchString(parts[1]):
+		a.id, _ = strconv.ParseInt(parts[1], 10, 64) // the expression admits numbers only
+	default:
+		return a, &problem{status: http.StatusBadRequest, code: "INVALID_ID", detail: "Invalid record instance identifier '" + parts[1] + "'. Provide a valid record instance ID."}
+	}
+	return a, nil
+}
+
+// record answers the record service.
+func (s *Server) record(r *http.Request, parts []string) reply {
+	a, err := s.parseAddress(parts)
+	if err != nil {
+		return refusal(err)
+	}
+	answer, err := s.recordMethod(r, a)
+	if err != nil {
+		return refusal(err)
+	}
+	return answer
+}
+
+func (s *Server) recordMethod(r *http.Request, a address) (reply, error) {
+	whole := a.id == 0 && a.eid == ""
+	switch {
+	case whole && r.Method == http.MethodGet:
+		return s.list(r, a.kind)
+	case whole && r.Method == http.MethodPost:
+		return s.create(r, a.kind)
+	case len(a.parts) == 2 && a.parts[0] == "!transform" && r.Method == http.MethodPost:
+		return s.transform(r, a)
+	case r.Method == http.MethodGet:
+		return s.read(r, a)
+	case whole || len(a.parts) > 0:
+		return reply{}, wrongMethod(r.Method)
+	case r.Method == http.MethodPatch:
+		return s.patch(r, a)
+	case r.Method == http.MethodPut && a.eid != "":
+		return s.upsert(r, a)
+	case r.Method == http.MethodDelete:
+		return s.remove(a)
+	}
+	return reply{}, wrongMethod(r.Method)
+}
+
+// find is the record an address names.
+func (t *tx) find(a address) (*record, error) {
+	var r *record
+	if a.eid != "" {
+		r = t.byExternalID(a.kind.group, a.eid)
+	} else {
+		r = t.get(a.kind.group, a.id)
+	}
+	switch {
+	case r != nil && r.kind == a.kind:
+		return r, nil
+	case a.kind.group == transactions && (r != nil || t.switches().MissingTransaction400):
+		return nil, wrongTransaction()
+	}
+	return nil, notFound()
+}
+
+// take reads and checks a request's body and its validation headers.
+func (s *Server) take(r *http.Request, schema *schema) (body, *intake, error) {
+	content := r.Header.Get("Content-Type")
+	if !strings.Contains(content, "json") || strings.Contains(content, "type=collection") {
+		return body{}, nil, invalidContent("", "The request content type '%s' is not supported for this operation.", content)
+	}
+	in, err := newIntake(r.Header)
+	if err != nil {
+		return body{}, nil, err
+	}
+	raw, err := readBody(r)
+	if err != nil {
+		return body{}, nil, err
+	}
+	f, err := in.object(schema, raw, "")
+	if err != nil {
+		return body{}, nil, err
+	}
+	query := r.URL.Query()
+	how := newReplacement(query.Get("replace"), query.Get("replaceSelectedFields"))
+	return body{fields: f, refs: in.refs, how: how}, in, nil
+}
+
+func (s *Server) create(r *http.Request, k *kind) (reply, error) {
+	b, in, err := s.take(r, k.schema)
+	if err != nil {
+		return reply{}, err
+	}
+	var made *record
+	err = s.store.update(func(t *tx) (err error) {
+		made, err = t.save(k, nil, b)
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return s.saved(r, made, in, http.StatusNoContent), nil
+}
+
+// saved is the answer to a write: empty, with the record's address.
+func (s *Server) saved(r *http.Request, made *record, in *intake, status int) reply {
+	answer := reply{status: status}.with("Location", s.href(r, made))
+	if len(in.warned) > 0 {
+		answer = answer.with("X-NetSuite-PropertyValidation", strings.Join(in.warned, ","))
+	}
+	return answer
+}
+
+// href is the absolute address of a record.
+func (s *Server) href(r *http.Request, made *record) string {
+	return recordRoot(r) + made.kind.name + "/" + decimalID(made.id)
+}
+
+func recordRoot(r *http.Request) string { return "http://" + r.Host + servicePath + "record/v1/" }
+
+func (s *Server) patch(r *http.Request, a address) (reply, error) {
+	b, in, err := s.take(r, a.kind.schema)
+	if err != nil {
+		return reply{}, err
+	}
+	var made *record
+	err = s.store.update(func(t *tx) error {
+		old, err := t.find(a)
+		if err != nil {
+			return err
+		}
+		made, err = t.save(a.kind, old, b)
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return s.saved(r, made, in, http.StatusNoContent), nil
+}
+
+// upsert creates the record with that external id or updates it.
+func (s *Server) upsert(r *http.Request, a address) (reply, error) {
+	b, in, err := s.take(r, a.kind.schema)
+	if err != nil {
+		return reply{}, err
+	}
+	if said := b.fields.text("externalId"); said != "" && !sameFold(said, a.eid) {
+		return reply{}, invalidField(said, "externalId", "externalId")
+	}
+	status := http.StatusNoContent
+	var made *record
+	err = s.store.update(func(t *tx) error {
+		old := t.byExternalID(a.kind.group, a.eid)
+		if old != nil && old.kind != a.kind {
+			return alreadyExists(a.kind.group)
+		}
+		if old == nil {
+			b.fields["externalId"] = a.eid
+			if s.cfg.Switches.UpsertCreated {
+				status = http.StatusCreated
+			}
+		}
+		var err error
+		made, err = t.save(a.kind, old, b)
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return s.saved(r, made, in, status), nil
+}
+
+func (s *Server) remove(a address) (reply, error) {
+	err := s.store.update(func(t *tx) error {
+		r, err := t.find(a)
+		if err != nil {
+			return err
+		}
+		t.delete(r)
+		if r.kind.release == nil {
+			return nil
+		}
+		return r.kind.release(t, r)
+	})
+	return reply{status: http.StatusNoContent}, err
+}
+
+// transform makes another transaction from a sales order.
+func (s *Server) transform(r *http.Request, a address) (reply, error) {
+	to := s.kinds.find(a.parts[1])
+	if a.kind.name != "salesOrder" || to == nil || (to.name != "itemFulfillment" && to.name != "invoice") {
+		return reply{}, invalidContent("", "Error while accessing a resource. Transformation of %s to %s is not supported.", a.kind.name, a.parts[1])
+	}
+	b, in, err := s.take(r, to.schema)
+	if err != nil {
+		return reply{}, err
+	}
+	made, err := s.make(a, to, b)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.saved(r, made, in, http.StatusNoContent), nil
+}
+
+func (s *Server) make(a address, to *kind, b body) (made *record, err error) {
+	err = s.store.update(func(t *tx) error {
+		order, err := t.find(a)
+		if err != nil {
+			return err
+		}
+		made, err = t.transform(order, to, b)
+		return err
+	})
+	return made, err
+}

@@ -1,0 +1,226 @@
+package netsuitesim
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"strings"
+	"time"
+)
+
+// row is one row of a SuiteQL table, by column.
+type row struct {
+	table  string
+	values map[string]any
+}
+
+// rowsOf are the rows that a record fills.
+func (t *tx) rowsOf(r *record) []row {
+	switch {
+	case r.kind.group == transactions:
+		return t.transactionRows(r)
+	case r.kind.name == "customer":
+		return []row{{"customer", plainRow(r)}}
+	case r.kind.group == items:
+		return t.itemRows(r)
+	}
+	return []row{{strings.ToLower(r.kind.name), plainRow(r)}}
+}
+
+// plainRow shows every property under its lower-case name.
+func plainRow(r *record) map[string]any {
+	v := map[string]any{"id": r.id}
+	spread(v, r.fields)
+	if r.kind.title == "name" || v["name"] == nil {
+		v["name"] = r.name()
+	}
+	for _, flag := range []string{"isinactive", "isperson", "iselimination", "isbasecurrency"} {
+		v[flag] = yesNo(v[flag] == "T")
+	}
+	v["fullname"] = or(r.fields.text("fullName"), r.name())
+	v["accountsearchdisplayname"] = strings.TrimSpace(r.fields.text("acctNumber") + " " + r.name())
+	v["altname"] = or(r.fields.text("companyName"), strings.TrimSpace(r.fields.text("firstName")+" "+r.fields.text("lastName")))
+	return v
+}
+
+// spread lays plain values and references over a row.
+func spread(v map[string]any, f fields) {
+	for name, value := range f {
+		column := strings.ToLower(name)
+		switch value := value.(type) {
+		case string:
+			v[column] = value
+			if at, err := time.Parse(time.RFC3339, value); err == nil && strings.Contains(column, "date") {
+				v[column] = at.UTC().Format(stampLayout)
+			} else if day, err := time.Parse(time.DateOnly, value); err == nil && column == "trandate" {
+				v[column] = day.Format(stampLayout)
+			}
+		case bool:
+			v[column] = yesNo(value)
+		case json.Number:
+			v[column] = value.String()
+		case fields:
+			if id := value.text("id"); id != "" {
+				v[column] = id
+				v[column+"__df"] = value.text("refName")
+			}
+		}
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "T"
+	}
+	return "F"
+}
+
+func (t *tx) itemRows(r *record) []row {
+	v := plainRow(r)
+	v["itemtype"] = r.kind.code
+	rows := []row{{"item", v}}
+	if r.kind.name == "shipItem" {
+		rows = append(rows, row{"shipitem", plainRow(r)})
+	}
+	onHand, ok := r.fields.number("quantityOnHand")
+	if !ok {
+		return rows
+	}
+	for _, l := range t.of(t.kind("location")) {
+		rows = append(rows, row{"aggregateitemlocation", map[string]any{
+			"item": r.id, "location": l.id, "quantityonhand": onHand.String(), "quantityavailable": onHand.String(),
+			"quantitycommitted": "0", "quantitybackordered": "0", "quantityonorder": "0",
+			"lastquantityavailablechange": v["lastmodifieddate"], "item__df": r.name(), "location__df": l.name(),
+		}})
+	}
+	return rows
+}
+
+func (t *tx) transactionRows(r *record) []row {
+	f := r.fields
+	v := map[string]any{}
+	spread(v, f)
+	v["id"], v["type"], v["type__df"], v["recordtype"] = r.id, r.kind.code, r.kind.label, strings.ToLower(r.kind.name)
+	v["status"] = t.statusLetter(r)
+	v["status__cf"] = r.kind.code + ":" + t.statusLetter(r)
+	v["status__df"] = r.kind.label + " : " + f.sub("status").text("refName")
+	v["foreigntotal"], v["shipcost"], v["voided"], v["posting"] = v["total"], v["shippingcost"], "F", yesNo(r.kind.name != "salesOrder")
+	if customer := f.sub("customer"); customer != nil {
+		v["entity"], v["entity__df"] = customer.text("id"), customer.text("refName")
+	}
+	return append([]row{{"transaction", v}}, t.lineRows(r, v)...)
+}
+
+// statusLetter is the status as SuiteQL spells it.
+func (t *tx) statusLetter(r *record) string {
+	letter := r.fields.ref("status")
+	if r.kind.name == "itemFulfillment" && t.switches().SwappedShipLetters {
+		return map[string]string{"A": "C", "B": "B", "C": "A"}[letter]
+	}
+	return letter
+}
+
+// lineRows are the main line, the item lines, the tax line, and what a
+// fulfilment or invoice links to.
+func (t *tx) lineRows(r *record, head map[string]any) []row {
+	rows := []row{{"transactionline", t.line(r, map[string]any{
+		"id": int64(0), "linesequencenumber": int64(0), "mainline": "T", "taxline": "F", "isclosed": "F",
+		"foreignamount": head["total"], "netamount": head["total"],
+	})}}
+	for i, line := range r.fields.lines("item") {
+		rows = append(rows, row{"transactionline", t.itemLine(r, line, i)})
+		if from := parentOf(r); from != 0 {
+			rows = append(rows, row{"previoustransactionlinelink", map[string]any{
+				"previousdoc": from, "nextdoc": r.id, "previousline": line.integer("orderLine"), "nextline": line.integer("line"), "linktype": linkType(r),
+			}})
+		}
+	}
+	rows = append(rows, t.sumLines(r)...)
+	return append(rows, trackingRows(r)...)
+}
+
+// line completes a line with what all lines of a transaction share.
+func (t *tx) line(r *record, v map[string]any) map[string]any {
+	v["transaction"] = r.id
+	v["subsidiary"], v["subsidiary__df"] = r.fields.ref("subsidiary"), r.fields.sub("subsidiary").text("refName")
+	v["entity"], v["entity__df"] = r.fields.ref("entity"), r.fields.sub("entity").text("refName")
+	if at, err := time.Parse(time.RFC3339, r.fields.text("lastModifiedDate")); err == nil {
+		v["lastmodifieddate"], v["linelastmodifieddate"] = at.UTC().Format(stampLayout), at.UTC().Format(stampLayout)
+	}
+	return v
+}
+
+func (t *tx) itemLine(r *record, line fields, i int) map[string]any {
+	v := map[string]any{}
+	spread(v, line)
+	number := line.integer("line")
+	if number == 0 {
+		number = int64(i + 1)
+	}
+	v["id"], v["linesequencenumber"], v["mainline"], v["taxline"] = number, number, "F", "F"
+	v["uniquekey"], v["memo"], v["isclosed"] = line.text("lineUniqueKey"), line.text("description"), yesNo(line.flag("isClosed"))
+	v["quantityshiprecv"] = line.amount("quantityFulfilled").String()
+	sign := 1
+	if t.switches().LedgerSigns {
+		sign = -1
+	}
+	for column, name := range map[string]string{"quantity": "quantity", "foreignamount": "amount", "netamount": "amount"} {
+		if d, ok := line.number(name); ok {
+			if sign < 0 {
+				d = d.Neg()
+			}
+			v[column] = d.String()
+		}
+	}
+	return t.line(r, v)
+}
+
+// sumLines are the tax line and, where the account shows it, the shipping line.
+func (t *tx) sumLines(r *record) []row {
+	var rows []row
+	next := int64(0)
+	for _, line := range r.fields.lines("item") {
+		next = max(next, line.integer("line"))
+	}
+	add := func(name, itemType, tax string) {
+		if d, ok := r.fields.number(name); ok && !d.IsZero() {
+			next++
+			rows = append(rows, row{"transactionline", t.line(r, map[string]any{
+				"id": next, "linesequencenumber": next, "mainline": "F", "taxline": tax, "itemtype": itemType, "isclosed": "F",
+				"foreignamount": d.String(), "netamount": d.String(),
+			})})
+		}
+	}
+	if t.switches().ShippingLines {
+		add("shippingCost", "ShipItem", "F")
+	}
+	add("taxTotal", "TaxItem", "T")
+	return rows
+}
+
+func linkType(r *record) string {
+	switch r.kind.name {
+	case "itemFulfillment":
+		return "ShipRcpt"
+	case "invoice":
+		return "OrdBill"
+	}
+	return "OrdDep"
+}
+
+// trackingRows are the tracking numbers of a fulfilment's packages.
+func trackingRows(r *record) []row {
+	var rows []row
+	for _, pack := range r.fields.lines("package") {
+		number := pack.text("packageTrackingNumber")
+		if number == "" {
+			continue
+		}
+		// The id is a pure function of owner and number: rows can be rebuilt.
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(decimalID(r.id) + number))
+		id := int64(h.Sum32())
+		rows = append(rows, row{"trackingnumber", map[string]any{"id": id, "trackingnumber": number}},
+			row{"trackingnumbermap", map[string]any{"transaction": r.id, "trackingnumber": id}})
+	}
+	return rows
+}

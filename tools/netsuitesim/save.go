@@ -1,0 +1,152 @@
+package netsuitesim
+
+import (
+	"strconv"
+	"time"
+)
+
+// draft is a record on its way to being saved.
+type draft struct {
+	kind   *kind
+	old    *record // nil for a new record
+	id     int64
+	fields fields // merged, to be settled
+	in     fields // the body alone
+	how    replacement
+	byUI   bool // not a REST request: a person or a transform works
+}
+
+// was says whether the stored version had the property with this reference.
+func (d *draft) was(name string) string {
+	if d.old == nil {
+		return ""
+	}
+	return d.old.fields.ref(name)
+}
+
+// body is a checked request body with the references still open.
+type body struct {
+	fields fields
+	refs   []openRef
+	how    replacement
+}
+
+// save creates the record or lays the body over old, and stages the outcome.
+func (t *tx) save(k *kind, old *record, b body) (*record, error) {
+	for _, ref := range b.refs {
+		if err := t.resolve(ref); err != nil {
+			return nil, err
+		}
+	}
+	d := &draft{kind: k, old: old, in: b.fields, how: b.how, fields: fields{}}
+	if old != nil {
+		d.id, d.fields = old.id, old.fields.clone()
+	}
+	merge(k.schema, d.fields, b.fields, b.how)
+	return t.finish(d)
+}
+
+// finish settles a merged draft, gives it its identity and stages it.
+func (t *tx) finish(d *draft) (*record, error) {
+	if err := t.unique(d); err != nil {
+		return nil, err
+	}
+	if d.id == 0 {
+		// Drawn before the checks: a refused create leaves a gap, never a reuse.
+		d.id = t.nextID(d.kind.group)
+	}
+	if err := d.kind.settle(t, d); err != nil {
+		return nil, err
+	}
+	t.stamp(d)
+	r := &record{kind: d.kind, id: d.id, fields: d.fields}
+	t.put(r)
+	return r, nil
+}
+
+func (t *tx) stamp(d *draft) {
+	now := t.now.Format(time.RFC3339)
+	d.fields["lastModifiedDate"] = now
+	if d.old != nil {
+		return
+	}
+	if d.kind.group == transactions {
+		d.fields["createdDate"] = now
+		d.fields["tranId"] = t.nextNumber(d.kind.prefix)
+	}
+	if d.kind.name == "customer" {
+		d.fields["dateCreated"] = now
+	}
+}
+
+// unique enforces one external id per group and one title per group, both
+// whatever their case.
+func (t *tx) unique(d *draft) error {
+	g := d.kind.group
+	if ext := d.fields.text("externalId"); ext != "" {
+		if r := t.byExternalID(g, ext); r != nil && (d.old == nil || r.id != d.old.id) {
+			return alreadyExists(g)
+		}
+	}
+	if title := d.fields.text(d.kind.title); title != "" && titled(g) {
+		if r := t.byTitle(g, title); r != nil && (d.old == nil || r.id != d.old.id) {
+			return alreadyExists(g)
+		}
+	}
+	return nil
+}
+
+func alreadyExists(g group) *problem {
+	if g == entities {
+		return userError("This entity already exists.")
+	}
+	return userError("This record already exists.")
+}
+
+// resolve completes a reference in place: the target must exist and be active.
+// A target type that the account has no records of accepts any id.
+func (t *tx) resolve(ref openRef) error {
+	v := ref.holder.sub(ref.prop.name)
+	if ref.prop.target == "" {
+		return nil
+	}
+	r := t.target(targetGroup(ref.prop.target), v)
+	if r == nil || r.fields.flag("isInactive") || !kindFits(ref.prop.target, r) {
+		return invalidField(or(v.text("id"), or(v.text("externalId"), v.text("name"))), ref.prop.name, ref.path)
+	}
+	ref.holder[ref.prop.name] = r.pointer()
+	return nil
+}
+
+// kindFits checks targets that are narrower than their group.
+func kindFits(target string, r *record) bool {
+	switch target {
+	case "discountItem", "shipItem", "salesOrder":
+		return r.kind.name == target
+	}
+	return true
+}
+
+func (t *tx) target(g group, v fields) *record {
+	if ext := v.text("externalId"); ext != "" {
+		return t.byExternalID(g, ext)
+	}
+	if name := v.text("name"); name != "" {
+		return t.named(g, name)
+	}
+	id, err := strconv.ParseInt(v.text("id"), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return t.get(g, id)
+}
+
+// named finds a set-up record by its name.
+func (t *tx) named(g group, name string) *record {
+	for _, r := range t.of(t.kind(string(g))) {
+		if sameFold(r.name(), name) {
+			return r
+		}
+	}
+	return nil
+}

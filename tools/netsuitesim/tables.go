@@ -1,0 +1,111 @@
+package netsuitesim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tables are the columns of the SuiteQL tables that records fill. A column is
+// text unless it says otherwise: # an id or count, $ an amount or number, @ a
+// date. Amounts have at most 15 significant digits, which SQLite's numbers
+// keep exactly.
+var tables = map[string]string{
+	"transaction": "id# type recordtype tranid externalid status entity# subsidiary# location# total$ foreigntotal$ otherrefnum" +
+		" trandate@ lastmodifieddate@ createddate@ currency# exchangerate$ memo email shipmethod# shipcost$ taxtotal$ createdfrom# voided posting",
+	"transactionline": "transaction# id# linesequencenumber# uniquekey# item# itemtype quantity$ rate$ foreignamount$ netamount$" +
+		" mainline taxline isclosed memo location# subsidiary# entity# price# quantityshiprecv$ quantitybilled$ createdfrom# lastmodifieddate@ linelastmodifieddate@",
+	"previoustransactionlinelink": "previousdoc# nextdoc# previousline# nextline# linktype",
+	"trackingnumbermap":           "transaction# trackingnumber#",
+	"trackingnumber":              "id# trackingnumber",
+	"customer": "id# entityid externalid email companyname firstname lastname altname isperson isinactive subsidiary# currency# phone" +
+		" terms# pricelevel# category# datecreated@ lastmodifieddate@",
+	"item": "id# itemid externalid itemtype isinactive displayname fullname description upccode subsidiary# parent# baseprice$ lastmodifieddate@",
+	"aggregateitemlocation": "item# location# quantityavailable$ quantityonhand$ quantitycommitted$ quantitybackordered$ quantityonorder$" +
+		" lastquantityavailablechange@",
+	"location":         "id# name fullname externalid subsidiary# isinactive",
+	"subsidiary":       "id# name fullname externalid parent# currency# country isinactive iselimination",
+	"currency":         "id# name symbol externalid currencyprecision# exchangerate$ isbasecurrency isinactive",
+	"salestaxitem":     "id# itemid name externalid rate$ taxtype# country state city isinactive",
+	"taxtype":          "id# name externalid country isinactive",
+	"account":          "id# name externalid acctnumber accttype accountsearchdisplayname isinactive",
+	"paymentmethod":    "id# name externalid isinactive",
+	"pricelevel":       "id# name externalid discountpct$ isinactive",
+	"department":       "id# name externalid isinactive",
+	"classification":   "id# name externalid isinactive",
+	"term":             "id# name externalid isinactive",
+	"customerstatus":   "id# name externalid isinactive",
+	"customercategory": "id# name externalid isinactive",
+	"shipitem":         "id# itemid externalid displayname isinactive",
+	"dual":             "dummy",
+}
+
+// displayed are the columns that BUILTIN.DF has a name for.
+var displayed = []string{"status", "type", "entity", "item", "currency", "subsidiary", "location", "taxtype"}
+
+// indexes keep the usual look-ups fast.
+var indexes = []string{
+	`CREATE INDEX tx_external ON "transaction" (externalid)`,
+	`CREATE INDEX tx_id ON "transaction" (id)`,
+	`CREATE INDEX tx_modified ON "transaction" (lastmodifieddate)`,
+	`CREATE INDEX line_tx ON transactionline ("transaction")`,
+	`CREATE INDEX link_previous ON previoustransactionlinelink (previousdoc)`,
+	`CREATE INDEX customer_external ON customer (externalid)`,
+	`CREATE INDEX customer_email ON customer (email)`,
+	`CREATE INDEX item_itemid ON item (itemid)`,
+}
+
+// table is one SuiteQL table.
+type table struct {
+	name    string
+	columns []string // with the hidden ones: owner__ and x__df
+	types   map[string]string
+}
+
+// newTable reads a table's columns from their words.
+func newTable(name, words string, custom []string) *table {
+	t := &table{name: name, types: map[string]string{}}
+	add := func(column, kind string) {
+		t.columns = append(t.columns, column)
+		t.types[column] = kind
+	}
+	add("owner__", "INTEGER")
+	for _, word := range slices.Concat(strings.Fields(words), custom) {
+		kind := map[byte]string{'#': "INTEGER", '$': "NUMERIC", '@': "TEXTDATE"}[word[len(word)-1]]
+		column := strings.TrimRight(word, "#$@")
+		add(column, or(kind, "TEXT"))
+		if slices.Contains(displayed, column) {
+			add(column+"__df", "TEXT")
+		}
+		if column == "status" {
+			add("status__cf", "TEXT")
+		}
+	}
+	return t
+}
+
+func (t *table) create() string {
+	parts := make([]string, len(t.columns))
+	for i, column := range t.columns {
+		parts[i] = strconv.Quote(column) + " " + t.types[column]
+	}
+	return fmt.Sprintf("CREATE TABLE %q (%s); CREATE INDEX %q ON %q (owner__)", t.name, strings.Join(parts, ", "), "own_"+t.name, t.name)
+}
+
+func (t *table) insert() string {
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ")
+	return fmt.Sprintf("INSERT INTO %q VALUES (%s)", t.name, marks)
+}
+
+// customColumns are the declared custom fields of a table.
+func customColumns(name string, custom []CustomField) []string {
+	prefix := map[string]string{"transaction": "custbody", "transactionline": "custcol", "customer": "custentity"}[name]
+	var out []string
+	for _, f := range custom {
+		if prefix != "" && strings.HasPrefix(f.Name, prefix) {
+			out = append(out, strings.ToLower(f.Name))
+		}
+	}
+	return out
+}

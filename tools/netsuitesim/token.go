@@ -1,0 +1,184 @@
+package netsuitesim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// assertionType is the only kind of client authentication.
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// algorithms are the accepted signature algorithms; RS256 is not among them.
+var algorithms = []string{"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+
+// tokens are the access tokens in force, by their SHA-256.
+type tokens struct {
+	mu    sync.Mutex
+	until map[[sha256.Size]byte]time.Time
+}
+
+func newTokens() *tokens { return &tokens{until: map[[sha256.Size]byte]time.Time{}} }
+
+func (t *tokens) issue(until time.Time) string {
+	token := base64.RawURLEncoding.EncodeToString(random(48))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until[sha256.Sum256([]byte(token))] = until
+	return token
+}
+
+func (t *tokens) valid(token string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	until, ok := t.until[sha256.Sum256([]byte(token))]
+	return ok && now.Before(until)
+}
+
+func (t *tokens) revoke() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.until)
+}
+
+// authorize checks a bearer token or an OAuth 1.0a signature.
+func (s *Server) authorize(r *http.Request) error {
+	header := r.Header.Get("Authorization")
+	scheme, rest, _ := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return invalidLogin(s.cfg.Account)
+	case strings.EqualFold(scheme, "Bearer") && rest != "":
+		if s.tokens.valid(strings.TrimSpace(rest), s.cfg.Now()) {
+			return nil
+		}
+		return invalidLogin(s.cfg.Account)
+	case strings.EqualFold(scheme, "OAuth"):
+		if err := s.tba.verify(r, rest); err != nil {
+			return invalidLogin(s.cfg.Account)
+		}
+		return nil
+	}
+	return malformedLogin(s.cfg.Account)
+}
+
+// token answers the token endpoint.
+func (s *Server) token(r *http.Request) reply {
+	if r.Method != http.MethodPost {
+		return wrongMethod(r.Method).reply()
+	}
+	if err := r.ParseForm(); err != nil {
+		return tokenRefusal("invalid_request", err)
+	}
+	form := r.PostForm
+	switch {
+	case form.Get("grant_type") != "client_credentials":
+		return tokenRefusal("unsupported_grant_type", fmt.Errorf("grant_type %q: want client_credentials", form.Get("grant_type")))
+	case form.Get("client_assertion_type") != assertionType:
+		return tokenRefusal("invalid_request", fmt.Errorf("client_assertion_type %q: want %s", form.Get("client_assertion_type"), assertionType))
+	}
+	if err := s.verify(form.Get("client_assertion"), r.Host); err != nil {
+		return tokenRefusal("invalid_grant", err)
+	}
+	life := s.cfg.TokenLifetime
+	return jsonReply(http.StatusOK, "application/json", map[string]any{
+		"access_token": s.tokens.issue(s.cfg.Now().Add(life)), "expires_in": int(life / time.Second), "token_type": "Bearer",
+	})
+}
+
+func tokenRefusal(code string, err error) reply {
+	return jsonReply(http.StatusBadRequest, "application/json", map[string]string{"error": code, "error_description": err.Error()})
+}
+
+// assertion are the claims of a client assertion.
+type assertion struct {
+	jwt.RegisteredClaims
+	Scope scopes `json:"scope"`
+}
+
+// scopes reads a JSON array or a blank-separated string.
+type scopes []string
+
+// UnmarshalJSON accepts both spellings in use.
+func (s *scopes) UnmarshalJSON(text []byte) error {
+	var list []string
+	if json.Unmarshal(text, &list) == nil {
+		*s = list
+		return nil
+	}
+	var line string
+	if err := json.Unmarshal(text, &line); err != nil {
+		return fmt.Errorf("scope: want a string or an array of strings")
+	}
+	*s = strings.Fields(line)
+	return nil
+}
+
+func (s scopes) has(name string) bool {
+	for _, v := range s {
+		if v == name {
+			return true
+		}
+	}
+	return false
+}
+
+// verify checks a client assertion: signature, key, issuer, audience (the
+// token URL as the client sees it), lifetime and scope.
+func (s *Server) verify(text, host string) error {
+	var claims assertion
+	parser := jwt.NewParser(
+		jwt.WithValidMethods(algorithms), jwt.WithTimeFunc(s.cfg.Now), jwt.WithIssuer(s.cfg.ClientID),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(5*time.Second),
+	)
+	if _, err := parser.ParseWithClaims(text, &claims, s.key); err != nil {
+		return err
+	}
+	if claims.Issuer == "" {
+		return errors.New("iss: missing")
+	}
+	aud, err := claims.GetAudience()
+	if err != nil || !contains(aud, s.TokenURL(), "http://"+host+servicePath+tokenPath) {
+		return fmt.Errorf("aud %v: want %s", aud, s.TokenURL())
+	}
+	if claims.IssuedAt == nil {
+		return errors.New("iat: missing")
+	}
+	if life := claims.ExpiresAt.Sub(claims.IssuedAt.Time); life > time.Hour || life <= 0 {
+		return fmt.Errorf("exp - iat = %s: want at most 1h", life)
+	}
+	if !claims.Scope.has("rest_webservices") {
+		return fmt.Errorf("scope %v: want rest_webservices", claims.Scope)
+	}
+	return nil
+}
+
+// key finds the certificate's key.
+func (s *Server) key(token *jwt.Token) (any, error) {
+	if kid, _ := token.Header["kid"].(string); kid != s.cfg.CertificateID || kid == "" {
+		return nil, fmt.Errorf("kid %q: unknown certificate", kid)
+	}
+	if s.cfg.PublicKey == nil {
+		return nil, errors.New("no certificate uploaded")
+	}
+	return s.cfg.PublicKey, nil
+}
+
+func contains(list []string, wanted ...string) bool {
+	for _, v := range list {
+		for _, w := range wanted {
+			if v == w {
+				return true
+			}
+		}
+	}
+	return false
+}
