@@ -105,8 +105,24 @@ func (s *Server) Load(l Load) (int64, error) {
 			return nil
 		}
 		t.put(orders, id, o)
+		t.reachLoaded(o)
 		return t.loadRefunds(o, l.Refunds)
 	})
+}
+
+// reachLoaded keeps the sequences above the ids a loaded order uses.
+func (t *tx) reachLoaded(o *phpjson.Value) {
+	for _, m := range o.Get("meta_data").Items() {
+		t.reach(metaIDs, m.Get("id").Int())
+	}
+	for _, key := range []string{"line_items", "tax_lines", "shipping_lines", "fee_lines", "coupon_lines"} {
+		for _, l := range o.Get(key).Items() {
+			t.reach(lineIDs, l.Get("id").Int())
+			for _, m := range l.Get("meta_data").Items() {
+				t.reach(lineMetaIDs, m.Get("id").Int())
+			}
+		}
+	}
 }
 
 func (t *tx) loadRefunds(o *phpjson.Value, given [][]byte) error {

@@ -60,7 +60,7 @@ func (g *gate) enter(r *http.Request, q params) (known bool, err error) {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 	default:
 		if !key.write {
-			return false, denied("The API key provided does not have write permissions.")
+			return true, denied("The API key provided does not have write permissions.")
 		}
 	}
 	return true, nil

@@ -14,9 +14,6 @@ type wpError struct {
 
 func (e *wpError) Error() string { return string(e.body.Bytes()) }
 
-// code is the machine-readable part of the error.
-func (e *wpError) code() *phpjson.Value { return e.body.Get("code") }
-
 // fault is the usual error, whose data repeats the status.
 func fault(status int, code, message string) *wpError {
 	return faultWith(status, code, message, phpjson.Obj(phpjson.N("status", int64(status))))

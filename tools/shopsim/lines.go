@@ -1,6 +1,7 @@
 package shopsim
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/tools/shopsim/internal/cart"
@@ -88,16 +89,17 @@ func (t *tx) newCouponLine(a cart.Applied) *phpjson.Value {
 		phpjson.T("discount_type", c.Kind), phpjson.F("nominal_amount", phpjson.Num(c.Amount.String())), phpjson.B("free_shipping", c.FreeShipping))
 }
 
-// reserveStock takes an order's pieces out of stock once it is on its way and
-// puts them back when it is cancelled or awaits payment again. What was taken
-// is noted on each line.
-func (t *tx) reserveStock(o *phpjson.Value, status string) {
+// reserveStock takes an order's pieces out of stock when it leaves the statuses
+// that wait for a payment, and puts them back when it is cancelled or waits
+// again. What was taken is noted on each line; lines added later take nothing.
+func (t *tx) reserveStock(o *phpjson.Value, from, to string) {
+	unpaid := []string{"pending", "failed", "checkout-draft", "auto-draft", "cancelled"}
 	for _, l := range o.Get("line_items").Items() {
-		switch status {
-		case "processing", "completed", "on-hold":
-			t.takeStock(l)
-		case "cancelled", "pending":
+		switch {
+		case to == "cancelled" || to == "pending":
 			t.returnStock(l)
+		case slices.Contains(unpaid, from) && slices.Contains([]string{"processing", "completed", "on-hold"}, to):
+			t.takeStock(l)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (t *tx) writeLine(o, row *phpjson.Value) error {
 	if row.Has("subtotal") && !row.Has("total") {
 		l.Set("total", l.Get("subtotal"))
 	}
-	t.writeMeta(l, row.Get("meta_data"))
+	t.writeLineMeta(l, row.Get("meta_data"))
 	o.Get("line_items").Append(l)
 	return nil
 }
@@ -75,8 +75,23 @@ func (t *tx) changeLine(o, row *phpjson.Value, id int64) error {
 		t.rescale(l, q.Int())
 	}
 	setTexts(l, row, "name", "tax_class", "subtotal", "total")
-	t.writeMeta(l, row.Get("meta_data"))
+	t.writeLineMeta(l, row.Get("meta_data"))
 	return nil
+}
+
+// writeLineMeta writes a line's meta data: each row replaces the one of its key.
+func (t *tx) writeLineMeta(l, rows *phpjson.Value) {
+	for _, row := range rows.Items() {
+		key, value := row.Get("key").Text(), metaValue(row.Get("value"))
+		if old := findMeta(l.Get("meta_data"), key); old != nil {
+			l.Set("meta_data", dropMeta(l.Get("meta_data"), key))
+		}
+		if !value.IsNull() {
+			m := t.lineMeta(key, "", key, value.Text())
+			m.Set("value", value)
+			l.Get("meta_data").Append(m)
+		}
+	}
 }
 
 // rescale changes a line's quantity at its unit price.

@@ -40,7 +40,7 @@ func (c *call) listed(p paging, rows []*phpjson.Value, view func(*phpjson.Value)
 	page, total, pages := p.cut(rows)
 	list := phpjson.List()
 	for _, row := range page {
-		list.Append(pick(view(row), c.query.get("_fields")))
+		list.Append(c.pick(view(row)))
 	}
 	a := ok(list)
 	a.picked = true
@@ -48,7 +48,7 @@ func (c *call) listed(p paging, rows []*phpjson.Value, view func(*phpjson.Value)
 	a.set("X-WP-TotalPages", strconv.Itoa(pages))
 	var links []string
 	if p.page > 1 {
-		links = append(links, c.pageLink(p.page-1, "prev", extra))
+		links = append(links, c.pageLink(min(p.page-1, pages), "prev", extra))
 	}
 	if p.page < pages {
 		links = append(links, c.pageLink(p.page+1, "next", extra))
@@ -112,6 +112,22 @@ func pick(row *phpjson.Value, names string) *phpjson.Value {
 		}
 	}
 	return picked
+}
+
+// pick keeps the members named by _fields. Products come in the order in which
+// their members are named, everything else in its own.
+func (c *call) pick(row *phpjson.Value) *phpjson.Value {
+	picked := pick(row, c.query.get("_fields"))
+	if !c.query.has("_fields") || !strings.HasPrefix(c.path, "products") {
+		return picked
+	}
+	ordered := phpjson.Obj()
+	for _, name := range strings.Split(c.query.get("_fields"), ",") {
+		if v := picked.Get(name); v != nil {
+			ordered.Set(name, v)
+		}
+	}
+	return ordered
 }
 
 // sortRows orders rows by a text member, ties by id, both the same way round.

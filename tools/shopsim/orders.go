@@ -91,7 +91,7 @@ func (t *tx) setStatus(o *phpjson.Value, status string) {
 	if status == "completed" && from != status {
 		t.date(o, "date_completed", true)
 	}
-	t.reserveStock(o, status)
+	t.reserveStock(o, from, status)
 	if status == "refunded" && from != status {
 		t.refundRest(o)
 	}

@@ -1,6 +1,7 @@
 package shopsim
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -188,7 +189,8 @@ func (t *tx) writeStatus(o, body *phpjson.Value) {
 	}
 }
 
-// writeMeta merges meta data by id or else by key; null deletes.
+// writeMeta merges meta data by id or else by key; null deletes. What was
+// written comes back in the order of the keys, as from the store's index.
 func (t *tx) writeMeta(o, rows *phpjson.Value) {
 	list := o.Get("meta_data")
 	for _, row := range rows.Items() {
@@ -205,6 +207,11 @@ func (t *tx) writeMeta(o, rows *phpjson.Value) {
 		case old != nil:
 			old.Set("value", value)
 		}
+	}
+	if len(rows.Items()) > 0 {
+		slices.SortStableFunc(list.Items(), func(a, b *phpjson.Value) int {
+			return cmp.Compare(strings.ToLower(a.Get("key").Text()), strings.ToLower(b.Get("key").Text()))
+		})
 	}
 	o.Set("meta_data", list)
 }

@@ -23,6 +23,8 @@ type call struct {
 	body  *phpjson.Value // an empty object without a body
 	ids   []int64        // the numbers in the path
 	name  string         // the word in the path, where a route has one
+	known bool           // the key is known
+	allow string         // the methods the route allows, once that may be told
 }
 
 // id is the last number in the path, parent the one before it.
@@ -129,12 +131,10 @@ func (t route) match(path []string, c *call) bool {
 	return true
 }
 
-// answer runs one REST request and gives the answer with the methods that the
-// route allows; no answer counts as allowed before the key is known.
-func (c *call) answer(g *gate) (a *reply, allow string, err error) {
-	known, err := g.enter(c.r, c.query)
-	if err != nil {
-		return nil, "", err
+// answer runs one REST request.
+func (c *call) answer(g *gate) (a *reply, err error) {
+	if c.known, err = g.enter(c.r, c.query); err != nil {
+		return nil, err
 	}
 	for _, t := range routes {
 		if !t.match(strings.Split(strings.TrimSuffix(c.path, "/"), "/"), c) {
@@ -144,16 +144,18 @@ func (c *call) answer(g *gate) (a *reply, allow string, err error) {
 		if h == nil {
 			break
 		}
+		if c.known {
+			c.allow = t.allow
+		}
 		if err := c.readBody(); err != nil {
-			return nil, t.allow, err
+			return nil, err
 		}
-		if !known {
-			return nil, "", t.forbidden(c.r.Method)
+		if !c.known {
+			return nil, t.forbidden(c.r.Method)
 		}
-		a, err := h(c)
-		return a, t.allow, err
+		return h(c)
 	}
-	return nil, "", fault(404, "rest_no_route", "No route was found matching the URL and request method.")
+	return nil, fault(404, "rest_no_route", "No route was found matching the URL and request method.")
 }
 
 func (c *call) readBody() error {
@@ -198,7 +200,7 @@ func (t route) forbidden(method string) error {
 
 // serve writes the answer with the headers of a measured store.
 func (c *call) serve(w http.ResponseWriter, g *gate) (status int) {
-	a, allow, err := c.answer(g)
+	a, err := c.answer(g)
 	if err != nil {
 		var wp *wpError
 		if !errors.As(err, &wp) {
@@ -213,8 +215,10 @@ func (c *call) serve(w http.ResponseWriter, g *gate) (status int) {
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	h["Access-Control-Expose-Headers"] = []string{"X-WP-Total, X-WP-TotalPages, Link"}
 	h["Access-Control-Allow-Headers"] = []string{"Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type"}
-	if allow != "" {
-		h["Allow"] = []string{allow}
+	if c.allow != "" {
+		h["Allow"] = []string{c.allow}
+	}
+	if c.known {
 		h["Expires"] = []string{"Wed, 11 Jan 1984 05:00:00 GMT"}
 		h["Cache-Control"] = []string{"no-cache, must-revalidate, max-age=0, no-store, private"}
 	}

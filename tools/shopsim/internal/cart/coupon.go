@@ -25,7 +25,7 @@ type Coupon struct {
 // Applied is what one coupon took off an order.
 type Applied struct {
 	Coupon        Coupon
-	Discount, Tax decimal.Decimal // rounded to cents; half a cent of tax down
+	Discount, Tax decimal.Decimal // whole cents; the tax is rounded line by line
 }
 
 // Apply takes the coupons off the order's lines, one after the other, in whole
@@ -42,9 +42,8 @@ func (o *Order) Apply(coupons []Coupon) []Applied {
 			amount := decimal.New(s.cents, -Cents)
 			s.line.Total = s.line.Total.Sub(amount)
 			a.Discount = a.Discount.Add(amount)
-			a.Tax = a.Tax.Add(rates.exact(amount, *s.line))
+			a.Tax = a.Tax.Add(rates.exact(amount, *s.line).Round(Cents))
 		}
-		a.Tax = halfDown(a.Tax)
 		applied = append(applied, a)
 	}
 	return applied
