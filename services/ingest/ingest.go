@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host"
@@ -20,6 +21,7 @@ import (
 	"github.com/orderstream/orderstream/services/ingest/signature"
 	"github.com/orderstream/orderstream/services/internal/alert"
 	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
 )
 
 // Unit is the service.
@@ -58,6 +60,9 @@ func New(_ context.Context, env host.Env) (_ *Service, err error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := s.gauge(); err != nil {
+		return nil, errors.Join(err, s.doorLog.Close())
 	}
 	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
 	s.app = s.routes()
@@ -98,6 +103,25 @@ func prefixes(path string, texts []string) ([]netip.Prefix, error) {
 		list = append(list, prefix)
 	}
 	return list, nil
+}
+
+// gauge shows how much waits in the door log.
+func (s *Service) gauge() error {
+	records, err := telemetry.Meter().Int64ObservableGauge("orderstream.door_log.records", metric.WithDescription("deliveries in the door log not yet confirmed by JetStream"))
+	if err != nil {
+		return err
+	}
+	aside, err := telemetry.Meter().Int64ObservableGauge("orderstream.door_log.aside", metric.WithDescription("deliveries set aside"))
+	if err != nil {
+		return err
+	}
+	_, err = telemetry.Meter().RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		stats := s.doorLog.Stats()
+		o.ObserveInt64(records, int64(stats.Records))
+		o.ObserveInt64(aside, int64(stats.Aside))
+		return nil
+	}, records, aside)
+	return err
 }
 
 // Address is where the door listens.

@@ -40,6 +40,7 @@ type Options struct {
 	NATS     string
 	SyncEach bool // fsync JetStream before every acknowledgement
 	Slots    int  // requests in flight at NetSuite; 0: 5
+	Mute     bool // the shop double sends no webhooks of its own
 	Log      *slog.Logger
 	Adjust   func(*host.Config) // last changes to the configuration
 }
@@ -158,6 +159,9 @@ func Embedded(options embednats.Options, log *slog.Logger) (host.Connection, *em
 func (d *Demo) announce(o Options, keys keys) error {
 	addresses := d.Host.Addresses()
 	d.Facts = facts(o, keys, d, addresses)
+	if o.Mute {
+		return writeJSON(filepath.Join(o.Dir, "demo.json"), d.Facts)
+	}
 	for _, store := range o.Stores {
 		if err := d.Shop.SetDeliveryURL(store, d.Facts.Webhooks[store]); err != nil {
 			return err

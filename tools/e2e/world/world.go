@@ -1,0 +1,266 @@
+// Package world runs Orderstream with its doubles for end-to-end tests, in the test's process or in one of its
+// own, and tells what both ends hold.
+package world
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/shopspring/decimal"
+
+	"github.com/orderstream/orderstream/contracts/capture"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+)
+
+// World is a running Orderstream with its doubles.
+type World struct {
+	*demo.Demo // nil when it runs in a process of its own
+	Facts      demo.Facts
+	JS         jetstream.JetStream
+	t          testing.TB
+}
+
+// Stores are the stores of the captures.
+var Stores = []string{"main", "legacy", "v104"}
+
+// Options completes options for a test: ports of its own, nothing fsynced, no log unless asked for by
+// ORDERSTREAM_TEST_LOG.
+func Options(o demo.Options) demo.Options {
+	o.Stores = Stores
+	const any = "127.0.0.1:0"
+	o.Ingest, o.Health, o.NetSuite, o.Shop, o.NATS = any, any, any, any, any
+	o.Log = slog.New(slog.DiscardHandler)
+	if os.Getenv("ORDERSTREAM_TEST_LOG") != "" {
+		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return o
+}
+
+// Start runs a world in the test's process and stops it with the test.
+func Start(t testing.TB, o demo.Options) World {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	d, err := demo.Start(context.Background(), Options(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Stop)
+	return World{d, d.Facts, d.JS, t}
+}
+
+// Attach speaks to a world that runs in another process, until the test ends or that process does.
+func Attach(t testing.TB, facts demo.Facts) (World, error) {
+	conn, err := nats.Connect(facts.NATS, nats.NoReconnect())
+	if err != nil {
+		return World{}, err
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	return World{nil, facts, js, t}, err
+}
+
+// Captures lists the real deliveries in the order of their arrival.
+func Captures(t testing.TB) []capture.Delivery {
+	t.Helper()
+	all, err := capture.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Load gives the shop double each order's final state, without webhooks.
+func (w World) Load(all []capture.Delivery) {
+	w.t.Helper()
+	for _, c := range all {
+		if c.Get("X-WC-Webhook-Resource") != "order" || !bytes.Contains(c.Body, []byte(`"line_items"`)) || !c.Valid {
+			continue
+		}
+		body, err := json.Marshal(map[string]any{"store": c.Store, "order": json.RawMessage(c.Body)})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		response, err := http.Post(w.Facts.Shop+"/sim/load", "application/json", bytes.NewReader(body))
+		if err != nil {
+			w.t.Fatal(c.Name, err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			w.t.Fatalf("%s: load answered %d", c.Name, response.StatusCode)
+		}
+	}
+}
+
+// Post sends a capture with its own headers and gives the HTTP status.
+func (w World) Post(c capture.Delivery) int {
+	w.t.Helper()
+	status, err := w.TryPost(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return status
+}
+
+// TryPost is Post where the door may be gone.
+func (w World) TryPost(c capture.Delivery) (int, error) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.Facts.Ingest+c.Path, bytes.NewReader(c.Body))
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range c.Header {
+		switch strings.ToLower(line[0]) {
+		case "host", "content-length", "connection", "accept-encoding":
+		default:
+			request.Header.Set(line[0], line[1])
+		}
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	response.Body.Close()
+	return response.StatusCode, nil
+}
+
+// Settle waits until every delivery has gone its whole way.
+func (w World) Settle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for quiet := 0; quiet < 3; {
+		busy, err := w.Busy(ctx)
+		if err != nil {
+			w.t.Fatalf("settle: %v", err)
+		}
+		if busy == "" {
+			quiet++
+		} else {
+			quiet = 0
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			w.t.Fatalf("not settled: %s", busy)
+		}
+	}
+}
+
+// Busy names what still has something to do, or "".
+func (w World) Busy(ctx context.Context) (string, error) {
+	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(metrics)) {
+		if strings.HasPrefix(line, "orderstream_door_log_records{") && !strings.HasSuffix(line, " 0\n") {
+			return line, nil
+		}
+	}
+	for _, c := range consumers() {
+		consumer, err := w.JS.Consumer(ctx, c[0], c[1])
+		if err != nil {
+			return "", err
+		}
+		if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
+			return fmt.Sprintf("%s/%s: %d pending, %d unacknowledged", c[0], c[1], info.NumPending, info.NumAckPending), nil
+		}
+	}
+	return "", nil
+}
+
+func (w World) get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
+
+// Get reads a JSON document of one of the doubles' controls.
+func Get[T any](w World, url string) T {
+	w.t.Helper()
+	data, err := w.get(context.Background(), url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var value T
+	if err := json.Unmarshal(data, &value); err != nil {
+		w.t.Fatalf("%s: %v", url, err)
+	}
+	return value
+}
+
+func consumers() [][2]string {
+	return [][2]string{
+		{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}, {topology.Reads, topology.ConsumerRead},
+		{topology.Desired, topology.WriterOf(demo.Account)}, {topology.Outcomes, topology.ConsumerPublish}, {topology.Outcomes, topology.ConsumerWriteFailures},
+		{topology.ShopOutcomes, topology.ConsumerShopFailures},
+	}
+}
+
+// SalesOrder is a record of the NetSuite double.
+type SalesOrder struct {
+	ID          string              `json:"id"`
+	ExternalID  string              `json:"externalId"`
+	TranID      string              `json:"tranId"`
+	TranDate    string              `json:"tranDate"`
+	OtherRefNum string              `json:"otherRefNum"`
+	Total       json.Number         `json:"total"`
+	Currency    struct{ ID string } `json:"currency"`
+	Status      struct{ ID string } `json:"status"`
+	Item        struct {
+		Items []struct {
+			Amount json.Number              `json:"amount"`
+			Item   struct{ RefName string } `json:"item"`
+		}
+	} `json:"item"`
+}
+
+// SalesOrders gives what the NetSuite double holds, by externalId; two of one id fail the test.
+func (w World) SalesOrders() map[string]SalesOrder {
+	w.t.Helper()
+	data, err := w.get(context.Background(), w.Facts.NetSuite+"/sim/state?type=salesOrder")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var list []SalesOrder
+	if err := json.Unmarshal(data, &list); err != nil {
+		w.t.Fatal(err)
+	}
+	orders := map[string]SalesOrder{}
+	for _, o := range list {
+		if _, twice := orders[o.ExternalID]; twice {
+			w.t.Errorf("two sales orders with externalId %s", o.ExternalID)
+		}
+		orders[o.ExternalID] = o
+	}
+	return orders
+}
+
+// SameAmount compares two decimal texts by value.
+func SameAmount(a, b string) bool {
+	x, err1 := decimal.NewFromString(a)
+	y, err2 := decimal.NewFromString(b)
+	return err1 == nil && err2 == nil && x.Equal(y)
+}
