@@ -36,13 +36,13 @@ type World struct {
 var Stores = []string{"main", "legacy", "v104"}
 
 // Options completes options for a test: ports of its own, nothing fsynced, no log unless asked for by
-// ORDERSTREAM_TEST_LOG.
+// E2E_LOG.
 func Options(o demo.Options) demo.Options {
 	o.Stores = Stores
 	const any = "127.0.0.1:0"
 	o.Ingest, o.Health, o.NetSuite, o.Shop, o.NATS = any, any, any, any, any
 	o.Log = slog.New(slog.DiscardHandler)
-	if os.Getenv("ORDERSTREAM_TEST_LOG") != "" {
+	if os.Getenv("E2E_LOG") != "" {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return o
@@ -263,4 +263,30 @@ func SameAmount(a, b string) bool {
 	x, err1 := decimal.NewFromString(a)
 	y, err2 := decimal.NewFromString(b)
 	return err1 == nil && err2 == nil && x.Equal(y)
+}
+
+// Requests counts the requests a double has answered, by method and a part of the path.
+func (w World) Requests(base, method, path string) (uint64, error) {
+	data, err := w.get(context.Background(), base+"/sim/log")
+	if err != nil {
+		return 0, err
+	}
+	var log []struct{ Method, Path string }
+	if bytes.HasPrefix(data, []byte("{")) {
+		var wrapped struct{ Entries json.RawMessage }
+		if err := json.Unmarshal(data, &wrapped); err != nil {
+			return 0, err
+		}
+		data = wrapped.Entries
+	}
+	if err := json.Unmarshal(data, &log); err != nil {
+		return 0, err
+	}
+	var n uint64
+	for _, entry := range log {
+		if entry.Method == method && strings.Contains(entry.Path, path) {
+			n++
+		}
+	}
+	return n, nil
 }
