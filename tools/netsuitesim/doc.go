@@ -33,8 +33,8 @@
 //	POST /sim/reset                  back to the seed; faults, log and counts are cleared
 //	GET  /sim/faults                 the fault plan with the counts that are left
 //	POST /sim/faults                 replaces the fault plan (see [Faults] for the shape)
-//	GET  /sim/log?pathContains=&limit=   {"total","counts","entries":[{"time","method","path",
-//	                                 "status","inFlight","milliseconds"}]}
+//	GET  /sim/log?pathContains=&limit=   array of requests, oldest first: {"time","method","path",
+//	                                 "status","inFlight","milliseconds"}; the newest 20,000 are kept
 //	GET  /sim/stats                  see [Stats]
 //	GET  /sim/items[?sku=X]          items as REST shows them
 //	POST /sim/items                  {"sku","type","basePrice","name","inactive"} makes an item or

@@ -124,10 +124,12 @@ func numberLines(t *tx, lines []fields) {
 	step := int64(t.switches().LineStep)
 	last := 1 - step
 	for _, line := range lines {
-		last = max(last, line.integer("line"))
+		if number := line.integer("line"); number > 0 {
+			last = max(last, number)
+		}
 	}
 	for _, line := range lines {
-		if line.integer("line") == 0 {
+		if line.integer("line") <= 0 {
 			last += step
 			line.setInt("line", last)
 		}

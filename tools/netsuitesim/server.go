@@ -36,6 +36,7 @@ type Server struct {
 	gate     gate
 	faults   *injector
 	journal  *journal
+	unused   unused
 	closing  chan struct{}
 	once     sync.Once
 }
@@ -59,7 +60,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
 	s.listener = listener
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	s.http = &http.Server{Handler: s, ConnState: s.unused.follow, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s, nil
 }
 
@@ -74,9 +75,7 @@ func (s *Server) open() (err error) {
 		}
 	}
 	s.store = newStore(&s.cfg, s.kinds, s.disk)
-	if s.sql, err = newSuiteQL(s.store); err != nil {
-		return err
-	}
+	s.sql = newSuiteQL(s.store)
 	if s.disk != nil {
 		known, err := s.disk.load(s.store)
 		if known || err != nil {
@@ -110,11 +109,42 @@ func (s *Server) Close(ctx context.Context) error {
 	var err error
 	s.once.Do(func() {
 		close(s.closing)
-		err = s.http.Shutdown(ctx)
+		s.unused.close()
+		if err = s.http.Shutdown(ctx); err != nil {
+			err = errors.Join(err, s.http.Close())
+		}
 		_ = s.listener.Close() // Shutdown knows it only once served
 		err = errors.Join(err, s.release())
 	})
 	return err
+}
+
+// unused are the connections that never carried a request. Clients open them
+// in advance, and Shutdown would wait for each of them for seconds.
+type unused struct {
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func (u *unused) follow(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.conns, c)
+		return
+	}
+	if u.conns == nil {
+		u.conns = map[net.Conn]bool{}
+	}
+	u.conns[c] = true
+}
+
+func (u *unused) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.conns {
+		_ = c.Close() // gone either way
+	}
 }
 
 // release closes the state; nil parts were never opened.

@@ -25,6 +25,7 @@ type account struct {
 	t     *testing.T
 	sim   *netsuitesim.Server
 	keys  netsuitesim.Credentials
+	now   func() time.Time
 	token string
 }
 
@@ -44,7 +45,10 @@ func open(t *testing.T, settings ...func(*netsuitesim.Config)) *account {
 		t.Fatal(err)
 	}
 	sim.Start()
-	a := &account{t: t, sim: sim, keys: keys}
+	a := &account{t: t, sim: sim, keys: keys, now: cfg.Now}
+	if a.now == nil {
+		a.now = time.Now
+	}
 	t.Cleanup(func() { a.close() })
 	a.login()
 	return a
@@ -60,7 +64,7 @@ func (a *account) close() {
 
 // claims are those of a sound assertion.
 func (a *account) claims() jwt.MapClaims {
-	now := time.Now()
+	now := a.now()
 	return jwt.MapClaims{
 		"iss": a.keys.ClientID, "aud": a.sim.TokenURL(), "scope": []string{"rest_webservices"},
 		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "jti": rand.Text(),
@@ -150,10 +154,14 @@ func (r answer) problem(t *testing.T) (code, detail string) {
 	return v.Details[0].Code, v.Details[0].Detail
 }
 
-// try sends a request below /services/rest; headers come in pairs.
+// try sends a request below /services/rest, or to a control if the path begins
+// with a slash; headers come in pairs.
 func (a *account) try(method, path, body string, headers ...string) (answer, error) {
 	a.t.Helper()
-	req, err := http.NewRequest(method, a.sim.URL()+"/services/rest/"+path, bytes.NewBufferString(body))
+	if !strings.HasPrefix(path, "/") {
+		path = "/services/rest/" + path
+	}
+	req, err := http.NewRequest(method, a.sim.URL()+path, bytes.NewBufferString(body))
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -321,7 +329,7 @@ func TestTokenEndpointAcceptsRSA(t *testing.T) {
 		t.Fatal(err)
 	}
 	sim.Start()
-	b := &account{t: t, sim: sim, keys: a.keys}
+	b := &account{t: t, sim: sim, keys: a.keys, now: time.Now}
 	t.Cleanup(b.close)
 	if status, body := b.ask(b.sign(jwt.SigningMethodPS256, b.keys.CertificateID, key, b.claims())); status != http.StatusOK {
 		t.Errorf("PS256: %d %v", status, body)

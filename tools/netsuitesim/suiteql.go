@@ -15,35 +15,51 @@ import (
 	"time"
 )
 
-// suiteQL answers queries from a SQLite database in memory. It brings the
-// database up to date with the records that changed before each query, so
-// that writes do not pay for queries that nobody asks.
+// suiteQL answers queries from a SQLite database in memory. It opens the
+// database with the first query and brings it up to date with the records that
+// changed before each query, so that writes do not pay for queries that nobody
+// asks.
 type suiteQL struct {
 	store  *store
 	mu     sync.Mutex
-	db     *sql.DB
+	db     *sql.DB // nil before the first query
 	tables map[string]*table
 	known  map[place]bool // records with rows
 }
 
-func newSuiteQL(st *store) (*suiteQL, error) {
+func newSuiteQL(st *store) *suiteQL {
+	return &suiteQL{store: st, tables: map[string]*table{}, known: map[place]bool{}}
+}
+
+func (e *suiteQL) close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.db == nil {
+		return nil
+	}
+	return e.db.Close()
+}
+
+// open makes the database ready; the caller holds the lock.
+func (e *suiteQL) open() error {
+	if e.db != nil {
+		return nil
+	}
 	if err := registerFunctions(); err != nil {
-		return nil, err
+		return err
 	}
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
-		return nil, fmt.Errorf("query engine: %w", err)
+		return err
 	}
 	db.SetMaxOpenConns(1) // each connection would have a database of its own
-	e := &suiteQL{store: st, db: db, tables: map[string]*table{}, known: map[place]bool{}}
+	e.db = db
 	if err := e.create(); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("query engine: %w", err)
+		e.db = nil
+		return errors.Join(err, db.Close())
 	}
-	return e, nil
+	return nil
 }
-
-func (e *suiteQL) close() error { return e.db.Close() }
 
 func (e *suiteQL) create() error {
 	for name, words := range tables {
@@ -72,7 +88,7 @@ func (e *suiteQL) reset() error {
 		return err
 	}
 	clear(e.known)
-	for name := range tables {
+	for name := range e.tables {
 		if name == "dual" {
 			continue
 		}
@@ -124,6 +140,9 @@ func tablesOf(g group) []string {
 
 // refresh writes the changes; the caller holds the engine's lock.
 func (e *suiteQL) refresh() error {
+	if err := e.open(); err != nil {
+		return err
+	}
 	changes := e.store.takeChanges()
 	if len(changes) == 0 {
 		return nil
