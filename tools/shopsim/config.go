@@ -7,6 +7,20 @@
 // collapse while they wait, the seventh failure in a row disables a webhook,
 // delivery ids repeat within a second, and modified_after with both a "Z" and
 // dates_are_gmt compares the wrong clock.
+//
+// Beside the API it answers controls, which need no key:
+//
+//	GET  /sim/state?type=order&store=main   records: order product customer refund note webhook; without type all
+//	POST /sim/reset                         back to the seeded state
+//	GET  /sim/faults, POST /sim/faults      Faults
+//	GET  /sim/log                           []Entry: requests answered, webhooks sent
+//	GET  /sim/stats                         Stats
+//	POST /sim/orders                        {"store","count","checkout":"block|classic","status"} places orders, gives {"ids"}
+//	POST /sim/orders/{id}/status            {"store","status"}; also "trash", "restored", "deleted"
+//	POST /sim/orders/{id}/edit              {"store","change":{…}}: a REST body, as a merchant's edit
+//	POST /sim/load                          {"store","order":{…},"refunds":[…],"deleted":bool} sets state without webhooks
+//	POST /sim/traffic                       {"on":true,"orders_per_minute":20}
+//	POST /sim/deliver                       {"store","topic","body"} sends a body as a delivery now
 package shopsim
 
 import (

@@ -20,6 +20,7 @@ func (s *Server) controls() http.Handler {
 	mux.HandleFunc("GET /sim/stats", control(func(struct{}) (any, error) { return s.Stats(), nil }))
 	mux.HandleFunc("POST /sim/orders", control(s.simPlace))
 	mux.HandleFunc("POST /sim/orders/{id}/status", s.simStatus)
+	mux.HandleFunc("POST /sim/orders/{id}/edit", s.simEdit)
 	mux.HandleFunc("POST /sim/load", control(s.simLoad))
 	mux.HandleFunc("POST /sim/traffic", control(s.simTraffic))
 	mux.HandleFunc("POST /sim/deliver", s.simDeliver)
@@ -109,12 +110,35 @@ type statusBody struct {
 // "deleted" do what the words say.
 func (s *Server) simStatus(w http.ResponseWriter, r *http.Request) {
 	control(func(in statusBody) (any, error) {
-		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		id, err := orderID(r)
 		if err != nil {
-			return nil, fmt.Errorf("order id %q: must be a number", r.PathValue("id"))
+			return nil, err
 		}
 		return in, s.SetStatus(in.Store, id, in.Status)
 	})(w, r)
+}
+
+type editBody struct {
+	Store  string          `json:"store"`
+	Change json.RawMessage `json:"change"`
+}
+
+func (s *Server) simEdit(w http.ResponseWriter, r *http.Request) {
+	control(func(in editBody) (any, error) {
+		id, err := orderID(r)
+		if err != nil {
+			return nil, err
+		}
+		return in, s.Edit(in.Store, id, in.Change)
+	})(w, r)
+}
+
+func orderID(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("order id %q: must be a number", r.PathValue("id"))
+	}
+	return id, nil
 }
 
 type loadBody struct {

@@ -40,6 +40,13 @@ func TestOrdersArePlacedAndMovedByControl(t *testing.T) {
 	if len(state) != 1 || state[0]["status"] != "processing" {
 		t.Errorf("state is %v", state)
 	}
+	edit := map[string]any{"change": map[string]string{"customer_note": "ring twice"}}
+	if status := sim(t, s, "POST", "/orders/"+itoa(placed.IDs[0])+"/edit", edit, nil); status != 200 {
+		t.Errorf("status %d", status)
+	}
+	if got := rest(t, s, "GET", "/orders/"+itoa(placed.IDs[0]), "").json(t).Get("customer_note").Text(); got != "ring twice" {
+		t.Errorf("note is %q", got)
+	}
 	for body, want := range map[string]string{`{"status":"sent"}`: "sent", `{"stat":"x"}`: "stat"} {
 		var refused map[string]string
 		if status := sim(t, s, "POST", path, json.RawMessage(body), &refused); status != 400 || !strings.Contains(refused["error"], want) {
@@ -148,14 +155,16 @@ func TestLatencyIsLogged(t *testing.T) {
 	if err := s.SetFaults(Faults{LatencyMS: 30}); err != nil {
 		t.Fatal(err)
 	}
-	rest(t, s, "GET", "/orders?page=1", "")
+	for range 2 {
+		rest(t, s, "GET", "/orders?page=1", "")
+	}
 	stop(t, s) // the entry is written after the answer
 	log := s.Log()
-	if len(log) != 1 || log[0].Millis < 30 || log[0].Method != "GET" || log[0].Status != 200 || log[0].Path != "/wp-json/wc/v3/orders?page=1" || log[0].InFlight != 1 {
+	if len(log) != 2 || log[0].Millis < 30 || log[0].Method != "GET" || log[0].Status != 200 || log[0].Path != "/wp-json/wc/v3/orders?page=1" || log[0].InFlight != 1 {
 		t.Errorf("log is %+v", log)
 	}
-	if n := s.Stats().Requests["200"]; n != 1 {
-		t.Errorf("%d requests counted, want 1", n)
+	if n := s.Stats().Requests["200"]; n != 2 {
+		t.Errorf("%d requests counted, want 2", n)
 	}
 }
 
@@ -239,6 +248,21 @@ func TestConfigurationIsChecked(t *testing.T) {
 	}
 	if _, err := New(Config{Stores: []StoreConfig{{Key: "a"}, {Key: "a"}}}); err == nil {
 		t.Error("one key for two stores is accepted")
+	}
+}
+
+// Lines may not refund more than is left of the order either.
+func TestRefundOfLinesIsBounded(t *testing.T) {
+	s := measured(t, &clock{at: utc(t, sampleTime)}, "list-mod-Z") // order 38 totals 155.38
+	for want, total := range map[int]string{201: "155.38", 500: "155.39"} {
+		a := rest(t, s, "POST", "/orders/38/refunds", `{"line_items":[{"id":10,"quantity":1,"refund_total":`+total+`}]}`)
+		if a.status != want {
+			t.Errorf("refunding %s answers %d, want %d: %s", total, a.status, want, a.body)
+		}
+		if err := s.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		loadState(t, s, sample(t, "list-mod-Z").body)
 	}
 }
 

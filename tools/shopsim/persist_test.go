@@ -77,6 +77,52 @@ func TestWaitingDeliveriesSurvive(t *testing.T) {
 	}
 }
 
+// Order is kept through any number of restarts.
+func TestWaitingDeliveriesKeepTheirOrder(t *testing.T) {
+	dir := t.TempDir()
+	c := Config{Dir: dir, Stores: []StoreConfig{{Key: "main", DeliveryURL: "http://127.0.0.1:1/hook"}}}
+	for restart := range 2 {
+		s, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id := int64(120); id > 100 && restart == 0; id-- {
+			quiet(t, s, id, "processing")
+			if err := s.SetStatus("", id, "completed"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop(t, s)
+	}
+	r := receive(t)
+	delivering(t, r, func(c *Config) { c.Dir = dir })
+	for id := int64(120); id > 100; id-- {
+		if got := r.next(t).object(t).Get("id").Int(); got != id {
+			t.Fatalf("delivery of order %d, want %d", got, id)
+		}
+	}
+}
+
+// What has been delivered is not delivered again after a restart.
+func TestDeliveredIsNotSentAgain(t *testing.T) {
+	dir := t.TempDir()
+	r := receive(t)
+	first := delivering(t, r, func(c *Config) { c.Dir = dir })
+	quiet(t, first, 101, "processing")
+	rest(t, first, "PUT", "/orders/101", "{}")
+	r.next(t)
+	fence(t, first, r)
+	fence(t, first, r) // the first fence is settled by now
+	stop(t, first)
+	second := delivering(t, r, func(c *Config) { c.Dir = dir })
+	rest(t, second, "PUT", "/products/15", "{}")
+	for h := r.next(t); h.object(t).Get("id").Int() != 15; h = r.next(t) {
+		if h.topic != "product.updated" { // the last fence may not have been settled
+			t.Errorf("%s is sent again", h.topic)
+		}
+	}
+}
+
 func TestHalfWrittenChangeIsForgotten(t *testing.T) {
 	dir := t.TempDir()
 	c := Config{Dir: dir, Stores: []StoreConfig{{Key: "main"}}}

@@ -100,6 +100,7 @@ func TestDeliveryIDRepeatsWithinASecond(t *testing.T) {
 	quiet(t, s, 102, "processing")
 	rest(t, s, "PUT", "/orders/101", "{}")
 	first := r.next(t)
+	at.set(at.now().Add(900 * time.Millisecond))
 	rest(t, s, "PUT", "/orders/102", "{}")
 	second := r.next(t)
 	at.set(at.now().Add(time.Second))

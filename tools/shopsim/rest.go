@@ -140,7 +140,7 @@ func (c *call) answer(g *gate) (a *reply, err error) {
 		if !t.match(strings.Split(strings.TrimSuffix(c.path, "/"), "/"), c) {
 			continue
 		}
-		h := t.methods[c.r.Method]
+		h := t.methods[or(c.r.Method == http.MethodHead, http.MethodGet, c.r.Method)]
 		if h == nil {
 			break
 		}

@@ -25,7 +25,7 @@ func (t *tx) newWebhook(name, topic, deliveryURL, secret string) *phpjson.Value 
 	}
 	resource, event, _ := strings.Cut(topic, ".")
 	hook := phpjson.Obj(phpjson.N("id", id), phpjson.T("name", name), phpjson.T("status", "active"), phpjson.T("topic", topic),
-		phpjson.T("resource", resource), phpjson.T("event", event), phpjson.F("hooks", phpjson.List(phpjson.Text("woocommerce_"+resource+"_"+event))),
+		phpjson.T("resource", resource), phpjson.T("event", event), phpjson.F("hooks", phpjson.List()),
 		phpjson.T("delivery_url", deliveryURL), phpjson.T("secret", secret), phpjson.N("failure_count", 0),
 		phpjson.T("date_created", t.local()), phpjson.T("date_created_gmt", t.gmt()), phpjson.T("date_modified", t.local()), phpjson.T("date_modified_gmt", t.gmt()),
 		phpjson.F("_links", t.shop.links("webhooks/"+itoa(id), "webhooks", everyMethod)))
