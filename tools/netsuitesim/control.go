@@ -215,8 +215,7 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 		return plainReply(s.Faults()), nil
 	case "GET /sim/log":
 		limit, _ := strconv.Atoi(query.Get("limit")) // anything else means all
-		stats := s.Stats()
-		return plainReply(map[string]any{"total": stats.Requests, "counts": stats.ByPath, "entries": s.Log(query.Get("pathContains"), limit)}), nil
+		return plainReply(s.Log(query.Get("pathContains"), limit)), nil
 	case "GET /sim/items":
 		return plainReply(s.itemState(recordRoot(r), query.Get("sku"))), nil
 	case "POST /sim/faults":
