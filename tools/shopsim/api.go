@@ -83,8 +83,9 @@ type Load struct {
 }
 
 // Load makes an order's JSON a store's current state, byte for byte, without a
-// webhook, and gives the order's id. Refunds that the order names and that are
-// not given are made up without lines.
+// webhook, and gives the order's id. Its notes stay, as no state of an order
+// takes them away. Refunds that the order names and that are not given are made
+// up without lines.
 func (s *Server) Load(l Load) (int64, error) {
 	shop, err := s.shop(l.Store)
 	if err != nil {
@@ -100,10 +101,11 @@ func (s *Server) Load(l Load) (int64, error) {
 	}
 	return id, shop.update(func(t *tx) error {
 		t.reach(postIDs, id)
-		t.erase(id)
 		if l.Deleted {
+			t.erase(id)
 			return nil
 		}
+		t.eraseRefunds(id)
 		t.put(orders, id, o)
 		t.reachLoaded(o)
 		return t.loadRefunds(o, l.Refunds)

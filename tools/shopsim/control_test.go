@@ -94,6 +94,27 @@ func TestLoadDeletes(t *testing.T) {
 	fence(t, s, r) // and nobody was told
 }
 
+// Loading an order's next state takes the refunds it no longer names, but not
+// the notes somebody wrote on it meanwhile.
+func TestLoadingALaterStateKeepsNotes(t *testing.T) {
+	s := start(t, Config{AllowBasicOverHTTP: true})
+	for _, state := range []string{"order.updated-partial-refund-lines", "order.updated-address"} {
+		o := mustParse(t, captured(t, state))
+		o.Set("id", phpjson.Int(37))
+		if _, err := s.Load(Load{Order: o.Bytes()}); err != nil {
+			t.Fatal(err)
+		}
+		rest(t, s, "POST", "/orders/37/notes", `{"note":"seen `+state+`"}`)
+	}
+	list, err := s.Notes("", 37)
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d notes, err %v; want 2", len(list), err)
+	}
+	if n := len(rest(t, s, "GET", "/orders/37/refunds", "").json(t).Items()); n != 0 {
+		t.Errorf("%d refunds, want none", n)
+	}
+}
+
 func TestLoadedRefundsAreServed(t *testing.T) {
 	s := start(t, Config{AllowBasicOverHTTP: true, Stores: []StoreConfig{{Key: "main", HomeURL: "http://127.0.0.1:8081"}}})
 	given := sample(t, "refund").body

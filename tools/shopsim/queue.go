@@ -80,6 +80,9 @@ func (r *runner) deliver(ctx context.Context, id int64) {
 		return
 	}
 	err := r.shop.update(func(t *tx) error {
+		if t.get(deliveries, id) == nil {
+			return nil // a reset has forgotten it and its webhook
+		}
 		t.put(deliveries, id, nil)
 		if hook != nil {
 			t.settle(e.webhook, status)

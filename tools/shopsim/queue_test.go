@@ -288,3 +288,28 @@ func TestNothingListeningIsAFailureAndNotRetried(t *testing.T) {
 		t.Errorf("%d deliveries wait, want none but the last", stats.Waiting)
 	}
 }
+
+// A delivery under way when the double is reset ends without a trace: neither
+// the first delivery after the reset nor its webhook's count is touched by it.
+func TestResetForgetsTheDeliveryUnderWay(t *testing.T) {
+	r := receive(t)
+	r.answer.Store(500)
+	s := delivering(t, r)
+	quiet(t, s, 101, "processing")
+	rest(t, s, "PUT", "/orders/101", "{}")
+	waitUnderWay(t, s, 101)
+	if err := s.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	quiet(t, s, 102, "processing")
+	rest(t, s, "PUT", "/orders/102", "{}")
+	for _, id := range []int64{101, 102} {
+		if got := r.next(t).object(t).Get("id").Int(); got != id {
+			t.Errorf("delivery of order %d, want %d", got, id)
+		}
+	}
+	fence(t, s, r)
+	if status, failures := hookOf(t, s, "2"); status != "active" || failures != 1 {
+		t.Errorf("webhook is %s with %d failures, want active with the 1 since the reset", status, failures)
+	}
+}

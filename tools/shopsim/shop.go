@@ -108,9 +108,11 @@ func (s *shop) clear() {
 	s.waiting, s.queue = map[event]bool{}, nil
 }
 
-// reset forgets everything and starts from the seeded state again.
+// reset forgets everything and starts from the seeded state again. Delivery
+// numbers go on, so that one under way now is not taken for a later one.
 func (s *shop) reset() error {
 	s.mu.Lock()
+	last := s.rows[sequences][int64(deliveryIDs)].Int()
 	s.clear()
 	var err error
 	if s.journal != nil {
@@ -120,7 +122,10 @@ func (s *shop) reset() error {
 	if err != nil {
 		return err
 	}
-	return s.update(seed)
+	return s.update(func(t *tx) error {
+		t.reach(deliveryIDs, last)
+		return seed(t)
+	})
 }
 
 // update runs a change; it is stored as a whole if fn succeeds, else not at all.
