@@ -40,7 +40,7 @@ func refuse(c *fiber.Ctx, status int, code fault.Code, rule string) error {
 }
 
 func listen(c config.Ingest) (net.Listener, error) {
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("ingest.listen: %w", err)
 	}

@@ -88,7 +88,8 @@ func (d *directory) find(ctx context.Context, refs []event.Ref, fresh bool) (map
 			continue // an internal id the mapping's author wrote
 		}
 		entry, hit := d.cache[ref]
-		if hit && now.Before(entry.until) && !(fresh && len(entry.records) == 0) {
+		stale := !hit || now.After(entry.until) || fresh && len(entry.records) == 0
+		if !stale {
 			result[ref] = entry.records
 			continue
 		}

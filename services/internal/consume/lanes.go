@@ -115,9 +115,10 @@ func (l *lanes) settle(d delivery, v verdict) {
 	l.mu.Lock()
 	msg := l.inHand[d.message.Sequence]
 	delete(l.inHand, d.message.Sequence)
-	if v.action == retry {
+	switch v.action {
+	case retry:
 		l.failed[d.message.Sequence]++
-	} else if v.action == ack {
+	case ack:
 		delete(l.failed, d.message.Sequence)
 	}
 	l.mu.Unlock()

@@ -125,7 +125,7 @@ func (b *Book) last(ctx context.Context, name subject.Failure) (event.FailurePar
 	}
 	entry, err := codec.Decode[event.FailureParkedV1](raw.Data)
 	if err != nil {
-		return event.FailureParkedV1{}, raw.Sequence, nil // an unreadable entry is replaced
+		entry = event.FailureParkedV1{} // an unreadable entry is replaced
 	}
 	return entry, raw.Sequence, nil
 }

@@ -1,0 +1,64 @@
+# Orderstream. `make` prints this help.
+
+GO       ?= go
+MODULES  := schemas contracts services tools
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BIN      := $(CURDIR)/bin
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Put every binary in bin/
+	$(GO) build -o $(BIN)/ work
+
+.PHONY: run
+run: build ## Run everything in one process, with doubles of the shop and of NetSuite and a little traffic
+	$(BIN)/orderstream demo
+
+.PHONY: test
+test: ## Run all tests
+	$(GO) test work
+
+.PHONY: race
+race: ## Run all tests under the race detector
+	$(GO) test -race work
+
+.PHONY: vet
+vet: ## gofmt and go vet
+	@test -z "$$(gofmt -l $(MODULES))" || { echo "not gofmt-ed:"; gofmt -l $(MODULES); exit 1; }
+	$(GO) vet work
+
+.PHONY: lint
+lint: $(BIN)/tools/golangci-lint ## Run the linters
+	@for m in $(MODULES); do (cd $$m && $(BIN)/tools/golangci-lint run ./...) || exit 1; done
+
+$(BIN)/tools/golangci-lint:
+	GOBIN=$(BIN)/tools $(GO) install $(LINT)
+
+.PHONY: arch
+arch: ## Prove the import arrows and the contracts (never from the test cache)
+	$(GO) test -count=1 ./tools/archtest/... ./tools/contractcheck/...
+
+.PHONY: verify
+verify: ## Prove that each module builds alone and is tidy
+	@for m in $(MODULES); do echo "verify $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./contracts/money
+	@$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime $(FUZZTIME) ./services/transformer/parse
+	@$(GO) test -run '^$$' -fuzz FuzzValid -fuzztime $(FUZZTIME) ./services/ingest/signature
+
+.PHONY: bench
+bench: ## Measure this machine: ingest, latency, drain (about ten minutes; results: tools/bench/README.md)
+	$(GO) run ./tools/bench
+
+.PHONY: trace
+trace: ## Print the trace of one order, from webhook to NetSuite and back
+	$(GO) run ./tools/tracetree
+
+.PHONY: ci
+ci: vet verify arch lint race test fuzz ## Everything CI runs
