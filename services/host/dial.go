@@ -19,7 +19,8 @@ import (
 // minPayload fits the largest delivery and its headers.
 const minPayload = 16 << 20
 
-// Dial connects to a NATS server elsewhere and stays connected for ever.
+// Dial connects to a NATS server elsewhere and stays connected for ever. A server that is away at the start is
+// waited for: the host decides for how long.
 func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
 	options := append(ConnOptions(log), nats.Name("orderstream"))
 	if c.NATS.Credentials != "" {
@@ -37,7 +38,7 @@ func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
 // tells asynchronously.
 func ConnOptions(log *slog.Logger) []nats.Option {
 	return []nats.Option{
-		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.RetryOnFailedConnect(false),
+		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.RetryOnFailedConnect(true),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			log.Warn("NATS reports an error", "error", err)
 		}),

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
@@ -23,6 +25,9 @@ type Config = config.Config
 // Unit is a service as a value.
 type Unit struct {
 	Name string
+	// Offline units work without JetStream: a process of such units starts while the server is away, and
+	// proves the server once it is there.
+	Offline bool
 	// New builds the service: it opens what it needs and binds its listeners, so that a port 0 is known
 	// before anything runs. What it opened is released by Run's end.
 	New func(ctx context.Context, env Env) (Service, error)
@@ -49,6 +54,9 @@ type Env struct {
 	Log    *slog.Logger
 	Conn   *nats.Conn
 	JS     jetstream.JetStream
+	// Proven is closed once the server is known to keep what it acknowledges and to have the topology. Only
+	// an Offline unit ever finds it open.
+	Proven <-chan struct{}
 }
 
 // Connection is a link to JetStream.
@@ -109,17 +117,15 @@ func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Con
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
 	h.onClose(link.Close)
-	if err := proveDurable(ctx, c, link); err != nil {
-		return err
-	}
 	js, err := jetstream.New(link.Conn)
 	if err != nil {
 		return fmt.Errorf("JetStream: %w", err)
 	}
-	if err := topology.Ensure(ctx, js, Topology(c)); err != nil {
+	proven := make(chan struct{})
+	h.env = Env{Config: c, Log: log, Conn: link.Conn, JS: js, Proven: proven}
+	if err := h.prove(ctx, link, units, proven); err != nil {
 		return err
 	}
-	h.env = Env{Config: c, Log: log, Conn: link.Conn, JS: js}
 	if err := h.build(ctx, units); err != nil {
 		return err
 	}
@@ -128,6 +134,75 @@ func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Con
 		h.onClose(h.health.stop)
 	}
 	return err
+}
+
+// connectWithin is how long a process that needs JetStream waits for it at the start.
+const connectWithin = 15 * time.Second
+
+// prove checks the server before anything relies on it: at once, or, for units that work offline, as soon as
+// it is there.
+func (h *Host) prove(ctx context.Context, link Connection, units []Unit, proven chan struct{}) error {
+	check := func(ctx context.Context) error {
+		if err := proveDurable(ctx, h.env.Config, link); err != nil {
+			return err
+		}
+		return topology.Ensure(ctx, h.env.JS, Topology(h.env.Config))
+	}
+	offline := !slices.ContainsFunc(units, func(u Unit) bool { return !u.Offline })
+	if !offline || link.Conn.IsConnected() {
+		wait, cancel := context.WithTimeout(ctx, connectWithin)
+		defer cancel()
+		if err := connected(wait, link.Conn); err != nil {
+			return fmt.Errorf("connect to NATS: no server answers within %v: %w", connectWithin, err)
+		}
+		if err := check(ctx); err != nil {
+			return err
+		}
+		close(proven)
+		return nil
+	}
+	background, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	h.onClose(func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		err := h.proveLater(background, link.Conn, check)
+		switch {
+		case err == nil:
+			close(proven)
+		case background.Err() == nil:
+			h.ended <- err
+		}
+	}()
+	return nil
+}
+
+// proveLater checks the server once it is there, again and again while it comes and goes.
+func (h *Host) proveLater(ctx context.Context, conn *nats.Conn, check func(context.Context) error) error {
+	for {
+		if err := connected(ctx, conn); err != nil {
+			return err
+		}
+		err := check(ctx)
+		if err == nil || fault.ClassOf(err) != fault.Transient {
+			return err
+		}
+		h.env.Log.Warn("the server cannot be proven yet", "error", err)
+	}
+}
+
+// connected waits for the connection.
+func connected(ctx context.Context, conn *nats.Conn) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for !conn.IsConnected() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (h *Host) build(ctx context.Context, units []Unit) error {

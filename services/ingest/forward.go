@@ -24,6 +24,7 @@ type forwarder struct {
 	publisher *publish.Publisher
 	log       *slog.Logger
 	alerts    *alert.Raiser
+	proven    <-chan struct{} // closed once the server may be trusted with deliveries
 
 	mu        sync.Mutex
 	confirmed uint64        // everything up to here is in JetStream or set aside
@@ -45,6 +46,9 @@ func newForwarder(l *doorlog.Log, js jetstream.JetStream, log *slog.Logger, aler
 }
 
 func (f *forwarder) run(ctx context.Context) {
+	if !f.trusted(ctx) {
+		return
+	}
 	var after uint64
 	for ctx.Err() == nil {
 		records, err := f.doorLog.Read(ctx, after, forwardRecords, forwardBytes)
@@ -57,6 +61,22 @@ func (f *forwarder) run(ctx context.Context) {
 			continue
 		}
 		after = f.forward(ctx, records)
+	}
+}
+
+// trusted waits until the server is proven.
+func (f *forwarder) trusted(ctx context.Context) bool {
+	select {
+	case <-f.proven:
+		return true
+	default:
+		f.trouble(errors.New("the server is not there yet, or not proven"))
+	}
+	select {
+	case <-f.proven:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "ingest", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "ingest", Offline: true, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // Service is a running door.
 type Service struct {
@@ -65,6 +65,7 @@ func New(_ context.Context, env host.Env) (_ *Service, err error) {
 		return nil, errors.Join(err, s.doorLog.Close())
 	}
 	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
+	s.forwarder.proven = env.Proven
 	s.app = s.routes()
 	if s.listener, err = listen(s.config); err != nil {
 		return nil, errors.Join(err, s.doorLog.Close())

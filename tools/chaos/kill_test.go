@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(play(dir))
 	}
+	if dir := os.Getenv(doorDir); dir != "" {
+		os.Exit(playDoor(dir))
+	}
 	os.Exit(m.Run())
 }
 
@@ -55,8 +58,14 @@ type process struct {
 
 func spawn(t *testing.T, dir string) process {
 	t.Helper()
+	return launch(t, childDir+"="+dir, func(facts demo.Facts) (world.World, error) { return world.Attach(t, facts) })
+}
+
+// launch runs the test binary as a child and reads its facts once it is ready.
+func launch(t *testing.T, role string, attach func(demo.Facts) (world.World, error)) process {
+	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^$")
-	command.Env = append(os.Environ(), childDir+"="+dir)
+	command.Env = append(os.Environ(), role)
 	errs := &bytes.Buffer{}
 	command.Stderr = errs
 	out, err := command.StdoutPipe()
@@ -72,13 +81,13 @@ func spawn(t *testing.T, dir string) process {
 	lines.Buffer(nil, 1<<20)
 	if !lines.Scan() {
 		p.kill()
-		t.Fatalf("the all-in-one did not start: %s", errs)
+		t.Fatalf("the child did not start: %s", errs)
 	}
 	var facts demo.Facts
 	if err := json.Unmarshal(lines.Bytes(), &facts); err != nil {
 		t.Fatal(err)
 	}
-	if p.World, err = world.Attach(t, facts); err != nil {
+	if p.World, err = attach(facts); err != nil {
 		t.Fatal(err)
 	}
 	return p
