@@ -216,7 +216,7 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 	case "GET /sim/log":
 		limit, _ := strconv.Atoi(query.Get("limit")) // anything else means all
 		return plainReply(s.Log(query.Get("pathContains"), limit)), nil
-	case "GET /sim/items":
+	case "GET /sim/items", "GET /sim/item":
 		return plainReply(s.itemState(recordRoot(r), query.Get("sku"))), nil
 	case "POST /sim/faults":
 		return s.postFaults(r)

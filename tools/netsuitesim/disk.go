@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -144,11 +145,11 @@ func putMeta(t *sql.Tx, name string, value []byte) error {
 // load fills an empty store from the file; it reports whether there was state.
 func (d *disk) load(st *store) (bool, error) {
 	var counters string
-	switch err := d.db.QueryRow(`SELECT value FROM meta WHERE name = 'counters'`).Scan(&counters); err {
-	case nil:
-	case sql.ErrNoRows:
+	err := d.db.QueryRow(`SELECT value FROM meta WHERE name = 'counters'`).Scan(&counters)
+	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
-	default:
+	}
+	if err != nil {
 		return false, fmt.Errorf("state file: %w", err)
 	}
 	if err := json.Unmarshal([]byte(counters), &st.counters); err != nil {

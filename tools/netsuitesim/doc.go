@@ -56,7 +56,9 @@
 // # Where Oracle is silent
 //
 // A reference whose target the catalog leaves open (customForm, leadSource …)
-// is accepted with any id. Access tokens are opaque text, not readable JWTs.
+// is accepted with any id. Access tokens are opaque text, not readable JWTs, and
+// do not outlive the process. Batch and asynchronous requests are not served:
+// Prefer: respond-async has no effect.
 // The texts for unknown property names, wrong value types and removed
 // fulfilled lines are this package's own; their codes are documented ones. A
 // header discount does not change the tax of lines; it does lower the base of

@@ -2,6 +2,7 @@ package netsuitesim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -113,7 +114,7 @@ func (in *intake) property(out fields, p *property, value any, where string) err
 		return nil
 	}
 	v, err := in.value(p, value, where)
-	if err == errDropped {
+	if errors.Is(err, errDropped) {
 		return nil
 	}
 	if err != nil {
@@ -127,7 +128,7 @@ func (in *intake) property(out fields, p *property, value any, where string) err
 }
 
 // errDropped says that a wrong value is left out, as the value header allows.
-var errDropped = fmt.Errorf("value dropped")
+var errDropped = errors.New("value dropped")
 
 // bad is the fate of a value of the wrong type.
 func (in *intake) bad(p *property, value any, where string) error {

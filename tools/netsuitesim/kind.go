@@ -128,10 +128,7 @@ func targetGroup(target string) group {
 	switch target {
 	case "item", "discountItem", "shipItem":
 		return items
-	case "customer", "employee", "vendor", "contact", "partner":
-		if target == "employee" {
-			return "employee"
-		}
+	case "customer", "vendor", "contact", "partner":
 		return entities
 	case "salesOrder", "customerDeposit", "itemFulfillment", "invoice":
 		return transactions

@@ -3,7 +3,6 @@ package netsuitesim_test
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -119,17 +118,10 @@ func TestExternalIDsAreUniqueInTheirGroup(t *testing.T) {
 
 func TestIdsGrowOverAllTransactionTypesAndAreNotReused(t *testing.T) {
 	a := open(t)
-	number := func(s string) int {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
 	first := a.must("POST", "record/v1/salesOrder", minimal)
 	deposit := a.must("POST", "record/v1/customerDeposit", `{"salesOrder":{"id":"`+first+`"},"payment":1}`)
 	second := a.must("POST", "record/v1/salesOrder", minimal)
-	if number(first) >= number(deposit) || number(deposit) >= number(second) {
+	if number(t, first) >= number(t, deposit) || number(t, deposit) >= number(t, second) {
 		t.Errorf("ids %s, %s, %s do not grow", first, deposit, second)
 	}
 	if a.order(first)["tranId"] != "SO1001" || a.order(second)["tranId"] != "SO1002" {
@@ -137,9 +129,29 @@ func TestIdsGrowOverAllTransactionTypesAndAreNotReused(t *testing.T) {
 	}
 	a.must("DELETE", "record/v1/salesOrder/"+second, "")
 	third := a.must("POST", "record/v1/salesOrder", minimal)
-	if number(third) <= number(second) || a.order(third)["tranId"] != "SO1003" {
+	if number(t, third) <= number(t, second) || a.order(third)["tranId"] != "SO1003" {
 		t.Errorf("after a delete: id %s, number %v", third, a.order(third)["tranId"])
 	}
+}
+
+func TestIdsHaveGaps(t *testing.T) {
+	a := open(t)
+	first, last := "", ""
+	const orders = 20
+	for range orders {
+		last = a.must("POST", "record/v1/salesOrder", minimal)
+		if first == "" {
+			first = last
+		}
+	}
+	if span := number(t, last) - number(t, first); span < orders {
+		t.Errorf("%d orders took ids %s to %s: no gaps", orders, first, last)
+	}
+}
+
+func TestStandardTextCountsCharacters(t *testing.T) {
+	a := open(t)
+	a.must("POST", "record/v1/salesOrder", orderBody(`"otherRefNum":"`+strings.Repeat("é", 45)+`"`, tee))
 }
 
 func TestReadForms(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -195,5 +194,5 @@ func (s *Server) state(root string, k *kind) []fields {
 	for _, r := range found {
 		out = append(out, p.record(r))
 	}
-	return slices.Clip(out)
+	return out
 }

@@ -13,15 +13,6 @@ type draft struct {
 	fields fields // merged, to be settled
 	in     fields // the body alone
 	how    replacement
-	byUI   bool // not a REST request: a person or a transform works
-}
-
-// was says whether the stored version had the property with this reference.
-func (d *draft) was(name string) string {
-	if d.old == nil {
-		return ""
-	}
-	return d.old.fields.ref(name)
 }
 
 // body is a checked request body with the references still open.

@@ -138,17 +138,16 @@ var computed = map[string][]string{
 
 // pointers correct the targets that the catalog leaves open.
 var pointers = map[string]string{
-	"salesOrder.shippingTaxCode":       "salesTaxItem",
-	"salesOrder.handlingTaxCode":       "salesTaxItem",
-	"salesOrder.taxItem":               "salesTaxItem",
-	"salesOrder.paymentOption":         "paymentMethod",
-	"salesOrder-itemElement.taxCode":   "salesTaxItem",
-	"salesOrder-itemElement.item":      "item",
-	"customer.taxItem":                 "salesTaxItem",
-	"customerDeposit.paymentOption":    "paymentMethod",
-	"salesOrder.salesRep":              "employee",
-	"salesOrder.discountItem":          "discountItem",
-	"salesOrder-shipGroupElement.line": "",
+	"salesOrder.shippingTaxCode":     "salesTaxItem",
+	"salesOrder.handlingTaxCode":     "salesTaxItem",
+	"salesOrder.taxItem":             "salesTaxItem",
+	"salesOrder.paymentOption":       "paymentMethod",
+	"salesOrder-itemElement.taxCode": "salesTaxItem",
+	"salesOrder-itemElement.item":    "item",
+	"customer.taxItem":               "salesTaxItem",
+	"customerDeposit.paymentOption":  "paymentMethod",
+	"salesOrder.salesRep":            "employee",
+	"salesOrder.discountItem":        "discountItem",
 }
 
 // keys are the properties that identify a line of a sublist.

@@ -22,7 +22,7 @@ import (
 
 // account is a running double with an authorized client.
 type account struct {
-	t     *testing.T
+	t     testing.TB
 	sim   *netsuitesim.Server
 	keys  netsuitesim.Credentials
 	now   func() time.Time
@@ -31,6 +31,11 @@ type account struct {
 
 // open starts a double; the setting may change its configuration first.
 func open(t *testing.T, settings ...func(*netsuitesim.Config)) *account {
+	t.Helper()
+	return openFor(t, settings...)
+}
+
+func openFor(t testing.TB, settings ...func(*netsuitesim.Config)) *account {
 	t.Helper()
 	keys, err := netsuitesim.GenerateCredentials()
 	if err != nil {
@@ -128,7 +133,7 @@ type answer struct {
 }
 
 // object decodes the body, numbers as text.
-func (r answer) object(t *testing.T) map[string]any {
+func (r answer) object(t testing.TB) map[string]any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(r.body))
 	d.UseNumber()
@@ -140,7 +145,7 @@ func (r answer) object(t *testing.T) map[string]any {
 }
 
 // code and detail of an error answer.
-func (r answer) problem(t *testing.T) (code, detail string) {
+func (r answer) problem(t testing.TB) (code, detail string) {
 	t.Helper()
 	var v struct {
 		Details []struct {

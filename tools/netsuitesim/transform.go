@@ -35,7 +35,7 @@ func (t *tx) refresh(order int64) error {
 	if r == nil {
 		return nil
 	}
-	d := &draft{kind: r.kind, old: r, id: r.id, fields: r.fields.clone(), byUI: true}
+	d := &draft{kind: r.kind, old: r, id: r.id, fields: r.fields.clone()}
 	progress(t, d)
 	t.stamp(d)
 	t.put(&record{kind: r.kind, id: r.id, fields: d.fields})
