@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -91,7 +93,7 @@ func orderLine(line event.OrderLine, ids IDs) (object, error) {
 		l["rate"] = number(line.Amount.String()) // a Discount item: negative rate, no quantity
 	}
 	if line.Description != "" {
-		l["description"] = line.Description
+		l["description"] = escapeLines(line.Description)
 	}
 	if line.TaxReference != "" {
 		l["taxDetailsReference"] = line.TaxReference
@@ -136,7 +138,7 @@ func setFields(body object, fields map[string]event.Value, ids IDs) error {
 	for name, v := range fields {
 		switch {
 		case v.Text != nil:
-			body[name] = *v.Text
+			body[name] = escapeLines(*v.Text)
 		case v.Number != nil:
 			body[name] = number(v.Number.String())
 		case v.Flag != nil:
@@ -152,6 +154,10 @@ func setFields(body object, fields map[string]event.Value, ids IDs) error {
 	return nil
 }
 
+// escapeLines writes line breaks as the two characters \n: NetSuite loses raw ones (Oracle's help,
+// subsect_1544786455).
+func escapeLines(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+
 func setAddress(body object, name string, a *event.PostalAddress) {
 	if a != nil {
 		body[name] = address(*a)
@@ -166,6 +172,8 @@ func address(a event.PostalAddress) object {
 	} {
 		if value != "" {
 			o[name] = value
+		} else {
+			o[name] = nil // an update merges: what is left out would stay
 		}
 	}
 	if a.Country != "" {

@@ -63,7 +63,7 @@ func (b *books) itemOf(sku string) event.Ref {
 }
 
 func (b *books) line(l event.Line, env Env) error {
-	fields, err := b.mapping.values("items.fields", b.mapping.line, env)
+	fields, err := b.mapping.values("items.fields", b.mapping.line, env, false)
 	if err != nil {
 		return err
 	}

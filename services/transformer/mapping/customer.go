@@ -17,7 +17,7 @@ func (m *Mapping) party(o event.OrderStateV1, env Env) (event.Party, error) {
 	if id == "" {
 		return m.unnamed()
 	}
-	fields, err := m.values("customer.fields", m.customer, env)
+	fields, err := m.values("customer.fields", m.customer, env, false)
 	if err != nil {
 		return event.Party{}, err
 	}

@@ -81,8 +81,9 @@ func compileFields(path string, sources map[string]string) ([]field, error) {
 	return list, nil
 }
 
-// values runs the expressions; nil and empty text leave a field out.
-func (m *Mapping) values(path string, fields []field, env Env) (map[string]event.Value, error) {
+// values runs the expressions. What gives nil or empty text is cleared in NetSuite where clear is set, else
+// left out.
+func (m *Mapping) values(path string, fields []field, env Env, clear bool) (map[string]event.Value, error) {
 	values := map[string]event.Value{}
 	for _, f := range fields {
 		result, err := expr.Run(f.program, env)
@@ -93,8 +94,11 @@ func (m *Mapping) values(path string, fields []field, env Env) (map[string]event
 		if err != nil {
 			return nil, fault.New(fault.MappingFailed, err.Error(), fault.Field(path+"."+f.name, fmt.Sprint(result)))
 		}
-		if set {
+		switch {
+		case set:
 			values[f.name] = value
+		case clear:
+			values[f.name] = event.Value{Empty: true}
 		}
 	}
 	return values, nil

@@ -144,7 +144,7 @@ func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r
 	if d.Customer, err = m.party(o, env); err != nil {
 		return err
 	}
-	fields, err := m.values("sales_order.fields", m.order, env)
+	fields, err := m.values("sales_order.fields", m.order, env, true)
 	if err != nil {
 		return err
 	}
@@ -170,11 +170,12 @@ func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r
 }
 
 func (m *Mapping) ship(fields map[string]event.Value, o event.OrderStateV1, cost money.Amount) error {
-	if len(o.Shipments) == 0 {
-		return nil
-	}
 	number := money.NumberOf(cost.Decimal())
 	fields["shippingCost"] = event.Value{Number: &number}
+	if len(o.Shipments) == 0 {
+		fields["shipMethod"] = event.Value{Empty: true}
+		return nil
+	}
 	first := o.Shipments[0]
 	for _, key := range []string{methodOf(first), first.Method, "*"} {
 		if item, known := m.document.Shipping.Methods[key]; known {

@@ -6,8 +6,21 @@ import (
 )
 
 // text cleans a value and cuts it to what the NetSuite field takes (Document.Lengths).
+// Custom fields count bytes, standard ones are taken to count characters (Oracle's help, section_N2842731).
 func (m *Mapping) text(field, value string) string {
-	return cut(clean(value), m.document.Lengths[field])
+	limit := m.document.Lengths[field]
+	if strings.HasPrefix(field, "cust") {
+		return cutBytes(clean(value), limit)
+	}
+	return cut(clean(value), limit)
+}
+
+// cutBytes shortens to limit bytes of UTF-8, whole characters only; 0 is no limit.
+func cutBytes(value string, limit int) string {
+	if limit <= 0 || len(value) <= limit {
+		return value
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(value[:limit], ""))
 }
 
 // clean drops control characters but line breaks, which become \n; the line separators of Unicode too.

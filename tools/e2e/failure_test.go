@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/capture"
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+)
+
+// changed gives a capture with some bytes of its body replaced, signed again.
+func changed(t *testing.T, name string, replace ...string) capture.Delivery {
+	t.Helper()
+	for _, c := range world.Captures(t) {
+		if c.Name != name {
+			continue
+		}
+		for i := 0; i < len(replace); i += 2 {
+			if !bytes.Contains(c.Body, []byte(replace[i])) {
+				t.Fatalf("%s: no %q to replace", name, replace[i])
+			}
+			c.Body = bytes.ReplaceAll(c.Body, []byte(replace[i]), []byte(replace[i+1]))
+		}
+		mac := hmac.New(sha256.New, []byte(capture.Secret))
+		mac.Write(c.Body)
+		for i := range c.Header {
+			if c.Header[i][0] == "X-WC-Webhook-Signature" {
+				c.Header[i][1] = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+			}
+		}
+		return c
+	}
+	t.Fatalf("no capture %s", name)
+	return capture.Delivery{}
+}
+
+// failure waits for a state of one failure.
+func failure(t *testing.T, js jetstream.JetStream, id subject.Failure, state string) event.FailureParkedV1 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, topology.Failures, jetstream.OrderedConsumerConfig{FilterSubjects: []string{id.String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := consumer.Next(jetstream.FetchMaxWait(30 * time.Second))
+		if err != nil {
+			t.Fatalf("failure %s never became %s: %v", id.ID(), state, err)
+		}
+		entry, err := codec.Decode[event.FailureParkedV1](m.Data())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entry.State == state {
+			return entry
+		}
+	}
+}
+
+func TestUnknownSKUIsParkedAndHealsByRetry(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	w.Post(changed(t, "order.created-simple", `"sku":"TEE-001"`, `"sku":"TEE-999"`))
+	id := subject.Failure{Stage: "write", Store: "main", Key: "36"}
+	parked := failure(t, w.JS, id, event.FailureParked)
+	if parked.Fault.Code != "sku-unknown" || parked.Fault.Value != "TEE-999" {
+		t.Errorf("parked as %s with value %q, want sku-unknown naming TEE-999", parked.Fault.Code, parked.Fault.Value)
+	}
+	if n := len(w.SalesOrders()); n != 0 {
+		t.Errorf("%d sales orders while the SKU is unknown, want 0", n)
+	}
+	if _, err := w.NetSuite.PutItem(netsuitesim.Item{SKU: "TEE-999", BasePrice: "20.00"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := operate.Retry(context.Background(), w.JS, id.ID(), "tester"); err != nil {
+		t.Fatal(err)
+	}
+	failure(t, w.JS, id, event.FailureResolved)
+	w.Settle()
+	if so := w.SalesOrders()["wc-so-main-36"]; !world.SameAmount(so.Total.String(), "28.14") {
+		t.Errorf("total %q after the retry, want 28.14", so.Total)
+	}
+}
+
+// A storm of every fault the double knows: whatever NetSuite answers, each order lands once, to the cent.
+func TestStormOfFaults(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	all := world.Captures(t)
+	w.Load(all)
+	match := netsuitesim.Match{PathContains: "/record/"}
+	err := w.NetSuite.SetFaults(netsuitesim.Faults{Seed: 7, LatencyMs: 2, ConcurrencyLimit: 3, Rules: []netsuitesim.Rule{
+		{Kind: "status", Status: 429, Rate: 0.1, Count: 20, Match: match},
+		{Kind: "status", Status: 500, Rate: 0.1, Count: 10, Match: match},
+		{Kind: "changed", Rate: 0.1, Count: 10, Match: match},
+		{Kind: "dropBefore", Rate: 0.1, Count: 10, Match: match},
+		{Kind: "statusAfterCommit", Status: 500, Rate: 0.1, Count: 10, Match: match},
+		{Kind: "timeout", Rate: 0.1, Count: 10, Match: match},
+		{Kind: "drop", Rate: 0.1, Count: 10, Match: match},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		w.Post(c)
+	}
+	w.Settle()
+	failures, err := operate.Failures(context.Background(), w.JS, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range failures {
+		t.Errorf("parked: %s %s", f.Name, f.Entry.Fault.Message)
+	}
+	w.Check(lackable)
+}
+
+// While NetSuite is away, orders wait and burn no attempt; afterwards all of them land.
+func TestOutageOfNetSuite(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{Outage: &netsuitesim.Outage{Until: time.Now().Add(time.Hour), Mode: "html"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple"))
+	awaitDegraded(t, w)
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	outcome, err := operate.Show(context.Background(), w.JS, "main", "36")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range outcome.Steps {
+		if step.Stage == "write" && step.What != event.OutcomeSynced {
+			t.Errorf("outcome %q: an outage burns no attempt", step.What)
+		}
+	}
+	if len(w.SalesOrders()) != 1 {
+		t.Error("the order did not land after the outage")
+	}
+}
+
+// awaitDegraded waits until the writer says that NetSuite is unavailable.
+func awaitDegraded(t *testing.T, w world.World) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for w.Host.Ready() == nil {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t.Fatal("the writer never said that NetSuite is unavailable")
+		}
+	}
+}
