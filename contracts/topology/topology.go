@@ -51,7 +51,6 @@ const PinTTL = 5 * time.Second
 const (
 	Mappings = "mappings" // every mapping revision ever active
 	Cursors  = "cursors"  // watermarks of polls and sweeps
-	Pauses   = "pauses"   // paused stores and accounts
 )
 
 // Params is what a configuration may choose.
@@ -91,7 +90,7 @@ const (
 
 // Of builds the topology of a configuration.
 func Of(p Params) Topology {
-	return Topology{Streams: streams(p), Consumers: consumers(p), Buckets: []Bucket{{Mappings, 64}, {Cursors, 1}, {Pauses, 1}}, Replicas: p.Replicas}
+	return Topology{Streams: streams(p), Consumers: consumers(p), Buckets: []Bucket{{Mappings, 64}, {Cursors, 1}}, Replicas: p.Replicas}
 }
 
 func streams(p Params) []jetstream.StreamConfig {

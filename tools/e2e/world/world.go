@@ -272,13 +272,6 @@ func (w World) Requests(base, method, path string) (uint64, error) {
 		return 0, err
 	}
 	var log []struct{ Method, Path string }
-	if bytes.HasPrefix(data, []byte("{")) {
-		var wrapped struct{ Entries json.RawMessage }
-		if err := json.Unmarshal(data, &wrapped); err != nil {
-			return 0, err
-		}
-		data = wrapped.Entries
-	}
 	if err := json.Unmarshal(data, &log); err != nil {
 		return 0, err
 	}
