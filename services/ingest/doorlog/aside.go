@@ -53,7 +53,7 @@ func (l *Log) SetAside(sequence uint64, reason string) error {
 func (l *Log) putAsideDamaged(sequence uint64, cause error) error {
 	l.options.Log.Error("door log: a record is damaged and set aside", "sequence", sequence, "error", cause)
 	value, err := l.value(sequence)
-	if err != nil && !errors.Is(err, pebble.ErrCorruption) && !errors.Is(err, pebble.ErrNotFound) {
+	if err != nil && !pebble.IsCorruptionError(err) && !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("door log: set aside damaged %d: %w", sequence, err)
 	}
 	if err := l.putAside(sequence, "damaged: "+cause.Error(), value); err != nil {
@@ -118,11 +118,15 @@ func (l *Log) each(space byte, from uint64, visit func(sequence uint64, value []
 	if err != nil {
 		return err
 	}
-	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
-		var value []byte
-		if value, err = iter.ValueAndErr(); err == nil {
-			err = visit(sequenceOf(iter.Key()), value)
+	defer func() { _ = iter.Close() }() // its error is that of Error
+	for ok := iter.First(); ok; ok = iter.Next() {
+		value, err := iter.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := visit(sequenceOf(iter.Key()), value); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, iter.Error(), iter.Close())
+	return iter.Error()
 }

@@ -20,7 +20,7 @@ func BenchmarkAppend(b *testing.B) {
 				}
 				appendAll(b, l, waiters)
 				b.StopTimer()
-				closed(b, l)
+				mustClose(b, l)
 				drain.Wait()
 			})
 		}

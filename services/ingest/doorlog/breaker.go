@@ -22,7 +22,7 @@ import (
 type breaker struct {
 	vfs.FS
 	tripped atomic.Bool
-	onTrip  func(error)
+	onTrip  func(error)  // returns once the log has failed
 	sick    atomic.Int64 // when a background job last failed, Unix nanoseconds
 	quit    <-chan struct{}
 }
@@ -38,8 +38,9 @@ func (b *breaker) vital(operation, name string, do func() error) error {
 		return nil
 	}
 	if err := do(); err != nil {
-		b.tripped.Store(true)
+		// Invariant 1: the log fails first. Were writes swallowed before that, one could be confirmed.
 		b.onTrip(fmt.Errorf("%s %s: %w", operation, name, err))
+		b.tripped.Store(true)
 	}
 	return nil
 }
@@ -76,15 +77,15 @@ func (b *breaker) file(operation, name string, make func() (vfs.File, error)) (v
 	if isTable(name) {
 		return b.table(name, make)
 	}
-	var file vfs.File
-	_ = b.vital(operation, name, func() (err error) {
-		file, err = make()
+	var file vfs.File = hole{}
+	_ = b.vital(operation, name, func() error {
+		made, err := make()
+		if err == nil {
+			file = &breakerFile{File: made, breaker: b, name: name}
+		}
 		return err
 	})
-	if file == nil {
-		return hole{}, nil
-	}
-	return &breakerFile{File: file, breaker: b, name: name}, nil
+	return file, nil
 }
 
 func (b *breaker) table(name string, make func() (vfs.File, error)) (vfs.File, error) {
@@ -181,6 +182,16 @@ func (f *breakerFile) WriteAt(p []byte, offset int64) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Close releases the file, also when the log has failed. A rotation of the write-ahead log does not survive
+// an error of it: pebble panics there with a lock it does not hold, which no recover catches.
+func (f *breakerFile) Close() error {
+	err := f.File.Close()
+	if err == nil || f.table {
+		return err
+	}
+	return f.breaker.vital("close", f.name, func() error { return err })
 }
 
 // Sync makes the file durable.

@@ -1,7 +1,6 @@
 package doorlog
 
 import (
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"time"
@@ -9,9 +8,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Bounds of what is written as one batch.
+// Bounds of what is written as one batch. Batches share an fsync all the same, and one that is damaged on
+// the disk is lost as a whole from the damage on, so they are small.
 const (
-	groupRecords = 512
+	groupRecords = 16
 	groupBytes   = 4 << 20
 )
 
@@ -37,7 +37,8 @@ type group struct {
 // writer is what the writing goroutine alone knows.
 type writer struct {
 	next   uint64 // sequence of the next record
-	freed  int64  // bytes cut, all told, at the last flush
+	freed  int64  // bytes that written cuts cover, all told
+	at     int64  // freed at the last flush
 	filled int    // bytes written since the last flush
 }
 
@@ -119,7 +120,7 @@ func (l *Log) enqueue(r *request, stall <-chan struct{}) error {
 	}
 }
 
-// commit writes whatever waits as one batch: the group commit that makes fsync cheap.
+// commit writes whatever waits in batches that share an fsync: the group commit that makes it cheap.
 func (l *Log) commit() {
 	defer close(l.groups)
 	for {
@@ -187,14 +188,12 @@ func (l *Log) apply(waiting []*request) (g group, err error) {
 		}
 	}()
 	cut, durable, freed := l.marks()
-	if err := l.reclaim(freed); err != nil {
-		return g, err
-	}
 	g = group{batch: l.db.NewBatch(), requests: waiting, at: time.Now()}
 	if written := l.written.Load(); len(waiting) == 0 && cut > written || cut >= written+cutEvery {
-		if err := l.writeCut(g.batch, written, cut); err != nil {
+		if err := l.writeCut(g.batch, written, cut, durable); err != nil {
 			return g, err
 		}
+		l.writer.freed = freed
 	}
 	for _, r := range waiting {
 		if err := l.put(g.batch, r, durable, g.at); err != nil {
@@ -203,9 +202,14 @@ func (l *Log) apply(waiting []*request) (g group, err error) {
 	}
 	l.writer.filled += g.batch.Len()
 	if len(waiting) == 0 {
-		return g, l.db.Apply(g.batch, pebble.NoSync)
+		err = l.db.Apply(g.batch, pebble.NoSync)
+	} else {
+		err = l.db.ApplyNoSyncWait(g.batch, pebble.Sync)
 	}
-	return g, l.db.ApplyNoSyncWait(g.batch, pebble.Sync)
+	if err != nil {
+		return g, err
+	}
+	return g, l.reclaim()
 }
 
 // marks reads what the book says about the ends of the queue.
@@ -217,17 +221,18 @@ func (l *Log) marks() (cut, durable uint64, freed int64) {
 
 // reclaim flushes once enough has been cut, because disk space returns only behind deletes that have left
 // memory. New records push them out as well, so it is needed only while a backlog drains.
-func (l *Log) reclaim(freed int64) error {
+func (l *Log) reclaim() error {
+	w := &l.writer
 	switch {
-	case l.writer.filled >= memory:
-	case freed-l.writer.freed >= reclaimAfter:
+	case w.filled >= l.options.memory:
+	case w.freed-w.at >= 2*int64(l.options.memory):
 		if _, err := l.db.AsyncFlush(); err != nil {
 			return err
 		}
 	default:
 		return nil
 	}
-	l.writer.freed, l.writer.filled = freed, 0
+	w.at, w.filled = w.freed, 0
 	return nil
 }
 
@@ -246,12 +251,18 @@ func (l *Log) put(batch *pebble.Batch, r *request, durable uint64, at time.Time)
 
 // writeCut deletes behind the reader. The ranges of successive cuts adjoin instead of overlapping, which
 // would cost every reader their product.
-func (l *Log) writeCut(batch *pebble.Batch, written, cut uint64) error {
+func (l *Log) writeCut(batch *pebble.Batch, written, cut, durable uint64) error {
 	if err := batch.DeleteRange(key(queueSpace, written), key(queueSpace, cut+1), nil); err != nil {
 		return err
 	}
 	l.written.Store(cut)
-	return batch.Set(key(cutSpace, 0), binary.BigEndian.AppendUint64(nil, cut), nil)
+	return batch.Set(key(markSpace, 0), mark(cut, durable), nil)
+}
+
+// leaveMark notes at the end in good order where the queue ends.
+func (l *Log) leaveMark() error {
+	cut, durable, _ := l.marks()
+	return l.db.Set(key(markSpace, 0), mark(cut, durable), pebble.NoSync) // closing syncs
 }
 
 // confirm waits for the disk, group after group, and answers.

@@ -47,6 +47,7 @@ type Options struct {
 	Log        *slog.Logger // nil: silent
 
 	patience time.Duration // without progress before the log counts as stalled; 0: five seconds
+	memory   int           // bytes of one memory table, of which there are four at most; 0: 32 MiB
 }
 
 // Record is one stored record.
@@ -68,6 +69,7 @@ type Log struct {
 	poke     chan struct{} // a cut waits to be written
 	groups   chan group    // written, not yet synced
 	quit     chan struct{}
+	quitOnce sync.Once
 	settled  chan struct{} // closed when nothing is written any more
 	watched  chan struct{} // closed when the watch has ended
 
@@ -101,6 +103,9 @@ func Open(options Options) (*Log, error) {
 	if options.patience == 0 {
 		options.patience = 5 * time.Second
 	}
+	if options.memory == 0 {
+		options.memory = 32 << 20
+	}
 	l := &Log{
 		options: options, disk: newDisk(options),
 		requests: make(chan *request, 1024), poke: make(chan struct{}, 1), groups: make(chan group, 16),
@@ -118,7 +123,7 @@ func Open(options Options) (*Log, error) {
 
 func (l *Log) open() (err error) {
 	fs := l.options.FS
-	if err := fs.MkdirAll(l.options.Dir, 0o755); err != nil {
+	if err := makeDir(fs, l.options.Dir); err != nil {
 		return err
 	}
 	if l.lock, err = pebble.LockDirectory(l.options.Dir, fs); err != nil {
@@ -154,17 +159,12 @@ func (l *Log) start() (err error) {
 	return nil
 }
 
-// Sizes of the store. Most records are cut before they leave the memory table, which then flushes to
-// almost nothing.
-const (
-	memory       = 32 << 20   // of one memory table; four at most
-	reclaimAfter = 2 * memory // bytes cut after which a flush lets their disk space return
-)
-
+// store tunes pebble for records that live shortly: most are cut before they leave the memory table, which
+// then flushes to almost nothing.
 func (l *Log) store() *pebble.Options {
 	return &pebble.Options{
 		Lock: l.lock, FS: l.breaker, Logger: reporter{l}, FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize: memory, MemTableStopWritesThreshold: 4,
+		MemTableSize: uint64(l.options.memory), MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold: 2, L0StopWritesThreshold: 1000,
 		EventListener: &pebble.EventListener{
 			BackgroundError: l.backgroundError,
@@ -225,12 +225,14 @@ const closeLimit = 10 * time.Second
 // Close ends the log. Appends that are under way are confirmed if the disk confirms them, others get
 // ErrClosed. Of a failed log it returns the failure.
 func (l *Log) Close() error {
-	select {
-	case <-l.quit:
+	first := false
+	l.quitOnce.Do(func() {
+		first = true
+		close(l.quit)
+	})
+	if !first {
 		return ErrClosed
-	default:
 	}
-	close(l.quit)
 	ended := make(chan error, 1)
 	go func() { ended <- l.end() }()
 	timer := time.NewTimer(closeLimit)
@@ -255,5 +257,5 @@ func (l *Log) end() (err error) {
 		}
 		err = errors.Join(l.Failure(), err)
 	}()
-	return errors.Join(l.db.Close(), l.lock.Close())
+	return errors.Join(l.leaveMark(), l.db.Close(), l.lock.Close())
 }

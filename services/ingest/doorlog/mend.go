@@ -100,6 +100,27 @@ func writeFile(fs vfs.FS, name string, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
+// makeDir makes a directory that survives a power cut: each parent that got a new entry is synced. Pebble
+// does so only for a directory it makes itself, and this one is made before it, for the lock.
+func makeDir(fs vfs.FS, dir string) error {
+	var parents []string
+	for at := dir; ; at = fs.PathDir(at) {
+		if _, err := fs.Stat(at); err == nil || at == fs.PathDir(at) {
+			break
+		}
+		parents = append(parents, fs.PathDir(at))
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, parent := range parents {
+		if err := syncDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func syncDir(fs vfs.FS, dir string) error {
 	file, err := fs.OpenDir(dir)
 	if err != nil {

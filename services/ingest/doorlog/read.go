@@ -80,7 +80,7 @@ func (t *trouble) Unwrap() error { return t.cause }
 
 // damage tells bytes that are wrong from a disk that cannot be read at present.
 func (t *trouble) damage() bool {
-	return errors.Is(t.cause, errDamaged) || errors.Is(t.cause, pebble.ErrCorruption)
+	return errors.Is(t.cause, errDamaged) || pebble.IsCorruptionError(t.cause)
 }
 
 // scan reads records in order until limit, maxBytes or trouble.

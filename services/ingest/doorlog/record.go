@@ -12,8 +12,13 @@ import (
 const (
 	queueSpace byte = 'q'
 	asideSpace byte = 'x'
-	cutSpace   byte = 'c' // one key, of sequence 0: its value is the newest sequence cut
+	markSpace  byte = 'm' // one key, of sequence 0
 )
+
+// A mark is the newest sequence cut and the newest known durable when it was written (8 bytes each).
+func mark(cut, durable uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, cut), durable)
+}
 
 func key(space byte, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{space}, sequence)

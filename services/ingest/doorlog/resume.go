@@ -10,12 +10,13 @@ import (
 
 // resume takes stock of an opened store: the book of what waits, and what is missing from it.
 func (l *Log) resume() error {
-	cut, err := l.storedCut()
-	if err != nil {
+	cut, durable, err := l.storedMark()
+	damaged := pebble.IsCorruptionError(err)
+	if err != nil && !damaged {
 		return err
 	}
 	aside := map[uint64]bool{}
-	last := cut
+	last := max(cut, durable)
 	err = l.each(asideSpace, 0, func(sequence uint64, _ []byte) error {
 		aside[sequence] = true
 		last = max(last, sequence)
@@ -24,38 +25,39 @@ func (l *Log) resume() error {
 	if err != nil {
 		return err
 	}
-	stock := stock{log: l, aside: aside}
+	stock := stock{log: l, aside: aside, floating: damaged}
 	l.book = book{cut: cut, aside: len(aside)}
 	if err := stock.take(cut + 1); err != nil {
 		return err
 	}
-	for l.book.newest() < last { // asides behind the last waiting record
-		l.book.entries = append(l.book.entries, entry{})
-	}
+	stock.skipTo(last + 1)
+	stock.judge(durable)
 	l.writer.next = l.book.newest() + 1
 	return l.mourn(stock.lost)
 }
 
-func (l *Log) storedCut() (uint64, error) {
-	value, closer, err := l.db.Get(key(cutSpace, 0))
+func (l *Log) storedMark() (cut, durable uint64, err error) {
+	value, closer, err := l.db.Get(key(markSpace, 0))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, nil
+		return 0, 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("cut: %w", err)
+		return 0, 0, fmt.Errorf("mark: %w", err)
 	}
 	defer func() { _ = closer.Close() }()
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: cut: %d bytes, want 8", errDamaged, len(value))
+	if len(value) != 16 {
+		return 0, 0, fmt.Errorf("%w: mark: %d bytes, want 16", errDamaged, len(value))
 	}
-	return binary.BigEndian.Uint64(value), nil
+	return binary.BigEndian.Uint64(value), binary.BigEndian.Uint64(value[8:]), nil
 }
 
 // stock is the stock-taking of a queue.
 type stock struct {
-	log   *Log
-	aside map[uint64]bool
-	lost  []uint64 // acknowledged, not there
+	log      *Log
+	aside    map[uint64]bool
+	lost     []uint64 // acknowledged, not there
+	holes    []uint64 // not there; whether acknowledged, a later record tells
+	floating bool     // the cut cannot be read: the first record there is follows it
 }
 
 // maxProbes bounds the search for the end of a damaged table, in sequences.
@@ -66,34 +68,49 @@ const maxProbes = 1 << 17
 func (s *stock) take(from uint64) error {
 	for probes := 0; ; probes++ {
 		err := s.log.each(queueSpace, from, s.enter)
-		if !errors.Is(err, pebble.ErrCorruption) {
+		if !pebble.IsCorruptionError(err) {
 			return err
 		}
 		if probes == maxProbes {
 			return fmt.Errorf("nothing readable in %d sequences: %w", maxProbes, err)
 		}
 		from = max(from, s.log.book.newest()+1)
-		s.miss(from)
-		s.log.book.entries = append(s.log.book.entries, entry{})
+		s.skipTo(from + 1)
+		s.judge(from)
 		from++
 	}
 }
 
-// enter books a record and finds out about the hole before it, if there is one.
+// enter books a record and asks it about the holes before it.
 func (s *stock) enter(sequence uint64, value []byte) error {
-	b := &s.log.book
-	if len(value) < overhead {
-		value = append(value[:len(value):len(value)], make([]byte, overhead-len(value))...)
+	s.skipTo(sequence)
+	if verify(sequence, value) == nil {
+		s.judge(durableBefore(sequence, value))
 	}
-	durable := durableBefore(sequence, value)
-	if verify(sequence, value) != nil { // its distance says nothing
-		durable = 0
-	}
-	for missing := b.newest() + 1; missing < sequence && missing <= durable; missing++ {
-		s.miss(missing)
-	}
-	b.add(sequence, len(value), stamp(value))
+	s.log.book.add(sequence, max(len(value), 1), stamp(value))
 	return nil
+}
+
+// skipTo notes the sequences before the next one as missing.
+func (s *stock) skipTo(next uint64) {
+	b := &s.log.book
+	if s.floating {
+		b.cut, s.floating = next-1, false
+	}
+	for b.newest()+1 < next {
+		b.entries = append(b.entries, entry{})
+		s.holes = append(s.holes, b.newest())
+	}
+}
+
+// judge knows everything up to a sequence to have been durable, hence acknowledged. The record right
+// behind a hole cannot tell: it was written while the lost ones were on their way to the disk. Those after
+// it can.
+func (s *stock) judge(durable uint64) {
+	for len(s.holes) > 0 && s.holes[0] <= durable {
+		s.miss(s.holes[0])
+		s.holes = s.holes[1:]
+	}
 }
 
 func (s *stock) miss(sequence uint64) {
