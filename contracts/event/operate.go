@@ -37,7 +37,7 @@ type FailureAttempt struct {
 // AuditActedV1 is one act of an operator; the act is the last token of type and subject.
 type AuditActedV1 struct {
 	Envelope
-	Act    string            `json:"act"`  // retried, dismissed, paused, resumed, published
+	Act    string            `json:"act"`  // retried, dismissed
 	By     string            `json:"by"`   // the operator's name
 	What   string            `json:"what"` // e.g. a failure's id
 	Before map[string]string `json:"before,omitempty"`
@@ -49,8 +49,6 @@ type AuditActedV1 struct {
 type (
 	AuditRetriedV1   = AuditActedV1
 	AuditDismissedV1 = AuditActedV1
-	AuditPausedV1    = AuditActedV1
-	AuditResumedV1   = AuditActedV1
 )
 
 // AlertRaisedV1 is something an operator must see that is not tied to one parked order.

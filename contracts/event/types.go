@@ -28,7 +28,5 @@ func Types() []Type {
 		Type{"alert.v1.raised", "AlertRaisedV1", AlertRaisedV1{}},
 		Type{"audit.v1.retried", "AuditRetriedV1", AuditActedV1{}},
 		Type{"audit.v1.dismissed", "AuditDismissedV1", AuditActedV1{}},
-		Type{"audit.v1.paused", "AuditPausedV1", AuditActedV1{}},
-		Type{"audit.v1.resumed", "AuditResumedV1", AuditActedV1{}},
 	)
 }

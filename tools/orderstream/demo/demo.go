@@ -18,6 +18,7 @@ import (
 	"github.com/orderstream/orderstream/services/host/embednats"
 	"github.com/orderstream/orderstream/services/ingest"
 	netsuitewriter "github.com/orderstream/orderstream/services/netsuite-writer"
+	"github.com/orderstream/orderstream/services/notifier"
 	"github.com/orderstream/orderstream/services/reconciler"
 	statuspublisher "github.com/orderstream/orderstream/services/status-publisher"
 	"github.com/orderstream/orderstream/services/transformer"
@@ -46,7 +47,7 @@ type Options struct {
 
 // Units lists every service, downstream first: what is started first is stopped last.
 func Units() []host.Unit {
-	return []host.Unit{statuspublisher.Unit, netsuitewriter.Unit, reconciler.Unit, transformer.Unit, ingest.Unit}
+	return []host.Unit{notifier.Unit, statuspublisher.Unit, netsuitewriter.Unit, reconciler.Unit, transformer.Unit, ingest.Unit}
 }
 
 // Demo is a running demo.
