@@ -16,6 +16,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
@@ -98,7 +99,12 @@ func TestUnknownSKUIsParkedAndHealsByRetry(t *testing.T) {
 
 // A storm of every fault the double knows: whatever NetSuite answers, each order lands once, to the cent.
 func TestStormOfFaults(t *testing.T) {
-	w := world.Start(t, demo.Options{Mute: true})
+	// Seven of ten writes fail until the rules are spent: more tries than the default five.
+	w := world.Start(t, demo.Options{Mute: true, Adjust: func(c *host.Config) {
+		account := c.Accounts[demo.Account]
+		account.Attempts = 50
+		c.Accounts[demo.Account] = account
+	}})
 	all := world.Captures(t)
 	w.Load(all)
 	match := netsuitesim.Match{PathContains: "/record/"}
