@@ -7,5 +7,5 @@ import "embed"
 
 // Files holds every schema, e.g. "order/v1/placed.json".
 //
-//go:embed */v1/*.json
+//go:embed */v1/*.json mapping/*.json
 var Files embed.FS
