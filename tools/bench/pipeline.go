@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+	"github.com/orderstream/orderstream/tools/shopsim"
+)
+
+// slots are the requests NetSuite takes at once, its default.
+const slots = 5
+
+// pipeline is a running Orderstream with its doubles, JetStream fsyncing each message.
+type pipeline struct {
+	*demo.Demo
+	template template
+	remove   func() error
+}
+
+// start runs one whose NetSuite knows the customers and whose writer knows customers, items and codes.
+func start(ctx context.Context, t template) (p *pipeline, err error) {
+	dir, remove, err := scratch()
+	if err != nil {
+		return nil, err
+	}
+	const any = "127.0.0.1:0"
+	d, err := demo.Start(ctx, demo.Options{
+		Dir: dir, Stores: []string{"main"}, Ingest: any, Health: any, NetSuite: any, Shop: any, NATS: any, SyncEach: true, Slots: slots, Mute: true,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	p = &pipeline{d, t, remove}
+	warm, err := p.prepare(1, customers)
+	if err == nil {
+		_, err = closed(p.door(), 4, warm)
+	}
+	if err == nil {
+		err = p.synced(ctx, customers)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+func (p *pipeline) stop() error {
+	p.Stop()
+	return p.remove()
+}
+
+func (p *pipeline) door() string { return strings.TrimPrefix(p.Facts.Ingest, "http://") }
+
+// prepare makes n deliveries and gives their orders to the shop, which is told about each.
+func (p *pipeline) prepare(first, n int) ([]delivery, error) {
+	list := p.template.deliveries(first, n)
+	for _, d := range list {
+		if _, err := p.Shop.Load(shopsim.Load{Store: "main", Order: d.body}); err != nil {
+			return nil, fmt.Errorf("load order %d into the shop: %w", d.order, err)
+		}
+	}
+	return list, nil
+}
+
+// synced waits until every stage has nothing left to do and NetSuite holds so many sales orders.
+func (p *pipeline) synced(ctx context.Context, orders int) error {
+	return until(ctx, func() (bool, error) {
+		if p.NetSuite.Stats().Records["salesOrder"] < orders {
+			return false, nil
+		}
+		for _, c := range [][2]string{{topology.Desired, topology.WriterOf(demo.Account)}, {topology.Outcomes, topology.ConsumerPublish}} {
+			left, err := p.left(ctx, c[0], c[1])
+			if left > 0 || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// left counts the messages a consumer has before it.
+func (p *pipeline) left(ctx context.Context, stream, durable string) (int, error) {
+	consumer, err := p.JS.Consumer(ctx, stream, durable)
+	if err != nil {
+		return 0, err
+	}
+	info := consumer.CachedInfo()
+	return int(info.NumPending) + info.NumAckPending, nil
+}
+
+// puts gives when each sales-order PUT reached NetSuite, by externalId; the first one of each.
+func (p *pipeline) puts() map[string]netsuitesim.Entry {
+	first := map[string]netsuitesim.Entry{}
+	for _, e := range p.NetSuite.Log("salesorder/eid:", 0) {
+		path, _, _ := strings.Cut(e.Path, "?")
+		id := strings.ToLower(path[strings.LastIndex(path, "eid:")+len("eid:"):])
+		if _, seen := first[id]; e.Method == "PUT" && !seen {
+			first[id] = e
+		}
+	}
+	return first
+}
+
+// latency posts at a fixed rate and gives the time from the intended sending of each webhook until its
+// sales-order PUT reached NetSuite, and NetSuite calls per order.
+func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (result, float64, error) {
+	list, err := p.prepare(first, n)
+	if err != nil {
+		return result{}, 0, err
+	}
+	before, held := p.NetSuite.Stats(), first-1
+	began := time.Now().Add(50 * time.Millisecond)
+	sent := make([]time.Time, n)
+	_, err = drive(p.door(), 16, list, func(i int) time.Time {
+		sent[i] = began.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
+		time.Sleep(time.Until(sent[i]))
+		return sent[i]
+	})
+	if err != nil {
+		return result{}, 0, err
+	}
+	if err := p.synced(ctx, held+n); err != nil {
+		return result{}, 0, err
+	}
+	puts, times := p.puts(), make([]time.Duration, n)
+	for i, d := range list {
+		put, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		if !is {
+			return result{}, 0, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
+		}
+		times[i] = put.Time.Sub(sent[i])
+	}
+	return finish(began, times), float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
+}
+
+// drained is what the drain of a backlog showed.
+type drained struct {
+	orders        int
+	took, ideal   time.Duration
+	callsPerOrder float64
+	maxInFlight   int
+}
+
+// drain lets a backlog gather while the writer's consumer is paused, then measures from its release until the
+// answer to the last sales-order PUT. Every NetSuite call takes latency with its slot held.
+func (p *pipeline) drain(ctx context.Context, first, n int, latency time.Duration) (drained, error) {
+	list, err := p.prepare(first, n)
+	if err != nil {
+		return drained{}, err
+	}
+	writer := topology.WriterOf(demo.Account)
+	if _, err := p.JS.PauseConsumer(ctx, topology.Desired, writer, time.Now().Add(time.Hour)); err != nil {
+		return drained{}, err
+	}
+	if _, err := closed(p.door(), 16, list); err != nil {
+		return drained{}, err
+	}
+	if err := until(ctx, func() (bool, error) { left, err := p.left(ctx, topology.Desired, writer); return left >= n, err }); err != nil {
+		return drained{}, fmt.Errorf("backlog of %d: %w", n, err)
+	}
+	if err := p.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: int(latency.Milliseconds())}); err != nil {
+		return drained{}, err
+	}
+	before, released := p.NetSuite.Stats(), time.Now()
+	if _, err := p.JS.ResumeConsumer(ctx, topology.Desired, writer); err != nil {
+		return drained{}, err
+	}
+	if err := p.synced(ctx, first-1+n); err != nil {
+		return drained{}, fmt.Errorf("drain of %d: %w", n, err)
+	}
+	return p.account(list, released, before, latency)
+}
+
+func (p *pipeline) account(list []delivery, released time.Time, before netsuitesim.Stats, latency time.Duration) (drained, error) {
+	puts, end := p.puts(), released
+	for _, d := range list {
+		put, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		if !is {
+			return drained{}, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
+		}
+		if at := put.Time.Add(time.Duration(put.Milliseconds * float64(time.Millisecond))); at.After(end) {
+			end = at
+		}
+	}
+	after := p.NetSuite.Stats()
+	return drained{
+		orders: len(list), took: end.Sub(released), ideal: time.Duration(len(list)) * latency / slots,
+		callsPerOrder: float64(after.Requests-before.Requests) / float64(len(list)), maxInFlight: after.MaxInFlight,
+	}, nil
+}
