@@ -45,11 +45,11 @@ type AuditActedV1 struct {
 	Note   string            `json:"note,omitempty"`
 }
 
-// The acts share one shape.
-type (
-	AuditRetriedV1   = AuditActedV1
-	AuditDismissedV1 = AuditActedV1
-)
+// AuditRetriedV1 says that a failure was retried.
+type AuditRetriedV1 = AuditActedV1
+
+// AuditDismissedV1 says that a failure was dismissed.
+type AuditDismissedV1 = AuditActedV1
 
 // AlertRaisedV1 is something an operator must see that is not tied to one parked order.
 type AlertRaisedV1 struct {

@@ -50,18 +50,32 @@ const (
 	KindRestored  = "restored"  // out of the trash again
 )
 
-// The nine order messages share one shape.
-type (
-	OrderPlacedV1    = OrderStateV1
-	OrderUpdatedV1   = OrderStateV1
-	OrderPaidV1      = OrderStateV1
-	OrderCancelledV1 = OrderStateV1
-	OrderRefundedV1  = OrderStateV1
-	OrderCompletedV1 = OrderStateV1
-	OrderFailedV1    = OrderStateV1
-	OrderDeletedV1   = OrderStateV1
-	OrderRestoredV1  = OrderStateV1
-)
+// OrderPlacedV1 is the first state of an order.
+type OrderPlacedV1 = OrderStateV1
+
+// OrderUpdatedV1 is a state that changed in another way.
+type OrderUpdatedV1 = OrderStateV1
+
+// OrderPaidV1 is a state with a payment.
+type OrderPaidV1 = OrderStateV1
+
+// OrderCancelledV1 is a cancelled order.
+type OrderCancelledV1 = OrderStateV1
+
+// OrderRefundedV1 is a state with a new refund.
+type OrderRefundedV1 = OrderStateV1
+
+// OrderCompletedV1 is a completed order.
+type OrderCompletedV1 = OrderStateV1
+
+// OrderFailedV1 is an order whose payment failed.
+type OrderFailedV1 = OrderStateV1
+
+// OrderDeletedV1 is an order that is trashed or gone.
+type OrderDeletedV1 = OrderStateV1
+
+// OrderRestoredV1 is an order out of the trash again.
+type OrderRestoredV1 = OrderStateV1
 
 // OrderSource names the delivery a state was derived from.
 type OrderSource struct {

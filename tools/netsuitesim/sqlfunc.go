@@ -51,11 +51,10 @@ func toChar(args []driver.Value) (driver.Value, error) {
 	if len(args) < 2 {
 		return text, nil
 	}
-	t, err := time.Parse(stampLayout, text)
-	if err != nil {
-		return text, nil
+	if t, err := time.Parse(stampLayout, text); err == nil {
+		text = t.Format(layouts.Replace(cell(args[1])))
 	}
-	return t.Format(layouts.Replace(cell(args[1]))), nil
+	return text, nil
 }
 
 // toDate reads a date or time in a format.

@@ -179,7 +179,7 @@ func (e *suiteQL) replace(t *sql.Tx, inserts map[string]*sql.Stmt, c fresh) erro
 			continue // a set-up list that SuiteQL does not show
 		}
 		if inserts[r.table] == nil {
-			statement, err := t.Prepare(table.insert())
+			statement, err := t.Prepare(table.insert()) //nolint:sqlclosecheck // it ends with its transaction
 			if err != nil {
 				return err
 			}

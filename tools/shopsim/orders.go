@@ -127,7 +127,7 @@ func (t *tx) needsProcessing(o *phpjson.Value) bool {
 		if p == nil && !l.Get("sku").IsNull() {
 			return o.Get("needs_processing").True()
 		}
-		if p != nil && !(p.Get("virtual").True() && p.Get("downloadable").True()) {
+		if p != nil && (!p.Get("virtual").True() || !p.Get("downloadable").True()) {
 			return true
 		}
 	}

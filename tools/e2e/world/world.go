@@ -94,7 +94,12 @@ func (w World) Load(all []capture.Delivery) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		response, err := http.Post(w.Facts.Shop+"/sim/load", "application/json", bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.Facts.Shop+"/sim/load", bytes.NewReader(body))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			w.t.Fatal(c.Name, err)
 		}

@@ -60,7 +60,7 @@ func (a *app) runDemo(ctx context.Context, o demo.Options, traffic bool) error {
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	defer logs.Close()
+	defer func() { _ = logs.Close() }()
 	o.Log = host.NewLogger(host.Config{}, logs)
 	slog.SetDefault(o.Log)
 	d, err := demo.Start(ctx, o)

@@ -79,8 +79,8 @@ func TestRequestsEqualTheCapturedOnes(t *testing.T) {
 	for name, c := range readCaptures(t) {
 		target := &url.URL{Scheme: "http", Host: c.get("Host"), Path: c.Path}
 		var got []byte
-		switch {
-		case name == "ping":
+		switch name {
+		case "ping":
 			got = Ping{Shop: c.shop(t), WebhookID: 1}.Request(target)
 		default:
 			id, err := strconv.ParseInt(c.get("X-WC-Webhook-ID"), 10, 64)
