@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -137,7 +138,7 @@ func explain(err error) error {
 	var walk func(e *jsonschema.ValidationError)
 	walk = func(e *jsonschema.ValidationError) {
 		if len(e.Causes) == 0 {
-			problems = append(problems, fmt.Errorf("%s: %s", pathOf(e.InstanceLocation), e.ErrorKind.LocalizedString(printer)))
+			problems = append(problems, fmt.Errorf("%s: %s", pathOf(e.InstanceLocation), ruleOf(e.ErrorKind, printer)))
 		}
 		for _, cause := range e.Causes {
 			walk(cause)
@@ -145,6 +146,14 @@ func explain(err error) error {
 	}
 	walk(invalid)
 	return errors.Join(problems...)
+}
+
+// ruleOf words what is wrong. A secret that someone wrote into the file is not repeated.
+func ruleOf(k jsonschema.ErrorKind, printer *message.Printer) string {
+	if pattern, is := k.(*kind.Pattern); is && strings.Contains(pattern.Want, "env:") {
+		return `want a reference "env:NAME" or "file:/path", not the secret itself`
+	}
+	return k.LocalizedString(printer)
 }
 
 func pathOf(location []string) string {

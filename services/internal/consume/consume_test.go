@@ -1,0 +1,220 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/natstest"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// bench is a consumer over WOO whose handler a test writes.
+type bench struct {
+	t      *testing.T
+	server natstest.Server
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+func run(t *testing.T, config Config) bench {
+	t.Helper()
+	b := bench{t: t, server: natstest.Start(t), ended: make(chan error, 1)}
+	config.Stream, config.Durable, config.Stage = topology.Woo, topology.ConsumerParse, "test"
+	c, err := New(b.server.JS, slog.New(slog.DiscardHandler), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	go func() { b.ended <- c.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-b.ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func (b bench) put(orders ...string) {
+	b.t.Helper()
+	for i, order := range orders {
+		s := subject.Webhook{Store: "main", Resource: "order", Event: "updated", ID: order}
+		m := publish.Message{Stream: topology.Woo, Subject: s.String(), ID: fmt.Sprint(order, i), Data: []byte(order)}
+		if _, err := publish.New(b.server.JS).Publish(natstest.Context(b.t), m); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// out is what a handler makes of a message.
+func out(m Message) []publish.Message {
+	return []publish.Message{{Stream: topology.Customers, Subject: subject.Customer("main", fmt.Sprint(m.Sequence)), ID: fmt.Sprint("out", m.Sequence), Data: m.Data}}
+}
+
+// settled waits until nothing is pending and nothing is unacknowledged.
+func (b bench) settled() {
+	b.t.Helper()
+	ctx := natstest.Context(b.t)
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		consumer, err := b.server.JS.Consumer(ctx, topology.Woo, topology.ConsumerParse)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+			return
+		}
+		<-ticker.C
+	}
+}
+
+// Messages of one key keep their order and never overlap; other keys run beside them.
+func TestLanes(t *testing.T) {
+	var mu sync.Mutex
+	busy, seen := map[string]bool{}, map[string][]uint64{}
+	together, both := make(chan struct{}), 0
+	b := run(t, Config{Lanes: 4, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		mu.Lock()
+		if busy[m.Subject] {
+			t.Errorf("two messages of %s at once", m.Subject)
+		}
+		busy[m.Subject] = true
+		seen[m.Subject] = append(seen[m.Subject], m.Sequence)
+		if both++; both == 2 {
+			close(together) // two keys are at work at the same time
+		}
+		mu.Unlock()
+		<-together
+		mu.Lock()
+		busy[m.Subject] = false
+		mu.Unlock()
+		return nil, nil
+	}})
+	b.put("1", "1", "2", "1", "2")
+	b.settled()
+	for key, sequences := range seen {
+		if !slices.IsSorted(sequences) {
+			t.Errorf("%s: order %v", key, sequences)
+		}
+	}
+}
+
+// What becomes of each class of error.
+func TestVerdicts(t *testing.T) {
+	for name, c := range map[string]struct {
+		err      error
+		times    int // how often the handler fails with it
+		attempts int
+		parked   bool
+	}{
+		"passing trouble is retried":        {errors.New("odd"), 2, 0, false},
+		"a conflict runs again at once":     {fault.New(fault.StreamConflict, ""), 5, 1, false},
+		"an outage burns no attempt":        {fault.New(fault.NetSuiteUnavailable, ""), 3, 1, false},
+		"a full other side is waited for":   {fault.New(fault.NetSuiteThrottled, "", fault.After(time.Millisecond)), 1, 1, false},
+		"the same error for ever is parked": {fault.New(fault.SKUUnknown, ""), 1, 0, true},
+		"what cannot be decoded is parked":  {fault.New(fault.DeliveryUndecodable, ""), 1, 0, true},
+		"too many attempts are parked":      {errors.New("odd"), 2, 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			failed, parked := 0, 0
+			b := run(t, Config{
+				Attempts: c.attempts,
+				Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					if failed < c.times {
+						failed++
+						return nil, c.err
+					}
+					return out(m), nil
+				},
+				Park: func(_ context.Context, m Message, cause error) ([]publish.Message, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					parked++
+					return nil, nil
+				},
+			})
+			b.put("1")
+			b.settled()
+			if failed != c.times || (parked == 1) != c.parked {
+				t.Errorf("failed %d times, parked %d; want %d, %v", failed, parked, c.times, c.parked)
+			}
+			if got := b.server.Count(t, topology.Customers, subject.CustomerAll); (got == 1) == c.parked {
+				t.Errorf("%d outputs", got)
+			}
+		})
+	}
+}
+
+// Invariant 1: outputs are stored before the message is acked; what a failed try leaves is stored too.
+func TestOutputsOfAFailedTry(t *testing.T) {
+	first := true
+	b := run(t, Config{Lanes: 1, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		if first {
+			first = false
+			return out(m), errors.New("odd")
+		}
+		return nil, nil
+	}})
+	b.put("1")
+	b.settled()
+	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); got != 1 {
+		t.Errorf("%d outputs, want the one beside the error", got)
+	}
+}
+
+// With Settle the handler runs again until nothing follows.
+func TestSettle(t *testing.T) {
+	runs := 0
+	b := run(t, Config{Lanes: 1, Settle: true, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		if runs++; runs <= 2 {
+			return out(Message{Sequence: uint64(runs), Data: m.Data}), nil
+		}
+		return nil, nil
+	}})
+	b.put("1")
+	b.settled()
+	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); runs != 3 || got != 2 {
+		t.Errorf("%d runs, %d outputs, want 3 and 2", runs, got)
+	}
+}
+
+// Invariant 7: what is at work ends, what has not begun is handed back and delivered again.
+func TestStopDrains(t *testing.T) {
+	began, release := make(chan struct{}, 8), make(chan struct{})
+	b := run(t, Config{Lanes: 1, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		began <- struct{}{}
+		<-release
+		return out(m), nil
+	}})
+	b.put("1", "2", "3")
+	<-began
+	b.stop()
+	close(release)
+	err := <-b.ended
+	b.ended <- err
+	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); err != nil || got != 1 {
+		t.Errorf("%d outputs after the stop, %v, want the one at work", got, err)
+	}
+	consumer, err := b.server.JS.Consumer(natstest.Context(t), topology.Woo, topology.ConsumerParse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := consumer.CachedInfo(); info.NumPending+uint64(info.NumAckPending) != 2 {
+		t.Errorf("%d messages remain, want the two that had not begun", info.NumPending+uint64(info.NumAckPending))
+	}
+}
