@@ -1,0 +1,160 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/host/embednats"
+)
+
+// journal notes what units do, in order.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) note(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
+}
+
+type stub struct {
+	name    string
+	journal *journal
+	fails   chan error
+}
+
+func (s stub) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		s.journal.note("stop " + s.name)
+		return nil
+	case err := <-s.fails:
+		return err
+	}
+}
+
+func (s stub) Ready() error {
+	if s.name == "sick" {
+		return errors.New("cannot work")
+	}
+	return nil
+}
+
+func unit(name string, j *journal, fails chan error) Unit {
+	return Unit{Name: name, New: func(context.Context, Env) (Service, error) {
+		j.note("new " + name)
+		return stub{name, j, fails}, nil
+	}}
+}
+
+func embedded(t *testing.T, options embednats.Options) Connector {
+	t.Helper()
+	options.Dir = t.TempDir()
+	return func(_ context.Context, _ Config, log *slog.Logger) (Connection, error) {
+		server, err := embednats.Start(options)
+		if err != nil {
+			return Connection{}, err
+		}
+		conn, err := server.Connect(ConnOptions(log)...)
+		return Connection{Conn: conn, Durable: func(context.Context) (bool, string) { return server.Durable() }, Close: func() { conn.Close(); server.Stop() }}, err
+	}
+}
+
+func filled() Config {
+	var c Config
+	c.Fill()
+	return c
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func TestStartDownstreamFirstStopInReverse(t *testing.T) {
+	j := &journal{}
+	h, err := Start(context.Background(), filled(), quiet, embedded(t, embednats.Options{Trust: true}), unit("writer", j, nil), unit("sick", j, nil), unit("ingest", j, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "sick: cannot work") {
+		t.Errorf("ready: %v, want it to name the sick unit", err)
+	}
+	if err := h.Stop(); err != nil {
+		t.Error(err)
+	}
+	want := []string{"new writer", "new sick", "new ingest", "stop ingest", "stop sick", "stop writer"}
+	if !slices.Equal(j.lines, want) {
+		t.Errorf("%v\nwant %v", j.lines, want)
+	}
+}
+
+func TestAUnitThatEndsEndsTheProcess(t *testing.T) {
+	fails := make(chan error, 1)
+	h, err := Start(context.Background(), filled(), quiet, embedded(t, embednats.Options{Trust: true}), unit("writer", &journal{}, fails))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Stop() }()
+	fails <- errors.New("broken")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := h.Wait(ctx); err == nil || !strings.Contains(err.Error(), "writer: broken") {
+		t.Errorf("wait: %v, want the unit and its error", err)
+	}
+}
+
+// Invariant 1: a server that may lose what it acknowledged is refused, with what to change.
+func TestAServerThatIsNotDurableIsRefused(t *testing.T) {
+	_, err := Start(context.Background(), filled(), quiet, embedded(t, embednats.Options{}), unit("writer", &journal{}, nil))
+	if fault.CodeOf(err) != fault.ServerNotDurable || !strings.Contains(err.Error(), "sync_interval") {
+		t.Errorf("%v, want %s naming sync_interval", err, fault.ServerNotDurable)
+	}
+	for name, c := range map[string]Config{"durable": filled(), "told in plain words": func() Config { c := filled(); c.NATS.Durability = "unproven"; return c }()} {
+		h, err := Start(context.Background(), c, quiet, embedded(t, embednats.Options{SyncAlways: name == "durable"}), unit("writer", &journal{}, nil))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := h.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A server elsewhere whose settings cannot be seen counts as not durable.
+func TestMonitorIsNeeded(t *testing.T) {
+	ok, why := monitorsDurable(context.Background(), nil)
+	if ok || !strings.Contains(why, "nats.monitor") {
+		t.Errorf("%v %q", ok, why)
+	}
+	ok, why = monitorsDurable(context.Background(), []string{"http://127.0.0.1:1"})
+	if ok || !strings.Contains(why, "does not answer") {
+		t.Errorf("%v %q", ok, why)
+	}
+}
+
+// A unit that works offline starts while the server is away.
+func TestOfflineUnitStartsWithoutAServer(t *testing.T) {
+	away := func(_ context.Context, _ Config, log *slog.Logger) (Connection, error) {
+		conn, err := nats.Connect("nats://127.0.0.1:1", ConnOptions(log)...)
+		return Connection{Conn: conn, Durable: func(context.Context) (bool, string) { return true, "" }, Close: conn.Close}, err
+	}
+	door := unit("ingest", &journal{}, nil)
+	door.Offline = true
+	h, err := Start(context.Background(), filled(), quiet, away, door)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Stop(); err != nil {
+		t.Error(err)
+	}
+}
