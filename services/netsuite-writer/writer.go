@@ -79,7 +79,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	}
 	w := newWriter(ctx, env, key, c, client)
 	// More lanes than slots: while some wait for NetSuite, the look-ups of the others gather in one query.
-	lanes := 4 * c.Concurrency
+	lanes := 12 * c.Concurrency
 	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
 		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes,
