@@ -61,7 +61,7 @@ func out(m Message) []publish.Message {
 	return []publish.Message{{Stream: topology.Customers, Subject: subject.Customer("main", fmt.Sprint(m.Sequence)), ID: fmt.Sprint("out", m.Sequence), Data: m.Data}}
 }
 
-// settled waits until nothing is pending and nothing is unacknowledged.
+// settled waits until everything stored is acknowledged.
 func (b bench) settled() {
 	b.t.Helper()
 	ctx := natstest.Context(b.t)
@@ -72,7 +72,11 @@ func (b bench) settled() {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+		stream, err := b.server.JS.Stream(ctx, topology.Woo)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if consumer.CachedInfo().AckFloor.Stream == stream.CachedInfo().State.LastSeq {
 			return
 		}
 		<-ticker.C

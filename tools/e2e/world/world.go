@@ -148,7 +148,7 @@ func (w World) Settle() {
 	defer cancel()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	for quiet := 0; quiet < 3; {
+	for quiet := 0; quiet < 6; {
 		busy, err := w.Busy(ctx)
 		if err != nil {
 			w.t.Fatalf("settle: %v", err)
