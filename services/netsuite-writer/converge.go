@@ -149,6 +149,13 @@ func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 			facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
 		}
 	}
+	if plan.MayBeUnrecorded(j.desired, j.ledger) {
+		now, err := w.read(ctx, j)
+		if err != nil {
+			return outcome{}, err
+		}
+		facts.Status = now.status
+	}
 	decision, err := plan.Decide(j.desired, facts)
 	if err != nil {
 		return outcome{}, err

@@ -175,3 +175,23 @@ func awaitDegraded(t *testing.T, w world.World) {
 		}
 	}
 }
+
+// A crash between the write and its record leaves a sales order that the ledger does not know. A later state that
+// would create none must find it all the same. Invariant 4: the last state always arrives.
+func TestUnrecordedWriteIsFound(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	w.Post(changed(t, "order.created-registered"))
+	w.Settle()
+	outcomes, err := w.JS.Stream(context.Background(), topology.Outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := outcomes.Purge(context.Background(), jetstream.WithPurgeSubject(subject.SyncOf("main", "42"))); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.updated-full-refund"))
+	w.Settle()
+	if got := w.SalesOrders()["wc-so-main-42"].Status.ID; got != "H" {
+		t.Errorf("status %s after the full refund, want H", got)
+	}
+}

@@ -57,6 +57,13 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 	}
 }
 
+// MayBeUnrecorded tells whether NetSuite must be asked before "no sales order yet" is believed: a crash between
+// the write of an earlier state and its record leaves an order that the ledger does not know, and this state
+// would create none that finds it. The first state of an order has no earlier one.
+func MayBeUnrecorded(d event.DesiredOrderV1, l event.Ledger) bool {
+	return l.SalesOrder == nil && d.Policy.Absent != event.ActionCreate && d.Source.Kind != event.KindPlaced && d.SalesOrder.ExternalID != ""
+}
+
 func absent(d event.DesiredOrderV1, f Facts) Decision {
 	switch {
 	case d.Policy.Absent == event.ActionIgnore:
