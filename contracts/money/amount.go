@@ -10,14 +10,16 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// maxDigits bounds a number's text, so that a hostile body cannot make arithmetic expensive.
-const maxDigits = 40
+// maxDigits bounds a number on either side of its point, so that a hostile body cannot make arithmetic
+// expensive; what is read within the bound is written within it.
+const maxDigits = 30
 
 var numberPattern = regexp.MustCompile(`^-?(\d+(\.\d*)?|\.\d+)$`)
 
 func parse(text string) (decimal.Decimal, error) {
-	if len(text) > maxDigits {
-		return decimal.Decimal{}, fmt.Errorf("%q: more than %d characters", text[:maxDigits]+"…", maxDigits)
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	if len(whole) > maxDigits || len(fraction) > maxDigits {
+		return decimal.Decimal{}, fmt.Errorf("%q: more than %d digits on one side of the point", text[:maxDigits]+"…", maxDigits)
 	}
 	if !numberPattern.MatchString(text) {
 		return decimal.Decimal{}, fmt.Errorf("%q: want decimal digits with an optional sign and point", text)

@@ -81,7 +81,8 @@ func TestExactness(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"28.14", "0.30014285714285716", "-2", "", "1e9", "12499.00", "0.00"} {
+	for _, seed := range []string{"28.14", "0.30014285714285716", "-2", "", "1e9", "12499.00", "0.00",
+		"0100000000000000000000000000000000000000", "999999999999999999999999999999"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
