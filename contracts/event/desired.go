@@ -10,17 +10,19 @@ import (
 // with the ledger and does what is missing.
 type DesiredOrderV1 struct {
 	Envelope
-	Account    string        `json:"account"` // account key of the configuration
-	Order      string        `json:"order"`
-	Number     string        `json:"number"`
-	Source     DesiredSource `json:"source"`
-	Policy     Policy        `json:"policy"`
-	Customer   Party         `json:"customer"`
-	SalesOrder SalesOrder    `json:"sales_order"`
-	Deposits   []Deposit     `json:"deposits"`
-	Expected   Expected      `json:"expected"`
-	Warnings   []string      `json:"warnings,omitempty"` // shown on the timeline
-	Hash       string        `json:"hash"`               // of policy, customer, sales order, deposits and expected
+	Account    string           `json:"account"` // account key of the configuration
+	Order      string           `json:"order"`
+	Number     string           `json:"number"`
+	Source     DesiredSource    `json:"source"`
+	Policy     Policy           `json:"policy"`
+	Customer   Party            `json:"customer"`
+	SalesOrder SalesOrder       `json:"sales_order"`
+	Deposits   []Deposit        `json:"deposits"`
+	Refunds    []CustomerRefund `json:"refunds"`
+	Bill       *Bill            `json:"bill,omitempty"`
+	Expected   Expected         `json:"expected"`
+	Warnings   []string         `json:"warnings,omitempty"` // shown on the timeline
+	Hash       string           `json:"hash"`               // of everything from policy to expected, warnings apart
 }
 
 // DesiredSource names what a desired state was made from. Newest is guarded by (Sequence, MappedAt).
@@ -78,7 +80,8 @@ type SalesOrder struct {
 	Billing     *PostalAddress   `json:"billing,omitempty"`
 	Shipping    *PostalAddress   `json:"shipping,omitempty"`
 	Lines       []OrderLine      `json:"lines"`
-	TaxDetails  []TaxDetail      `json:"tax_details,omitempty"` // present: taxDetailsOverride
+	TaxMode     TaxMode          `json:"tax_mode"`
+	TaxDetails  []TaxDetail      `json:"tax_details,omitempty"` // with TaxOverride
 	Adoption    []AdoptionKey    `json:"adoption,omitempty"`    // look here before a first create
 }
 
@@ -87,6 +90,17 @@ type AdoptionKey struct {
 	Field string `json:"field"` // SuiteQL column of transaction, e.g. "otherrefnum"
 	Value string `json:"value"`
 }
+
+// TaxMode says who computes the tax of a sales order.
+type TaxMode string
+
+// The tax modes.
+const (
+	TaxOverride TaxMode = "override" // taxDetailsOverride with the shop's tax per line and rate
+	TaxCodes    TaxMode = "codes"    // a legacy tax code per line; NetSuite computes
+	TaxEngine   TaxMode = "engine"   // NetSuite's engine computes from addresses and items
+	TaxLines    TaxMode = "lines"    // the shop's tax as lines of the order
+)
 
 // OrderLine is one line of the sales order.
 type OrderLine struct {
@@ -97,6 +111,7 @@ type OrderLine struct {
 	Amount       money.Amount     `json:"amount"`
 	Description  string           `json:"description,omitempty"`
 	TaxReference string           `json:"tax_reference,omitempty"` // joins TaxDetails
+	TaxCode      *Ref             `json:"tax_code,omitempty"`      // with TaxCodes
 	CustomPrice  bool             `json:"custom_price"`            // price level -1: rate and amount stand
 	Closed       bool             `json:"closed"`
 	Fields       map[string]Value `json:"fields,omitempty"`
@@ -112,10 +127,40 @@ type TaxDetail struct {
 	Amount    money.Amount `json:"amount"`
 }
 
-// Deposit is a customer deposit for one payment.
+// Deposit is the customer deposit of one payment. Its amount is fixed when the payment is first seen: one that
+// NetSuite holds keeps its amount.
 type Deposit struct {
-	ExternalID string           `json:"external_id"`
+	ExternalID string           `json:"external_id"` // wc-cd-<store>-<order>-<payment>
+	Payment    string           `json:"payment"`     // key of the payment within the order
 	Amount     money.Amount     `json:"amount"`
+	Fields     map[string]Value `json:"fields"`
+	Question   string           `json:"question,omitempty"` // why it cannot be made: parks the deposit, not the order
+}
+
+// CustomerRefund is money given back: from the deposit while nothing is billed, else by a credit memo of the
+// lines.
+type CustomerRefund struct {
+	ExternalID string           `json:"external_id"` // wc-cr-<store>-<order>-<refund>
+	Refund     string           `json:"refund"`      // the shop's refund id
+	Amount     money.Amount     `json:"amount"`      // positive
+	Fields     map[string]Value `json:"fields"`
+	Lines      []CreditLine     `json:"lines"`              // empty: an amount only
+	Shipping   money.Amount     `json:"shipping"`           // shipping cost given back, net of tax
+	Question   string           `json:"question,omitempty"` // why it cannot be made
+}
+
+// CreditLine is a line of the sales order given back, positive.
+type CreditLine struct {
+	Key      string       `json:"key"` // an OrderLine's
+	Quantity money.Number `json:"quantity"`
+	Amount   money.Amount `json:"amount"`
+	Tax      money.Amount `json:"tax"`
+}
+
+// Bill is the bill of an order that its gateway's money policy bills at once.
+type Bill struct {
+	Record     string           `json:"record"`      // cashSale, invoice
+	ExternalID string           `json:"external_id"` // wc-cs-… or wc-inv-…
 	Fields     map[string]Value `json:"fields"`
 }
 
@@ -151,6 +196,7 @@ type Value struct {
 // Expected is what a read-back must show.
 type Expected struct {
 	Total     money.Amount `json:"total"`
+	Net       money.Amount `json:"net"` // total without NetSuite's tax: what is verified with TaxCodes and TaxEngine
 	ShopTotal money.Amount `json:"shop_total"`
 	Rounding  money.Amount `json:"rounding"` // the named rounding line; zero where none
 	Lines     int          `json:"lines"`

@@ -201,11 +201,28 @@ type Tax struct {
 	ShippingTotal money.Amount `json:"shipping_total"`
 }
 
-// Refund is a refund as the order lists it: lines are read separately.
+// Refund is a refund as the order lists it. Detail is what the shop's own refund record says; nil until it
+// was read.
 type Refund struct {
-	ID     string       `json:"id"`
-	Reason string       `json:"reason,omitempty"`
-	Total  money.Amount `json:"total"` // negative
+	ID     string        `json:"id"`
+	Reason string        `json:"reason,omitempty"`
+	Total  money.Amount  `json:"total"` // negative
+	Detail *RefundDetail `json:"detail,omitempty"`
+}
+
+// RefundDetail is the shop's record of a refund: GET /orders/<id>/refunds.
+type RefundDetail struct {
+	At             time.Time    `json:"at"`              // UTC, date_created_gmt
+	ThroughGateway bool         `json:"through_gateway"` // refunded_payment: the gateway was told to pay back
+	Lines          []RefundLine `json:"lines"`           // empty: an amount only
+}
+
+// RefundLine is one line given back; amounts and quantity are positive.
+type RefundLine struct {
+	Line     string       `json:"line"` // id of the order's line, shipping line or fee (_refunded_item_id)
+	Quantity money.Number `json:"quantity"`
+	Total    money.Amount `json:"total"` // net of tax
+	Tax      money.Amount `json:"tax"`
 }
 
 // Totals are the order's own sums.

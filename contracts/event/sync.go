@@ -20,6 +20,15 @@ type SyncRecordedV1 struct {
 	Desired DesiredTaken `json:"desired"`         // what was worked on
 	Ledger  Ledger       `json:"ledger"`          // everything known after it
 	Calls   []Call       `json:"calls"`           // requests to NetSuite, in order
+
+	Questions []Question `json:"questions,omitempty"` // parts that wait for a person while the rest is done
+}
+
+// Question is a part of an order that waits for a person: a deposit of an unknown gateway, a refund in a
+// closed period.
+type Question struct {
+	Subject string `json:"subject"` // external id of the record
+	Fault   Fault  `json:"fault"`
 }
 
 // The kinds of an outcome.
@@ -48,10 +57,13 @@ type DesiredTaken struct {
 
 // Ledger is everything known about an order in NetSuite.
 type Ledger struct {
-	Customer   *RecordID    `json:"customer,omitempty"`
-	SalesOrder *LedgerOrder `json:"sales_order,omitempty"`
-	Deposits   []RecordID   `json:"deposits,omitempty"`
-	Attempts   int          `json:"attempts"` // failed attempts on the current desired state, only when NetSuite was asked
+	Customer   *RecordID     `json:"customer,omitempty"`
+	SalesOrder *LedgerOrder  `json:"sales_order,omitempty"`
+	Bill       *RecordID     `json:"bill,omitempty"` // invoice or cash sale made by the money policy
+	Deposits   []LedgerMoney `json:"deposits,omitempty"`
+	Refunds    []LedgerMoney `json:"refunds,omitempty"` // customer refunds
+	Credits    []LedgerMoney `json:"credits,omitempty"` // credit memos
+	Attempts   int           `json:"attempts"`          // failed attempts on the current desired state, only when NetSuite was asked
 }
 
 // RecordID names a NetSuite record.
@@ -59,6 +71,13 @@ type RecordID struct {
 	ID         string `json:"id"`
 	ExternalID string `json:"external_id,omitempty"`
 	Adopted    bool   `json:"adopted,omitempty"` // it existed before us
+}
+
+// LedgerMoney is a deposit, refund or credit as NetSuite holds it.
+type LedgerMoney struct {
+	RecordID
+	Key    string       `json:"key"` // the shop's payment or refund
+	Amount money.Amount `json:"amount"`
 }
 
 // LedgerOrder is the sales order as last verified.

@@ -148,6 +148,15 @@ func (b *books) tax(reference string, basis money.Amount, taxes []event.LineTax)
 	return nil
 }
 
+// net is the total without tax.
+func (b *books) net() money.Amount {
+	net := b.total
+	for _, tax := range b.taxes {
+		net = net.Sub(tax.Amount)
+	}
+	return net
+}
+
 // balance compares with the shop's total and names the difference.
 func (b *books) balance(o event.OrderStateV1) error {
 	sum := b.shipping

@@ -87,7 +87,7 @@ func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, er
 		Envelope: event.Envelope{
 			Type: "desired.v1.order", ID: fmt.Sprintf("desired:%s:%s:%d:%s", o.Store, o.Order, c.Sequence, m.revision), Store: o.Store, Time: o.Time,
 		},
-		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Deposits: []event.Deposit{},
+		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Deposits: []event.Deposit{}, Refunds: []event.CustomerRefund{},
 		Policy: event.Policy{Rule: rule.Name, Absent: rule.Absent, Open: rule.Open, Fulfilled: rule.Fulfilled, Explanation: rule.Explanation},
 	}
 	if rule.Warn {
@@ -98,7 +98,7 @@ func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, er
 			return event.DesiredOrderV1{}, err
 		}
 	} else {
-		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
+		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, TaxMode: event.TaxOverride, Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
 	}
 	return d, seal(&d)
 }
@@ -121,8 +121,10 @@ func seal(d *event.DesiredOrderV1) error {
 		Customer   event.Party
 		SalesOrder event.SalesOrder
 		Deposits   []event.Deposit
+		Refunds    []event.CustomerRefund
+		Bill       *event.Bill
 		Expected   event.Expected
-	}{d.Policy, d.Customer, d.SalesOrder, d.Deposits, d.Expected})
+	}{d.Policy, d.Customer, d.SalesOrder, d.Deposits, d.Refunds, d.Bill, d.Expected})
 	d.Hash = hash
 	return err
 }
@@ -157,12 +159,12 @@ func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r
 	}
 	d.SalesOrder = event.SalesOrder{
 		ExternalID: externalID("so", o), OrderStatus: r.OrderStatus, Closed: r.Closed, Currency: o.Currency, Fields: fields,
-		Billing: m.address(o.Billing), Shipping: m.address(shipTo(o)), Lines: books.lines, TaxDetails: books.taxes,
+		Billing: m.address(o.Billing), Shipping: m.address(shipTo(o)), Lines: books.lines, TaxMode: event.TaxOverride, TaxDetails: books.taxes,
 	}
 	for _, column := range c.Adoption {
 		d.SalesOrder.Adoption = append(d.SalesOrder.Adoption, event.AdoptionKey{Field: column, Value: o.Number})
 	}
-	d.Expected = event.Expected{Total: books.total, ShopTotal: o.Totals.Total.Round(o.Currency), Rounding: books.rounding, Lines: len(books.lines)}
+	d.Expected = event.Expected{Total: books.total, Net: books.net(), ShopTotal: o.Totals.Total.Round(o.Currency), Rounding: books.rounding, Lines: len(books.lines)}
 	for i := range d.SalesOrder.Lines {
 		d.SalesOrder.Lines[i].Closed = r.Closed
 	}
