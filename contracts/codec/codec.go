@@ -25,18 +25,31 @@ type Number = json.Number
 const MaxDepth = 64
 
 // Decode reads exactly one JSON value of type T. Unknown fields are ignored. On error the value is zero:
-// the decoder underneath fills values it refuses.
+// the decoder underneath fills values it refuses. T has no part of type any: a number there would pass through a
+// float; Canonical is for values of unknown shape.
 func Decode[T any](data []byte) (T, error) {
 	var value, none T
 	if err := wellFormed(data); err != nil {
 		return none, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
+	if err := json.Unmarshal(data, &value); err != nil {
 		return none, fmt.Errorf("decode JSON: %w", err)
 	}
 	return value, nil
+}
+
+// Canonical gives the canonical bytes of a value of any shape: keys sorted, numbers with their digits kept.
+func Canonical(data []byte) (Raw, error) {
+	if err := wellFormed(data); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var tree any
+	if err := decoder.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("decode JSON: %w", err)
+	}
+	return Encode(tree)
 }
 
 func wellFormed(data []byte) error {

@@ -23,7 +23,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%s: %+v, %v: want an error and no value", name, got, err)
 		}
 	}
-	if _, err := Decode[any]([]byte(strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth))); err != nil {
+	if _, err := Decode[Raw]([]byte(strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth))); err != nil {
 		t.Errorf("%d deep: %v, want it taken", MaxDepth, err)
 	}
 	if _, err := Decode[string]([]byte(`"` + strings.Repeat("[", 1000) + `"`)); err != nil {
@@ -43,5 +43,18 @@ func TestHash(t *testing.T) {
 	// printf '"a"' | sha256sum
 	if want := "ac8d8342bbb2362d13f0a559a3621bb407011368895164b628a54f7fc33fc43c"; err != nil || got != want {
 		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+}
+
+func TestCanonicalKeepsDigits(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"b":12345678901234567890,"a":0.10}`: `{"a":0.10,"b":12345678901234567890}`, ` "<x>" `: `"<x>"`, `[1e2, null]`: `[1e2,null]`, `7`: `7`,
+	} {
+		if got, err := Canonical([]byte(text)); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
+		}
+	}
+	if got, err := Canonical([]byte(`{"a":1}x`)); err == nil {
+		t.Errorf("trailing garbage gives %s", got)
 	}
 }

@@ -22,16 +22,23 @@ const minPayload = 16 << 20
 // Dial connects to a NATS server elsewhere and stays connected for ever. A server that is away at the start is
 // waited for: the host decides for how long.
 func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
-	options := append(ConnOptions(log), nats.Name("orderstream"))
-	if c.NATS.Credentials != "" {
-		options = append(options, nats.UserCredentials(c.NATS.Credentials))
+	open := func(name string) (*nats.Conn, error) {
+		options := append(ConnOptions(log), nats.Name("orderstream "+name))
+		if c.NATS.Credentials != "" {
+			options = append(options, nats.UserCredentials(c.NATS.Credentials))
+		}
+		conn, err := nats.Connect(c.NATS.URL, options...)
+		if err != nil {
+			return nil, fmt.Errorf("nats.url %q: %w", c.NATS.URL, err)
+		}
+		return conn, nil
 	}
-	conn, err := nats.Connect(c.NATS.URL, options...)
+	conn, err := open("host")
 	if err != nil {
-		return Connection{}, fmt.Errorf("nats.url %q: %w", c.NATS.URL, err)
+		return Connection{}, err
 	}
 	durable := func(ctx context.Context) (bool, string) { return monitorsDurable(ctx, c.NATS.Monitor) }
-	return Connection{Conn: conn, Durable: durable, Close: conn.Close}, nil
+	return Connection{Conn: conn, Open: open, Durable: durable, Close: conn.Close}, nil
 }
 
 // ConnOptions are the options every connection shares: reconnect for ever, log what a denied publish only

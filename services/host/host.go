@@ -62,6 +62,9 @@ type Env struct {
 // Connection is a link to JetStream.
 type Connection struct {
 	Conn *nats.Conn
+	// Open makes a further connection. Every unit has its own: the server works on the requests of one connection
+	// one after the other, so a read that waits for the disk would hold up what other units publish.
+	Open func(name string) (*nats.Conn, error)
 	// Durable tells whether the server's settings keep an acknowledged message through a power cut.
 	Durable func(ctx context.Context) (ok bool, why string)
 	Close   func()
@@ -117,7 +120,7 @@ func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Con
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
 	h.onClose(link.Close)
-	js, err := jetstream.New(link.Conn)
+	js, err := newJetStream(link.Conn)
 	if err != nil {
 		return fmt.Errorf("JetStream: %w", err)
 	}
@@ -126,7 +129,7 @@ func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Con
 	if err := h.prove(ctx, link, units, proven); err != nil {
 		return err
 	}
-	if err := h.build(ctx, units); err != nil {
+	if err := h.build(ctx, link, units); err != nil {
 		return err
 	}
 	h.health, err = startHealth(c.Health.Listen, h)
@@ -205,10 +208,26 @@ func connected(ctx context.Context, conn *nats.Conn) error {
 	return nil
 }
 
-func (h *Host) build(ctx context.Context, units []Unit) error {
+// envOf gives a unit its log and its own connection.
+func (h *Host) envOf(link Connection, unit Unit) (Env, error) {
+	env := h.env
+	env.Log = env.Log.With("service", unit.Name)
+	conn, err := link.Open(unit.Name)
+	if err != nil {
+		return Env{}, err
+	}
+	h.onClose(conn.Close)
+	env.Conn = conn
+	env.JS, err = newJetStream(conn)
+	return env, err
+}
+
+func (h *Host) build(ctx context.Context, link Connection, units []Unit) error {
 	for _, unit := range units {
-		env := h.env
-		env.Log = env.Log.With("service", unit.Name)
+		env, err := h.envOf(link, unit)
+		if err != nil {
+			return fmt.Errorf("%s: connect to NATS: %w", unit.Name, err)
+		}
 		service, err := unit.New(ctx, env)
 		if err != nil {
 			return fmt.Errorf("%s: %w", unit.Name, err)

@@ -66,8 +66,9 @@ func embedded(t *testing.T, options embednats.Options) Connector {
 		if err != nil {
 			return Connection{}, err
 		}
-		conn, err := server.Connect(ConnOptions(log)...)
-		return Connection{Conn: conn, Durable: func(context.Context) (bool, string) { return server.Durable() }, Close: func() { conn.Close(); server.Stop() }}, err
+		open := func(string) (*nats.Conn, error) { return server.Connect(ConnOptions(log)...) }
+		conn, err := open("host")
+		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return server.Durable() }, Close: func() { conn.Close(); server.Stop() }}, err
 	}
 }
 
@@ -145,8 +146,9 @@ func TestMonitorIsNeeded(t *testing.T) {
 // A unit that works offline starts while the server is away.
 func TestOfflineUnitStartsWithoutAServer(t *testing.T) {
 	away := func(_ context.Context, _ Config, log *slog.Logger) (Connection, error) {
-		conn, err := nats.Connect("nats://127.0.0.1:1", ConnOptions(log)...)
-		return Connection{Conn: conn, Durable: func(context.Context) (bool, string) { return true, "" }, Close: conn.Close}, err
+		open := func(string) (*nats.Conn, error) { return nats.Connect("nats://127.0.0.1:1", ConnOptions(log)...) }
+		conn, err := open("host")
+		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return true, "" }, Close: conn.Close}, err
 	}
 	door := unit("ingest", &journal{}, nil)
 	door.Offline = true

@@ -52,7 +52,7 @@ func BenchmarkToNetSuite(b *testing.B) {
 	}()
 	first := customers + 1
 	for b.Loop() {
-		r, calls, err := p.latency(b.Context(), first, 1000, 200)
+		r, _, calls, err := p.latency(b.Context(), first, 1000, 200)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestPipelineIsMeasured(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	r, calls, err := p.latency(ctx, customers+1, 20, 100)
+	r, _, calls, err := p.latency(ctx, customers+1, 20, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -34,18 +35,36 @@ func (b bench) scaled(n int) int {
 func main() {
 	only := flag.String("only", "", "ingest, latency or drain; all without it")
 	quick := flag.Bool("quick", false, "a tenth of everything")
+	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	t, err := load()
 	if err == nil {
-		err = bench{os.Stdout, *quick, t}.run(ctx, *only)
+		err = profiled(*profile, func() error { return bench{os.Stdout, *quick, t}.run(ctx, *only) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		cancel()
 		os.Exit(1)
 	}
+}
+
+// profiled runs f and writes where the CPU went; without a path it just runs f.
+func profiled(path string, f func() error) (err error) {
+	if path == "" {
+		return f()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return f()
 }
 
 // limit bounds one part.
@@ -199,12 +218,15 @@ func (b bench) latency(ctx context.Context) (err error) {
 	first := customers + 1
 	for _, load := range []struct{ perSecond, count int }{{50, 1_000}, {200, 4_000}} {
 		n := b.scaled(load.count)
-		r, calls, err := p.latency(ctx, first, n, float64(load.perSecond))
+		r, stages, calls, err := p.latency(ctx, first, n, float64(load.perSecond))
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(b.out, "%4d orders/s, %5d orders   p50 %8s  p99 %8s  max %8s   %.2f NetSuite calls per order\n",
 			load.perSecond, n, millis(r.quantile(0.5)), millis(r.quantile(0.99)), millis(r.times[len(r.times)-1]), calls)
+		for i, step := range stages {
+			fmt.Fprintf(b.out, "    to %-8s %24s %9s  p99 %8s\n", steps[i], "p50", millis(step.quantile(0.5)), millis(step.quantile(0.99)))
+		}
 		first += n
 	}
 	return nil

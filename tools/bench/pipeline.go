@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
@@ -22,6 +24,7 @@ type pipeline struct {
 	*demo.Demo
 	template template
 	remove   func() error
+	known    map[string]jetstream.Stream
 }
 
 // start runs one whose NetSuite knows the customers and whose writer knows customers, items and codes.
@@ -38,7 +41,7 @@ func start(ctx context.Context, t template) (p *pipeline, err error) {
 	if err != nil {
 		return nil, errors.Join(err, remove())
 	}
-	p = &pipeline{d, t, remove}
+	p = &pipeline{d, t, remove, map[string]jetstream.Stream{}}
 	warm, err := p.prepare(1, customers)
 	if err == nil {
 		_, err = closed(p.door(), 4, warm)
@@ -110,11 +113,11 @@ func (p *pipeline) puts() map[string]netsuitesim.Entry {
 }
 
 // latency posts at a fixed rate and gives the time from the intended sending of each webhook until its
-// sales-order PUT reached NetSuite, and NetSuite calls per order.
-func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (result, float64, error) {
+// sales-order PUT reached NetSuite, the same from step to step, and NetSuite calls per order.
+func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (whole result, stages []result, calls float64, err error) {
 	list, err := p.prepare(first, n)
 	if err != nil {
-		return result{}, 0, err
+		return result{}, nil, 0, err
 	}
 	before, held := p.NetSuite.Stats(), first-1
 	began := time.Now().Add(50 * time.Millisecond)
@@ -125,20 +128,23 @@ func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64)
 		return sent[i]
 	})
 	if err != nil {
-		return result{}, 0, err
+		return result{}, nil, 0, err
 	}
 	if err := p.synced(ctx, held+n); err != nil {
-		return result{}, 0, err
+		return result{}, nil, 0, err
 	}
-	puts, times := p.puts(), make([]time.Duration, n)
+	puts, times, put := p.puts(), make([]time.Duration, n), make([]time.Time, n)
 	for i, d := range list {
-		put, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		entry, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
 		if !is {
-			return result{}, 0, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
+			return result{}, nil, 0, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
 		}
-		times[i] = put.Time.Sub(sent[i])
+		put[i], times[i] = entry.Time, entry.Time.Sub(sent[i])
 	}
-	return finish(began, times), float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
+	if stages, err = p.stages(ctx, list, sent, put); err != nil {
+		return result{}, nil, 0, err
+	}
+	return finish(began, times), stages, float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
 }
 
 // drained is what the drain of a backlog showed.

@@ -65,6 +65,9 @@ func Start(options Options) (*Server, error) {
 
 // Connect gives a connection inside the process, without a socket.
 func (s *Server) Connect(options ...nats.Option) (*nats.Conn, error) {
+	if s.options.Listen != "" {
+		return nats.Connect(s.inner.ClientURL(), options...)
+	}
 	return nats.Connect(s.inner.ClientURL(), append(options, nats.InProcessServer(s.inner))...)
 }
 

@@ -3,6 +3,7 @@
 package woo
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	switch {
 	case string(data) == "null":
 		*t = ""
+	case data[0] == '"' && bytes.IndexByte(data, '\\') < 0:
+		*t = Text(data[1 : len(data)-1]) // the common case; the document was checked as a whole
 	case data[0] == '"':
 		text, err := codec.Decode[string](data)
 		if err != nil {

@@ -304,7 +304,7 @@ func (r *reader) meta(field string, wire []woo.Meta) []event.Meta {
 		if len(value) == 0 {
 			value = codec.Raw("null")
 		}
-		canonical, err := canonicalJSON(value)
+		canonical, err := codec.Canonical(value)
 		if err != nil {
 			r.fail(fault.OrderInvalid, fmt.Sprintf("%s[%d].value", field, i), string(value), "want a JSON value")
 		}
@@ -314,14 +314,6 @@ func (r *reader) meta(field string, wire []woo.Meta) []event.Meta {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(string(a.Value), string(b.Value)))
 	})
 	return list
-}
-
-func canonicalJSON(value codec.Raw) (codec.Raw, error) {
-	tree, err := codec.Decode[any](value)
-	if err != nil {
-		return nil, err
-	}
-	return codec.Encode(tree)
 }
 
 // Meta keys under which the usual delivery-date and gift plugins keep what the customer asks for.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/services/host"
@@ -144,13 +145,16 @@ func Embedded(options embednats.Options, log *slog.Logger) (host.Connection, *em
 	if err != nil {
 		return host.Connection{}, nil, err
 	}
-	conn, err := server.Connect(host.ConnOptions(log)...)
+	open := func(name string) (*nats.Conn, error) {
+		return server.Connect(append(host.ConnOptions(log), nats.Name("orderstream "+name))...)
+	}
+	conn, err := open("host")
 	if err != nil {
 		server.Stop()
 		return host.Connection{}, nil, err
 	}
 	return host.Connection{
-		Conn: conn, Durable: func(context.Context) (bool, string) { return server.Durable() },
+		Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return server.Durable() },
 		Close: func() { conn.Close(); server.Stop() },
 	}, server, nil
 }
