@@ -94,6 +94,46 @@ type Switches struct {
 	DefaultOrderStatus string
 	// AnyCurrency lets an order use a currency its customer does not carry.
 	AnyCurrency bool
+	// Mandatory are the properties that the account's forms demand, by record
+	// type: {"salesOrder": {"location"}}.
+	Mandatory map[string][]string
+	// Lengths changes or adds field maxima in characters, by schema and property
+	// as the catalog names them: {"salesOrder-itemElement.description": 40}.
+	Lengths map[string]int
+	// PaymentMethodField is an account without Payment Instruments: paymentOption
+	// does not exist, paymentMethod does.
+	PaymentMethodField bool
+	// ClosedThrough is the last day (YYYY-MM-DD) of the closed accounting
+	// periods; empty leaves all open. [Server.ClosePeriods] changes it.
+	ClosedThrough string
+	// DefaultReturnStatus is the status of return authorizations that name none,
+	// "A" by default.
+	DefaultReturnStatus string
+	// BillInAdvance lets invoices and cash sales bill what is not fulfilled yet;
+	// otherwise goods are billed once they are shipped.
+	BillInAdvance bool
+	// RefundInAdvance lets credit memos and cash refunds of a return count goods
+	// that have not come back yet.
+	RefundInAdvance bool
+	// AutoApplyDeposits applies the deposits of an order to its new invoices.
+	AutoApplyDeposits bool
+	// FulfillmentBills makes the invoice with each shipped fulfilment, as
+	// accounts without Advanced Shipping do.
+	FulfillmentBills bool
+	// DiscountToPercent turns a flat header discount into a percentage (two
+	// decimals) of the lines that a transformation takes over, unless the body
+	// sends discountRate again; otherwise it stays flat.
+	DiscountToPercent bool
+	// PendingBillingFirst shows a partly fulfilled order as E while fulfilled
+	// goods are not billed and as D afterwards; otherwise D shows first and E
+	// once something is billed.
+	PendingBillingFirst bool
+	// ServicesPendBilling shows an approved order without goods as F at once;
+	// otherwise its status stays B until it is billed.
+	ServicesPendBilling bool
+	// UnnamedLinesShip makes a fulfilment or receipt take the lines that its body
+	// does not name as well; otherwise they stay behind.
+	UnnamedLinesShip bool
 	// EmptyFulfillmentFails refuses a fulfilment that names no line; otherwise
 	// it ships everything open.
 	EmptyFulfillmentFails bool
@@ -154,6 +194,7 @@ func (c *Config) complete() error {
 	c.Switches.Tax = or(c.Switches.Tax, TaxOverride)
 	c.Switches.LineStep = or(c.Switches.LineStep, 1)
 	c.Switches.DefaultOrderStatus = or(c.Switches.DefaultOrderStatus, "A")
+	c.Switches.DefaultReturnStatus = or(c.Switches.DefaultReturnStatus, "A")
 	c.Switches.MaxAddressee = or(c.Switches.MaxAddressee, 100)
 	if c.CustomFields == nil {
 		c.CustomFields = DefaultCustomFields()
@@ -165,6 +206,11 @@ func (c *Config) complete() error {
 	case TaxOverride, TaxEngine, TaxLegacyLine, TaxLegacyHeader:
 	default:
 		return fmt.Errorf("switches: tax %q: want override, engine, legacyLine or legacyHeader", c.Switches.Tax)
+	}
+	if day := c.Switches.ClosedThrough; day != "" {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			return fmt.Errorf("switches: closedThrough %q: want YYYY-MM-DD", day)
+		}
 	}
 	return c.readKey()
 }

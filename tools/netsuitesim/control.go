@@ -28,19 +28,6 @@ type Item struct {
 	Inactive  bool        `json:"inactive"`
 }
 
-// Shipment is what POST /sim/fulfil takes: an order by internal or external
-// id, the lines to ship (none: all that is open), tracking numbers, and the
-// ship status (C, shipped, by default).
-type Shipment struct {
-	Order string `json:"order"`
-	Lines []struct {
-		Line     json.Number `json:"line"`
-		Quantity json.Number `json:"quantity"`
-	} `json:"lines"`
-	Tracking []string `json:"tracking"`
-	Status   string   `json:"status"`
-}
-
 // Reset goes back to the seed and clears faults, log and counts.
 func (s *Server) Reset() error {
 	s.journal.reset()
@@ -143,53 +130,6 @@ func (s *Server) PutItem(item Item) (string, error) {
 	return decimalID(made.id), nil
 }
 
-// Fulfil ships an order as a person in the UI would, and returns the
-// fulfilment's id.
-func (s *Server) Fulfil(sh Shipment) (string, error) {
-	raw := map[string]any{"shipStatus": or(sh.Status, "C")}
-	var lines, packs []any
-	for _, l := range sh.Lines {
-		line := map[string]any{"orderLine": l.Line}
-		if l.Quantity != "" {
-			line["quantity"] = l.Quantity
-		}
-		lines = append(lines, line)
-	}
-	for _, number := range sh.Tracking {
-		packs = append(packs, map[string]any{"packageTrackingNumber": number})
-	}
-	if lines != nil {
-		raw["item"] = map[string]any{"items": lines}
-	}
-	if packs != nil {
-		raw["package"] = map[string]any{"items": packs}
-	}
-	return s.fromOrder(sh.Order, "itemFulfillment", raw)
-}
-
-// Bill invoices what is fulfilled of an order and returns the invoice's id.
-func (s *Server) Bill(order string) (string, error) {
-	return s.fromOrder(order, "invoice", map[string]any{})
-}
-
-func (s *Server) fromOrder(order, to string, raw map[string]any) (string, error) {
-	k := s.kinds.find(to)
-	in := &intake{names: refuse, values: refuse}
-	f, err := in.object(k.schema, raw, "")
-	if err != nil {
-		return "", err
-	}
-	a := address{kind: s.kinds.find("salesOrder"), eid: order}
-	if id, err := strconv.ParseInt(order, 10, 64); err == nil {
-		a.id, a.eid = id, ""
-	}
-	made, err := s.make(a, k, body{fields: f, refs: in.refs})
-	if err != nil {
-		return "", err
-	}
-	return decimalID(made.id), nil
-}
-
 // control answers the paths below /sim.
 func (s *Server) control(r *http.Request) reply {
 	answer, err := s.controlled(r)
@@ -229,32 +169,56 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 	return s.act(r)
 }
 
-// act answers the controls that make records.
+// act answers the controls that a person in the UI stands for.
 func (s *Server) act(r *http.Request) (reply, error) {
-	var id string
-	var err error
-	switch r.Method + " " + r.URL.Path {
-	case "POST /sim/items":
-		var item Item
-		if err = readControl(r, &item); err == nil {
-			id, err = s.PutItem(item)
-		}
-	case "POST /sim/fulfil":
-		var sh Shipment
-		if err = readControl(r, &sh); err == nil {
-			id, err = s.Fulfil(sh)
-		}
-	case "POST /sim/bill":
-		var order struct {
-			Order string `json:"order"`
-		}
-		if err = readControl(r, &order); err == nil {
-			id, err = s.Bill(order.Order)
-		}
-	default:
-		err = &problem{status: http.StatusNotFound, detail: "no such control: " + r.Method + " " + r.URL.Path}
+	do := map[string]func() (any, error){
+		"POST /sim/items":   func() (any, error) { return acted(r, s.PutItem) },
+		"POST /sim/fulfil":  func() (any, error) { return acted(r, s.Fulfil) },
+		"POST /sim/bill":    func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Bill(o.Order) }) },
+		"POST /sim/cancel":  func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },
+		"POST /sim/record":  func() (any, error) { return acted(r, s.Act) },
+		"POST /sim/periods": func() (any, error) { return s.postPeriods(r) },
+		"GET /sim/periods":  func() (any, error) { return s.periods(), nil },
+	}[r.Method+" "+r.URL.Path]
+	if do == nil {
+		return reply{}, &problem{status: http.StatusNotFound, detail: "no such control: " + r.Method + " " + r.URL.Path}
 	}
-	return plainReply(map[string]string{"id": id}), err
+	answer, err := do()
+	return plainReply(answer), err
+}
+
+// orderName names an order by internal or external id.
+type orderName struct {
+	Order string `json:"order"`
+}
+
+// closing is the shape of /sim/periods.
+type closing struct {
+	ClosedThrough string `json:"closedThrough"`
+}
+
+func (s *Server) periods() closing {
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
+	return closing{s.store.closed}
+}
+
+func (s *Server) postPeriods(r *http.Request) (closing, error) {
+	var c closing
+	if err := readControl(r, &c); err != nil {
+		return c, err
+	}
+	return c, s.ClosePeriods(c.ClosedThrough)
+}
+
+// acted reads a control's body, does what it says and shows the id made.
+func acted[T any](r *http.Request, do func(T) (string, error)) (any, error) {
+	var in T
+	if err := readControl(r, &in); err != nil {
+		return nil, err
+	}
+	id, err := do(in)
+	return map[string]string{"id": id}, err
 }
 
 func plainReply(v any) reply { return jsonReply(http.StatusOK, "application/json", v) }

@@ -29,6 +29,7 @@ const (
 type intake struct {
 	names  strictness // X-NetSuite-PropertyNameValidation, warn by default
 	values strictness // X-NetSuite-PropertyValueValidation, refuse by default
+	asked  bool       // the name header was sent: it rules strict schemas too
 	warned []string
 	refs   []openRef
 }
@@ -49,7 +50,7 @@ func newIntake(h http.Header) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &intake{names: names, values: values}, nil
+	return &intake{names: names, values: values, asked: h.Get("X-NetSuite-PropertyNameValidation") != ""}, nil
 }
 
 func readStrictness(h http.Header, name string, preset strictness) (strictness, error) {
@@ -74,7 +75,7 @@ func (in *intake) object(s *schema, raw map[string]any, path string) (fields, er
 		p := s.find(name)
 		where := join(path, name)
 		if p == nil {
-			if err := in.unknown(name, where); err != nil {
+			if err := in.unknown(s, name, where); err != nil {
 				return nil, err
 			}
 			continue
@@ -93,11 +94,13 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func (in *intake) unknown(name, where string) error {
-	switch in.names {
-	case refuse:
+// unknown is the fate of a name that the schema does not have. The header
+// rules; without one a strict schema refuses.
+func (in *intake) unknown(s *schema, name, where string) error {
+	switch {
+	case in.names == refuse || (s.strict && !in.asked):
 		return invalidContent(where, "Error while accessing a resource. Unknown property name '%s'.", name)
-	case warn:
+	case in.names == warn:
 		in.warned = append(in.warned, where)
 	}
 	return nil
@@ -247,13 +250,13 @@ func (in *intake) choice(p *property, value any, where string) (any, error) {
 	if object, ok := value.(map[string]any); ok {
 		id, _ = object["id"].(string)
 		if name, ok := object["refName"].(string); ok && id == "" {
-			id = choiceNamed(p.name, name)
+			id = p.choiceNamed(name)
 		}
 	}
 	if !slices.Contains(p.options, id) {
 		return nil, in.bad(p, value, where)
 	}
-	return point(id, choiceName(p.name, id)), nil
+	return p.named(id), nil
 }
 
 var bareID = regexp.MustCompile(`^-?[0-9]+$`)

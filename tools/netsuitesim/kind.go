@@ -17,15 +17,36 @@ const (
 
 // kind is a record type.
 type kind struct {
-	name    string // as the URL spells it: salesOrder
-	group   group
-	code    string // as SuiteQL spells it: SalesOrd, InvtPart
-	prefix  string // of document numbers
-	label   string
-	title   string // the property that names a record
-	schema  *schema
-	settle  func(*tx, *draft) error  // defaults, checks and sums before a save
-	release func(*tx, *record) error // checks and follow-ups of a staged delete
+	name        string // as the URL spells it: salesOrder
+	group       group
+	code        string // as SuiteQL spells it: SalesOrd, InvtPart
+	prefix      string // of document numbers
+	label       string
+	title       string // the property that names a record
+	posting     bool   // touches the ledger: refused in a closed period
+	derivedOnly bool   // exists by transformation of another record alone
+	statuses    map[string]string
+	schema      *schema
+	settle      func(*tx, *draft) error // defaults, checks and sums before a save
+	derive      func(*tx, *draft)       // what follows from the records that rest on this one
+}
+
+// transactionKinds are the transaction types; newKinds adds their schemas.
+func transactionKinds() []kind {
+	return []kind{
+		{name: "salesOrder", code: "SalesOrd", prefix: "SO", label: "Sales Order", statuses: orderStatuses, settle: settleOrder, derive: orderProgress},
+		{name: "customerDeposit", code: "CustDep", prefix: "CD", label: "Customer Deposit", posting: true, statuses: depositStatuses, settle: settleDeposit, derive: depositProgress},
+		{name: "depositApplication", code: "DepAppl", prefix: "DA", label: "Deposit Application", posting: true, derivedOnly: true, settle: settleDepositApplication},
+		{name: "customerRefund", code: "CustRfnd", prefix: "CR", label: "Customer Refund", posting: true, settle: settleRefund},
+		{name: "customerPayment", code: "CustPymt", prefix: "PYMT", label: "Payment", posting: true, statuses: moneyStatuses, settle: settlePayment, derive: paymentProgress},
+		{name: "itemFulfillment", code: "ItemShip", prefix: "IF", label: "Item Fulfillment", posting: true, derivedOnly: true, statuses: shipStatuses, settle: settleFulfillment},
+		{name: "itemReceipt", code: "ItemRcpt", prefix: "IR", label: "Item Receipt", posting: true, derivedOnly: true, settle: settleReceipt},
+		{name: "invoice", code: "CustInvc", prefix: "INV", label: "Invoice", posting: true, statuses: invoiceStatuses, settle: settleInvoice, derive: invoiceProgress},
+		{name: "cashSale", code: "CashSale", prefix: "CS", label: "Cash Sale", posting: true, statuses: moneyStatuses, settle: settleCashSale},
+		{name: "creditMemo", code: "CustCred", prefix: "CM", label: "Credit Memo", posting: true, statuses: creditStatuses, settle: settleCredit, derive: creditProgress},
+		{name: "cashRefund", code: "CashRfnd", prefix: "CSR", label: "Cash Refund", posting: true, settle: settleCashRefund},
+		{name: "returnAuthorization", code: "RtnAuth", prefix: "RMA", label: "Return Authorization", statuses: returnStatuses, settle: settleReturn, derive: returnProgress},
+	}
 }
 
 // kinds are the record types of an account.
@@ -57,6 +78,7 @@ var lists = map[string]string{
 	"location":         "fullName subsidiary:subsidiary",
 	"currency":         "symbol currencyPrecision# exchangeRate# isBaseCurrency?",
 	"account":          "acctNumber acctType",
+	"accountingPeriod": "startDate@ endDate@",
 	"paymentMethod":    "",
 	"taxType":          "country",
 	"salesTaxItem":     "itemId rate# taxType:taxType country state city compound? onShipping? reduced?",
@@ -79,12 +101,13 @@ func newKinds(cfg *Config) (*kinds, error) {
 		return nil, err
 	}
 	k := &kinds{byName: map[string]*kind{}}
-	order := c.compile("salesOrder")
-	invoice := &schema{name: "invoice", props: maps.Clone(order.props)}
-	k.add(&kind{name: "salesOrder", group: transactions, code: "SalesOrd", prefix: "SO", label: "Sales Order", title: "tranId", schema: order, settle: settleOrder, release: releaseOrder})
-	k.add(&kind{name: "customerDeposit", group: transactions, code: "CustDep", prefix: "CD", label: "Customer Deposit", title: "tranId", schema: c.compile("customerDeposit"), settle: settleDeposit})
-	k.add(&kind{name: "itemFulfillment", group: transactions, code: "ItemShip", prefix: "IF", label: "Item Fulfillment", title: "tranId", schema: c.compile("itemFulfillment"), settle: settleFulfillment, release: releaseChild})
-	k.add(&kind{name: "invoice", group: transactions, code: "CustInvc", prefix: "INV", label: "Invoice", title: "tranId", schema: invoice, settle: settleInvoice, release: releaseChild})
+	for _, v := range transactionKinds() {
+		v.group, v.title = transactions, "tranId"
+		if v.schema, err = c.outlined(v.name); err != nil {
+			return nil, err
+		}
+		k.add(&v)
+	}
 	k.add(&kind{name: "customer", group: entities, code: "CustJob", prefix: "CUST", label: "Customer", title: "entityId", schema: c.compile("customer"), settle: settleCustomer})
 	for name, code := range itemKinds {
 		k.add(&kind{name: name, group: items, code: code, label: "Item", title: "itemId", schema: plain(name, itemProperties), settle: settleItem})
@@ -97,7 +120,8 @@ func newKinds(cfg *Config) (*kinds, error) {
 }
 
 // plain builds the schema of a set-up record from words: name for text, name#
-// for a number, name? for a boolean, name:target for a reference.
+// for a number, name? for a boolean, name@ for a date, name:target for a
+// reference.
 func plain(name, words string) *schema {
 	s := &schema{name: name, props: map[string]*property{}}
 	s.add(&property{name: "name"})
@@ -116,6 +140,8 @@ func plain(name, words string) *schema {
 			s.add(&property{name: strings.TrimSuffix(word, "#"), form: number})
 		case strings.HasSuffix(word, "?"):
 			s.add(&property{name: strings.TrimSuffix(word, "?"), form: boolean})
+		case strings.HasSuffix(word, "@"):
+			s.add(&property{name: strings.TrimSuffix(word, "@"), form: date})
 		default:
 			s.add(&property{name: word})
 		}
@@ -124,14 +150,23 @@ func plain(name, words string) *schema {
 }
 
 // targetGroup is the group in which a reference's target is looked up.
-func targetGroup(target string) group {
+func (k *kinds) targetGroup(target string) group {
 	switch target {
-	case "item", "discountItem", "shipItem":
-		return items
-	case "customer", "vendor", "contact", "partner":
-		return entities
-	case "salesOrder", "customerDeposit", "itemFulfillment", "invoice":
+	case "transaction":
 		return transactions
+	case "item":
+		return items
+	case "vendor", "contact", "partner", "entity":
+		return entities
+	}
+	if v := k.find(target); v != nil {
+		return v.group
 	}
 	return group(target)
+}
+
+// fits checks a target that is narrower than its group.
+func (k *kinds) fits(target string, r *record) bool {
+	v := k.find(target)
+	return v == nil || v == r.kind
 }

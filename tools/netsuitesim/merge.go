@@ -92,7 +92,7 @@ func mergeLines(s *schema, old, in []fields, replace bool) []fields {
 // restated says whether an order line changes what its amount follows from
 // without naming an amount: then the stored one no longer stands.
 func restated(s *schema, line fields) bool {
-	if s.name != "salesOrder-itemElement" || line["amount"] != nil {
+	if customPrefix(s.name) != "custcol" || line["amount"] != nil {
 		return false
 	}
 	for _, name := range []string{"item", "quantity", "rate", "price"} {

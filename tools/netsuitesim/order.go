@@ -4,19 +4,36 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 )
 
 // settleOrder checks a sales order, fills in the defaults and computes it.
 func settleOrder(t *tx, d *draft) error {
+	if d.old != nil {
+		if err := keepsCommitted(d); err != nil {
+			return err
+		}
+	}
+	if d.fields.ref("orderStatus") == "" {
+		d.fields["orderStatus"] = d.kind.schema.find("orderStatus").named(t.switches().DefaultOrderStatus)
+	}
+	if err := settleSale(t, d); err != nil {
+		return err
+	}
+	orderProgress(t, d)
+	return nil
+}
+
+// settleSale checks a transaction with item lines, fills in the defaults and
+// computes it.
+func settleSale(t *tx, d *draft) error {
 	customer, err := orderCustomer(t, d.fields)
 	if err != nil {
 		return err
 	}
 	if len(d.fields.lines("item")) == 0 {
 		return userError("You must enter at least one line item for this transaction.")
-	}
-	if d.old != nil && d.how.has("item") && committed(d.old) {
-		return userError("You cannot remove or replace lines of this order because they have been fulfilled or billed.")
 	}
 	orderDefaults(t, d, customer)
 	if err := orderMatches(t, d.fields, customer); err != nil {
@@ -25,11 +42,7 @@ func settleOrder(t *tx, d *draft) error {
 	if err := settleLines(t, d); err != nil {
 		return err
 	}
-	if err := compute(t, d); err != nil {
-		return err
-	}
-	progress(t, d)
-	return nil
+	return compute(t, d)
 }
 
 // orderCustomer is the customer of an order; an order cannot be without.
@@ -44,14 +57,29 @@ func orderCustomer(t *tx, f fields) (*record, error) {
 	return customer, nil
 }
 
-// committed says whether any line is fulfilled or billed.
-func committed(order *record) bool {
-	for _, line := range order.fields.lines("item") {
-		if line.amount("quantityFulfilled").IsPositive() || line.amount("quantityBilled").IsPositive() {
-			return true
+// keepsCommitted refuses a change that would take away or shrink what is
+// fulfilled or billed: replacing all lines, another item, a smaller quantity.
+func keepsCommitted(d *draft) error {
+	now := map[string]fields{}
+	for _, line := range d.fields.lines("item") {
+		now[line.amount("line").String()] = line
+	}
+	for _, line := range d.old.fields.lines("item") {
+		done := decimal.Max(line.amount("quantityFulfilled"), line.amount("quantityBilled"))
+		if !done.IsPositive() {
+			continue
+		}
+		kept := now[line.amount("line").String()]
+		switch {
+		case d.how.has("item") || kept == nil:
+			return userError("You cannot remove or replace lines of this order because they have been fulfilled or billed.")
+		case kept.ref("item") != line.ref("item"):
+			return userError("You cannot change the item of a line that has been fulfilled or billed.")
+		case kept.amount("quantity").LessThan(done):
+			return userError("The quantity of a line cannot be less than what has been fulfilled or billed.")
 		}
 	}
-	return false
+	return nil
 }
 
 // orderDefaults takes from the customer what the body leaves out.
@@ -62,23 +90,24 @@ func orderDefaults(t *tx, d *draft, customer *record) {
 			f[name] = customer.fields.sub(name).clone()
 		}
 	}
-	if f.text("tranDate") == "" {
-		f["tranDate"] = t.now.Format(time.DateOnly)
-	}
-	if f.ref("orderStatus") == "" {
-		id := t.switches().DefaultOrderStatus
-		f["orderStatus"] = point(id, choiceName("orderStatus", id))
-	}
-	if _, ok := f.number("exchangeRate"); !ok {
-		f.setInt("exchangeRate", 1)
-	}
-	if d.old != nil {
-		return
+	commonDefaults(t, f)
+	if d.old != nil || f.ref("createdFrom") != "" {
+		return // the source of a transformation has brought its addresses
 	}
 	for name, use := range map[string]string{"billingAddress": "defaultBilling", "shippingAddress": "defaultShipping"} {
 		if address := defaultAddress(customer.fields, use); address != nil && f.sub(name) == nil {
 			f[name] = address
 		}
+	}
+}
+
+// commonDefaults are those of every transaction.
+func commonDefaults(t *tx, f fields) {
+	if f.text("tranDate") == "" {
+		f["tranDate"] = t.now.Format(time.DateOnly)
+	}
+	if _, ok := f.number("exchangeRate"); !ok {
+		f.setInt("exchangeRate", 1)
 	}
 }
 
@@ -108,7 +137,7 @@ func settleLines(t *tx, d *draft) error {
 	numberLines(t, lines)
 	for i, line := range lines {
 		path := fmt.Sprintf("item.items[%d]", i)
-		if err := settleLine(t, d.fields, line, path); err != nil {
+		if err := settleLine(t, d, line, path); err != nil {
 			return err
 		}
 		if i == 0 && isDiscount(line) {
@@ -141,7 +170,8 @@ func numberLines(t *tx, lines []fields) {
 
 func isDiscount(line fields) bool { return line.ref("itemType") == itemKinds["discountItem"] }
 
-func settleLine(t *tx, order, line fields, path string) error {
+func settleLine(t *tx, d *draft, line fields, path string) error {
+	order := d.fields
 	item := t.pointed(line, "item", items)
 	if item == nil {
 		return missing("Item")
@@ -156,7 +186,7 @@ func settleLine(t *tx, order, line fields, path string) error {
 	if line.text("description") == "" && item.fields.text("description") != "" {
 		line["description"] = item.fields.text("description")
 	}
-	if _, said := line["isClosed"]; !said {
+	if _, said := line["isClosed"]; !said && d.kind.schema.find("item").sub.find("isClosed") != nil {
 		line["isClosed"] = false
 	}
 	if isDiscount(line) {
@@ -172,70 +202,20 @@ func settleLine(t *tx, order, line fields, path string) error {
 	return nil
 }
 
-// progress derives the status of an order from its lines: closed, fulfilled
-// and billed quantities. Until something is fulfilled or billed the settable
+// orderProgress derives the status of an order from its lines: closed,
+// fulfilled and billed quantities. Until something is fulfilled the settable
 // orderStatus (A or B) shows.
-func progress(t *tx, d *draft) {
+func orderProgress(t *tx, d *draft) {
 	shipped, billed := made(t, d.id)
-	p := tally{}
+	p := tally{pending: t.switches().PendingBillingFirst, services: t.switches().ServicesPendBilling}
 	for _, line := range d.fields.lines("item") {
 		number := line.integer("line")
 		line.set("quantityFulfilled", shipped[number])
 		line.set("quantityBilled", billed[number])
 		line["isOpen"] = !line.flag("isClosed")
-		p.add(line)
+		p.add(line, shipped[number], billed[number])
 	}
-	status := p.status(d.fields.ref("orderStatus"))
-	d.fields["status"] = point(status, orderStatuses[status])
-}
-
-// tally counts how far the lines of an order are.
-type tally struct {
-	lines, closed         int
-	toShip, shipped       int // lines that can be shipped; all of it shipped
-	toBill, billed        int
-	anyShipped, anyBilled bool
-}
-
-func (p *tally) add(line fields) {
-	p.lines++
-	if line.flag("isClosed") {
-		p.closed++
-		return
-	}
-	quantity := line.amount("quantity")
-	if done := line.amount("quantityFulfilled"); shippable(line) {
-		p.toShip++
-		p.anyShipped = p.anyShipped || done.IsPositive()
-		if done.GreaterThanOrEqual(quantity) {
-			p.shipped++
-		}
-	}
-	if isDiscount(line) {
-		return
-	}
-	p.toBill++
-	done := line.amount("quantityBilled")
-	p.anyBilled = p.anyBilled || done.IsPositive()
-	if done.GreaterThanOrEqual(quantity) {
-		p.billed++
-	}
-}
-
-func (p *tally) status(settable string) string {
-	switch {
-	case p.closed == p.lines:
-		return "H"
-	case p.toBill > 0 && p.billed == p.toBill:
-		return "G"
-	case p.toShip > 0 && p.shipped == p.toShip:
-		return "F"
-	case p.anyShipped && p.anyBilled:
-		return "E"
-	case p.anyShipped:
-		return "D"
-	}
-	return settable
+	d.setStatus(p.status(d.fields.ref("orderStatus")))
 }
 
 // shippable says whether lines of an item type can be fulfilled.
@@ -245,16 +225,6 @@ func shippable(line fields) bool {
 		return true
 	}
 	return false
-}
-
-// releaseOrder refuses to delete an order that other transactions rest on.
-func releaseOrder(t *tx, r *record) error {
-	for _, name := range []string{"customerDeposit", "itemFulfillment", "invoice"} {
-		if len(t.childrenOf(r.id, name)) > 0 {
-			return userError("This record cannot be deleted because it has dependent records.")
-		}
-	}
-	return nil
 }
 
 // country is the ship-to country of an order.

@@ -209,19 +209,15 @@ func (s *Server) remove(a address) (reply, error) {
 		if err != nil {
 			return err
 		}
-		t.delete(r)
-		if r.kind.release == nil {
-			return nil
-		}
-		return r.kind.release(t, r)
+		return t.removeRecord(r)
 	})
 	return reply{status: http.StatusNoContent}, err
 }
 
-// transform makes another transaction from a sales order.
+// transform makes another transaction from one.
 func (s *Server) transform(r *http.Request, a address) (reply, error) {
 	to := s.kinds.find(a.parts[1])
-	if a.kind.name != "salesOrder" || to == nil || (to.name != "itemFulfillment" && to.name != "invoice") {
+	if to == nil {
 		return reply{}, invalidContent("", "Error while accessing a resource. Transformation of %s to %s is not supported.", a.kind.name, a.parts[1])
 	}
 	b, in, err := s.take(r, to.schema)
@@ -237,11 +233,11 @@ func (s *Server) transform(r *http.Request, a address) (reply, error) {
 
 func (s *Server) make(a address, to *kind, b body) (made *record, err error) {
 	err = s.store.update(func(t *tx) error {
-		order, err := t.find(a)
+		from, err := t.find(a)
 		if err != nil {
 			return err
 		}
-		made, err = t.transform(order, to, b)
+		made, err = t.transform(from, to, b)
 		return err
 	})
 	return made, err

@@ -100,15 +100,23 @@ func (t *tx) transactionRows(r *record) []row {
 	v := map[string]any{}
 	spread(v, f)
 	v["id"], v["type"], v["type__df"], v["recordtype"] = r.id, r.kind.code, r.kind.label, strings.ToLower(r.kind.name)
-	v["status"] = t.statusLetter(r)
-	v["status__cf"] = r.kind.code + ":" + t.statusLetter(r)
-	v["status__df"] = r.kind.label + " : " + f.sub("status").text("refName")
-	v["foreigntotal"], v["shipcost"], v["voided"], v["posting"] = v["total"], v["shippingcost"], "F", yesNo(r.kind.name != "salesOrder")
+	if letter := t.statusLetter(r); letter != "" {
+		v["status"], v["status__cf"] = letter, r.kind.code+":"+letter
+		v["status__df"] = r.kind.label + " : " + f.sub("status").text("refName")
+	}
+	if total, ok := f.number("total"); ok && t.switches().LedgerSigns && credits[r.kind.name] {
+		v["total"] = total.Neg().String()
+	}
+	v["foreigntotal"], v["shipcost"], v["voided"], v["posting"] = v["total"], v["shippingcost"], "F", yesNo(r.kind.posting)
+	v["foreignamountpaid"], v["foreignamountunpaid"] = v["amountpaid"], v["amountremaining"]
 	if customer := f.sub("customer"); customer != nil {
 		v["entity"], v["entity__df"] = customer.text("id"), customer.text("refName")
 	}
 	return append([]row{{"transaction", v}}, t.lineRows(r, v)...)
 }
+
+// credits are the types whose amounts the ledger holds with the other sign.
+var credits = map[string]bool{"creditMemo": true, "cashRefund": true, "returnAuthorization": true, "customerRefund": true}
 
 // statusLetter is the status as SuiteQL spells it.
 func (t *tx) statusLetter(r *record) string {
@@ -128,12 +136,8 @@ func (t *tx) lineRows(r *record, head map[string]any) []row {
 	})}}
 	for i, line := range r.fields.lines("item") {
 		rows = append(rows, row{"transactionline", t.itemLine(r, line, i)})
-		if from := parentOf(r); from != 0 {
-			rows = append(rows, row{"previoustransactionlinelink", map[string]any{
-				"previousdoc": from, "nextdoc": r.id, "previousline": line.integer("orderLine"), "nextline": line.integer("line"), "linktype": linkType(r),
-			}})
-		}
 	}
+	rows = append(rows, t.linkRows(r)...)
 	rows = append(rows, t.sumLines(r)...)
 	return append(rows, trackingRows(r)...)
 }
@@ -142,7 +146,16 @@ func (t *tx) lineRows(r *record, head map[string]any) []row {
 func (t *tx) line(r *record, v map[string]any) map[string]any {
 	v["transaction"] = r.id
 	v["subsidiary"], v["subsidiary__df"] = r.fields.ref("subsidiary"), r.fields.sub("subsidiary").text("refName")
-	v["entity"], v["entity__df"] = r.fields.ref("entity"), r.fields.sub("entity").text("refName")
+	payer := r.fields.sub("entity")
+	if payer == nil {
+		payer = r.fields.sub("customer")
+	}
+	v["entity"], v["entity__df"] = payer.text("id"), payer.text("refName")
+	for _, name := range []string{"salesOrder", "createdFrom"} {
+		if from := r.fields.sub(name); from != nil {
+			v["createdfrom"], v["createdfrom__df"] = from.text("id"), from.text("refName")
+		}
+	}
 	if at, err := time.Parse(time.RFC3339, r.fields.text("lastModifiedDate")); err == nil {
 		v["lastmodifieddate"], v["linelastmodifieddate"] = at.UTC().Format(stampLayout), at.UTC().Format(stampLayout)
 	}
@@ -158,9 +171,10 @@ func (t *tx) itemLine(r *record, line fields, i int) map[string]any {
 	}
 	v["id"], v["linesequencenumber"], v["mainline"], v["taxline"] = number, number, "F", "F"
 	v["uniquekey"], v["memo"], v["isclosed"] = line.text("lineUniqueKey"), line.text("description"), yesNo(line.flag("isClosed"))
-	v["quantityshiprecv"] = line.amount("quantityFulfilled").String()
+	v["quantityshiprecv"] = line.amount("quantityFulfilled").Add(line.amount("quantityReceived")).String()
+	v["isfullyshipped"] = yesNo(shippable(line) && line.amount("quantityFulfilled").GreaterThanOrEqual(line.amount("quantity")))
 	sign := 1
-	if t.switches().LedgerSigns {
+	if t.switches().LedgerSigns && !credits[r.kind.name] {
 		sign = -1
 	}
 	for column, name := range map[string]string{"quantity": "quantity", "foreignamount": "amount", "netamount": "amount"} {
@@ -195,16 +209,6 @@ func (t *tx) sumLines(r *record) []row {
 	}
 	add("taxTotal", "TaxItem", "T")
 	return rows
-}
-
-func linkType(r *record) string {
-	switch r.kind.name {
-	case "itemFulfillment":
-		return "ShipRcpt"
-	case "invoice":
-		return "OrdBill"
-	}
-	return "OrdDep"
 }
 
 // trackingRows are the tracking numbers of a fulfilment's packages.

@@ -2,6 +2,7 @@ package netsuitesim
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,13 +47,44 @@ func (t *tx) finish(d *draft) (*record, error) {
 		// Drawn before the checks: a refused create leaves a gap, never a reuse.
 		d.id = t.nextID(d.kind.group)
 	}
+	if d.kind.derivedOnly && d.fields.ref("createdFrom") == "" {
+		return nil, userError("%s %s can be created only from another transaction.", article(d.kind.label), strings.ToLower(d.kind.label))
+	}
 	if err := d.kind.settle(t, d); err != nil {
+		return nil, err
+	}
+	if err := t.mandatory(d); err != nil {
+		return nil, err
+	}
+	if err := t.settlePeriod(d); err != nil {
 		return nil, err
 	}
 	t.stamp(d)
 	r := &record{kind: d.kind, id: d.id, fields: d.fields}
 	t.put(r)
+	t.refreshParents(d.old, r)
 	return r, nil
+}
+
+func article(word string) string {
+	if strings.ContainsAny(word[:1], "AEIOU") {
+		return "An"
+	}
+	return "A"
+}
+
+// mandatory refuses a record that lacks what the account's form demands.
+func (t *tx) mandatory(d *draft) error {
+	var lack []string
+	for _, name := range t.switches().Mandatory[d.kind.name] {
+		if p := d.kind.schema.find(name); p != nil && d.fields[p.name] == nil {
+			lack = append(lack, strings.ToUpper(p.name[:1])+p.name[1:])
+		}
+	}
+	if lack != nil {
+		return missing(strings.Join(lack, ", "))
+	}
+	return nil
 }
 
 func (t *tx) stamp(d *draft) {
@@ -101,21 +133,12 @@ func (t *tx) resolve(ref openRef) error {
 	if ref.prop.target == "" {
 		return nil
 	}
-	r := t.target(targetGroup(ref.prop.target), v)
-	if r == nil || r.fields.flag("isInactive") || !kindFits(ref.prop.target, r) {
+	r := t.target(t.store.kinds.targetGroup(ref.prop.target), v)
+	if r == nil || r.fields.flag("isInactive") || !t.store.kinds.fits(ref.prop.target, r) {
 		return invalidField(or(v.text("id"), or(v.text("externalId"), v.text("name"))), ref.prop.name, ref.path)
 	}
 	ref.holder[ref.prop.name] = r.pointer()
 	return nil
-}
-
-// kindFits checks targets that are narrower than their group.
-func kindFits(target string, r *record) bool {
-	switch target {
-	case "discountItem", "shipItem", "salesOrder":
-		return r.kind.name == target
-	}
-	return true
 }
 
 func (t *tx) target(g group, v fields) *record {

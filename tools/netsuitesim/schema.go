@@ -40,19 +40,21 @@ const (
 type property struct {
 	name    string
 	form    form
-	options []string // choice
-	sub     *schema  // subrecord, sublist
-	target  string   // reference: a kind, or "" when anything goes
-	max     int      // text: longest value, 0 for no limit
-	bytes   bool     // max counts bytes (custom fields)
-	ignored bool     // computed: accepted and dropped
+	options []string          // choice
+	labels  map[string]string // choice: display names by id
+	sub     *schema           // subrecord, sublist
+	target  string            // reference: a kind, or "" when anything goes
+	max     int               // text: longest value, 0 for no limit
+	bytes   bool              // max counts bytes (custom fields)
+	ignored bool              // computed: accepted and dropped
 }
 
 // schema is the set of properties of a record type, line or sub-record.
 type schema struct {
-	name  string
-	props map[string]*property // by lower-case name
-	key   string               // sublist lines: the property that identifies a line
+	name   string
+	props  map[string]*property // by lower-case name
+	key    string               // sublist lines: the property that identifies a line
+	strict bool                 // unknown names are refused unless a header says otherwise
 }
 
 // find looks a property up, tolerant of case as NetSuite is on input.
@@ -63,7 +65,10 @@ func (s *schema) find(name string) *property {
 	return s.props[strings.ToLower(name)]
 }
 
-func (s *schema) add(p *property) { s.props[strings.ToLower(p.name)] = p }
+func (s *schema) add(p *property) {
+	p.labels = settable[s.name+"."+p.name]
+	s.props[strings.ToLower(p.name)] = p
+}
 
 // wireSchema is the part of an OpenAPI schema object that is read.
 type wireSchema struct {
@@ -93,12 +98,19 @@ var parseCatalog = sync.OnceValues(func() (map[string]wireSchema, error) {
 
 // compiler turns the catalog into schemas for one account.
 type compiler struct {
-	wire    map[string]wireSchema
-	targets map[string]string
-	done    map[string]*schema
-	custom  []CustomField
-	limits  map[string]int
-	hidden  map[string]bool
+	wire     map[string]wireSchema
+	targets  map[string]string
+	done     map[string]*schema
+	custom   []CustomField
+	limits   map[string]int
+	suiteTax bool // the account has SuiteTax
+	methods  bool // the account has paymentMethod instead of paymentOption
+}
+
+// suiteTaxOnly are the properties that exist with SuiteTax alone.
+var suiteTaxOnly = map[string]bool{
+	"taxDetails": true, "taxDetailsOverride": true, "taxRegOverride": true, "taxPointDate": true, "taxPointDateOverride": true,
+	"taxDetailsReference": true,
 }
 
 func newCompiler(cfg *Config) (*compiler, error) {
@@ -106,17 +118,13 @@ func newCompiler(cfg *Config) (*compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{wire: wire, done: map[string]*schema{}, custom: cfg.CustomFields, hidden: map[string]bool{}}
+	tax := cfg.Switches.Tax
+	c := &compiler{
+		wire: wire, done: map[string]*schema{}, custom: cfg.CustomFields, limits: lengthLimits(cfg),
+		suiteTax: tax != TaxLegacyLine && tax != TaxLegacyHeader, methods: cfg.Switches.PaymentMethodField,
+	}
 	if err := json.Unmarshal(targetsJSON, &c.targets); err != nil {
 		return nil, fmt.Errorf("catalog/targets.json: %w", err)
-	}
-	c.limits = lengthLimits(cfg.Switches.MaxAddressee)
-	if tax := cfg.Switches.Tax; tax == TaxLegacyLine || tax == TaxLegacyHeader {
-		// The fields of SuiteTax do not exist where the feature is off.
-		for _, name := range []string{"taxDetails", "taxDetailsOverride", "taxRegOverride", "taxPointDate", "taxPointDateOverride"} {
-			c.hidden["salesOrder."+name] = true
-		}
-		c.hidden["salesOrder-itemElement.taxDetailsReference"] = true
 	}
 	return c, nil
 }
@@ -131,7 +139,7 @@ var computed = map[string][]string{
 		"itemType", "lineUniqueKey", "isOpen", "linked", "quantityFulfilled", "quantityBilled", "quantityPicked", "quantityPacked",
 		"quantityCommitted", "quantityBackOrdered", "quantityAvailable", "quantityOnHand", "refName",
 	},
-	"customerDeposit": {"id", "refName", "status", "total", "tranId", "transactionNumber", "createdDate", "lastModifiedDate"},
+	"customerDeposit": {"refundedAmountTotalBox", "salesOrderRequiredDepositDue", "salesOrderUnpaidAmount", "id", "refName", "status", "total", "tranId", "transactionNumber", "createdDate", "lastModifiedDate"},
 	"itemFulfillment": {"id", "refName", "status", "tranId", "transactionNumber", "createdDate", "lastModifiedDate", "createdFrom", "entity"},
 	"customer":        {"id", "refName", "dateCreated", "lastModifiedDate", "balance", "depositBalance", "unbilledOrders"},
 }
@@ -146,6 +154,8 @@ var pointers = map[string]string{
 	"salesOrder-itemElement.item":    "item",
 	"customer.taxItem":               "salesTaxItem",
 	"customerDeposit.paymentOption":  "paymentMethod",
+	"customerDeposit.salesOrder":     "salesOrder",
+	"customerDeposit.customer":       "customer",
 	"salesOrder.salesRep":            "employee",
 	"salesOrder.discountItem":        "discountItem",
 }
@@ -166,16 +176,17 @@ func (c *compiler) compile(name string) *schema {
 	s := &schema{name: name, props: map[string]*property{}, key: keys[name]}
 	c.done[name] = s
 	for prop, w := range c.wire[name].Properties {
-		if !c.hidden[name+"."+prop] {
+		if c.suiteTax || !suiteTaxOnly[prop] {
 			s.add(c.property(name, prop, w))
 		}
 	}
-	c.addCustom(s)
+	c.addCustom(s, customPrefix(name))
 	return s
 }
 
 func (c *compiler) property(owner, name string, w wireSchema) *property {
 	path := owner + "." + name
+	name = c.spelt(name)
 	p := &property{name: name, max: c.limits[path], ignored: w.ReadOnly || slices.Contains(computed[owner], name)}
 	switch {
 	case w.Ref != "":
@@ -194,6 +205,15 @@ func (c *compiler) property(owner, name string, w wireSchema) *property {
 		p.form, p.target = reference, "taxType"
 	}
 	return p
+}
+
+// spelt is the account's name of a property: without Payment Instruments
+// paymentOption is called paymentMethod.
+func (c *compiler) spelt(name string) string {
+	if c.methods && name == "paymentOption" {
+		return "paymentMethod"
+	}
+	return name
 }
 
 func (c *compiler) refer(p *property, path, to string) {
@@ -239,19 +259,18 @@ func scalar(kind, format string) form {
 
 // customPrefix says which custom fields belong to a schema.
 func customPrefix(name string) string {
-	switch name {
-	case "salesOrder", "customerDeposit", "itemFulfillment", "invoice":
+	switch {
+	case name == "salesOrder" || name == "customerDeposit" || name == "itemFulfillment":
 		return "custbody"
-	case "salesOrder-itemElement", "itemFulfillment-itemElement":
-		return "custcol"
-	case "customer":
+	case name == "customer":
 		return "custentity"
+	case strings.HasSuffix(name, "-itemElement") || strings.HasSuffix(name, "-item"):
+		return "custcol"
 	}
 	return ""
 }
 
-func (c *compiler) addCustom(s *schema) {
-	prefix := customPrefix(s.name)
+func (c *compiler) addCustom(s *schema, prefix string) {
 	for _, f := range c.custom {
 		if prefix == "" || !strings.HasPrefix(f.Name, prefix) {
 			continue
@@ -269,26 +288,4 @@ func (c *compiler) addCustom(s *schema) {
 		}
 		s.add(p)
 	}
-}
-
-// lengthLimits are the field maxima, by schema and property.
-func lengthLimits(addressee int) map[string]int {
-	limits := map[string]int{
-		"customer.phone": 32, "customer.mobilePhone": 32, "customer.homePhone": 32, "customer.altPhone": 32, "customer.fax": 32,
-		"customer.entityId": 83, "customer.companyName": 83, "customer.firstName": 32, "customer.lastName": 32,
-		"customer.middleName": 32, "customer.email": 254, "customer.externalId": 255, "customer.comments": 4000,
-		"salesOrder.otherRefNum": 45, "salesOrder.memo": 999, "salesOrder.message": 4000, "salesOrder.email": 254,
-		"salesOrder.externalId": 255, "salesOrder-itemElement.description": 4000,
-		"customerDeposit.memo": 999, "customerDeposit.externalId": 255, "itemFulfillment.memo": 999, "itemFulfillment.externalId": 255,
-	}
-	address := map[string]int{
-		"addr1": 150, "addr2": 150, "addr3": 150, "attention": 150, "addressee": addressee,
-		"city": 50, "state": 50, "zip": 36, "addrPhone": 100, "addrText": 999,
-	}
-	for _, owner := range []string{"salesOrder-shippingAddress", "salesOrder-billingAddress", "itemFulfillment-shippingAddress", "customer-addressBook-addressBookAddress"} {
-		for name, limit := range address {
-			limits[owner+"."+name] = limit
-		}
-	}
-	return limits
 }

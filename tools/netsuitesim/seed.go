@@ -55,7 +55,7 @@ func (t *tx) seed() error {
 	for name := range all {
 		return fmt.Errorf("seed.json: %s: not in the load order", name)
 	}
-	return nil
+	return t.seedPeriods()
 }
 
 func (t *tx) seedRecord(k *kind, raw map[string]any) error {

@@ -49,11 +49,12 @@ type store struct {
 	byID     map[place]*record
 	byExt    map[string]*record // group and lower-case external id
 	byTitle  map[string]*record // group and lower-case title
-	children map[int64][]int64  // sales order to deposits, fulfilments, invoices
+	children map[int64][]int64  // a transaction to those that rest on it, see parents
 	byKind   map[*kind]map[int64]*record
 	counters map[string]int64  // last id per group, last number per prefix
 	changed  map[place]*record // since SuiteQL looked last; nil for deleted
 	gaps     *rand.Rand
+	closed   string // last day of the closed accounting periods, "" for none
 }
 
 func newStore(cfg *Config, k *kinds, d *disk) *store {
@@ -72,6 +73,7 @@ func (st *store) clear() {
 	st.counters = map[string]int64{string(transactions): 1000, string(entities): 100, string(items): 500}
 	st.changed = map[place]*record{}
 	st.gaps = rand.New(rand.NewPCG(1, 2))
+	st.closed = st.cfg.Switches.ClosedThrough
 }
 
 func indexKey(g group, name string) string { return string(g) + "\x00" + strings.ToLower(name) }
@@ -96,7 +98,7 @@ func (st *store) put(r *record) {
 	if title := r.fields.text(r.kind.title); title != "" && titled(at.group) {
 		st.byTitle[indexKey(at.group, title)] = r
 	}
-	if parent := parentOf(r); parent != 0 && !slices.Contains(st.children[parent], r.id) {
+	for _, parent := range parents(r) {
 		st.children[parent] = append(st.children[parent], r.id)
 	}
 	st.changed[at] = r
@@ -110,25 +112,14 @@ func (st *store) unindex(r *record) {
 	if key := indexKey(g, r.fields.text(r.kind.title)); st.byTitle[key] == r {
 		delete(st.byTitle, key)
 	}
+	for _, parent := range parents(r) {
+		st.children[parent] = slices.DeleteFunc(st.children[parent], func(id int64) bool { return id == r.id })
+	}
 }
 
 func (st *store) remove(r *record) {
 	st.unindex(r)
-	if parent := parentOf(r); parent != 0 {
-		st.children[parent] = slices.DeleteFunc(st.children[parent], func(id int64) bool { return id == r.id })
-	}
 	st.changed[place{r.kind.group, r.id}] = nil
-}
-
-// parentOf is the sales order that a transaction belongs to, 0 for none.
-func parentOf(r *record) int64 {
-	switch r.kind.name {
-	case "customerDeposit":
-		return r.fields.refID("salesOrder")
-	case "itemFulfillment", "invoice":
-		return r.fields.refID("createdFrom")
-	}
-	return 0
 }
 
 // view runs fn with the store held for reading.
@@ -193,8 +184,14 @@ func (t *tx) switches() *Switches { return &t.store.cfg.Switches }
 
 func (t *tx) kind(name string) *kind { return t.store.kinds.find(name) }
 
-// get is the newest version of a record, staged ones included.
+// get is the newest version of a record, staged ones included; nil for one
+// that is staged to go.
 func (t *tx) get(g group, id int64) *record {
+	for _, r := range t.deletes {
+		if r.kind.group == g && r.id == id {
+			return nil
+		}
+	}
 	for _, r := range slices.Backward(t.puts) {
 		if r.kind.group == g && r.id == id {
 			return r
@@ -213,22 +210,6 @@ func (t *tx) pointed(f fields, name string, g group) *record {
 		return t.get(g, id)
 	}
 	return nil
-}
-
-// childrenOf lists the transactions made from a sales order, staged ones included.
-func (t *tx) childrenOf(order int64, kindName string) []*record {
-	var out []*record
-	for _, id := range t.store.children[order] {
-		if r := t.get(transactions, id); r != nil && r.kind.name == kindName && !slices.Contains(t.deletes, r) {
-			out = append(out, r)
-		}
-	}
-	for _, r := range t.puts {
-		if r.kind.name == kindName && parentOf(r) == order && !slices.Contains(t.store.children[order], r.id) {
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // nextID draws an id. Transactions of all types share one sequence with gaps,

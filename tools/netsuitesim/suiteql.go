@@ -68,11 +68,7 @@ func (e *suiteQL) create() error {
 			return err
 		}
 	}
-	for _, statement := range slices.Concat(indexes, []string{
-		`CREATE VIEW taxcode AS SELECT * FROM salestaxitem`,
-		`CREATE VIEW inventoryitemlocations AS SELECT * FROM aggregateitemlocation`,
-		`INSERT INTO dual VALUES (0, 'X')`,
-	}) {
+	for _, statement := range slices.Concat(indexes, views, []string{`INSERT INTO dual VALUES (0, 'X')`}) {
 		if _, err := e.db.Exec(statement); err != nil {
 			return err
 		}

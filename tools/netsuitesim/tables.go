@@ -13,10 +13,12 @@ import (
 // keep exactly.
 var tables = map[string]string{
 	"transaction": "id# type recordtype tranid externalid status entity# subsidiary# location# total$ foreigntotal$ otherrefnum" +
-		" trandate@ lastmodifieddate@ createddate@ currency# exchangerate$ memo email shipmethod# shipcost$ taxtotal$ createdfrom# voided posting",
+		" trandate@ lastmodifieddate@ createddate@ currency# exchangerate$ memo email shipmethod# shipcost$ taxtotal$ createdfrom# voided posting" +
+		" postingperiod# duedate@ foreignamountpaid$ foreignamountunpaid$ paymentoption# paymentmethod# account# salesorder#",
 	"transactionline": "transaction# id# linesequencenumber# uniquekey# item# itemtype quantity$ rate$ foreignamount$ netamount$" +
-		" mainline taxline isclosed memo location# subsidiary# entity# price# quantityshiprecv$ quantitybilled$ createdfrom# lastmodifieddate@ linelastmodifieddate@",
-	"previoustransactionlinelink": "previousdoc# nextdoc# previousline# nextline# linktype",
+		" mainline taxline isclosed isfullyshipped memo location# subsidiary# entity# price# quantityshiprecv$ quantitybilled$ quantitypacked$" +
+		" quantitypicked$ createdfrom# lastmodifieddate@ linelastmodifieddate@",
+	"previoustransactionlinelink": "previousdoc# nextdoc# previousline# nextline# linktype previoustype nexttype previousdate@ nextdate@ foreignamount$",
 	"trackingnumbermap":           "transaction# trackingnumber#",
 	"trackingnumber":              "id# trackingnumber",
 	"customer": "id# entityid externalid email companyname firstname lastname altname isperson isinactive subsidiary# currency# phone" +
@@ -32,6 +34,7 @@ var tables = map[string]string{
 	"account":          "id# name externalid acctnumber accttype accountsearchdisplayname isinactive",
 	"paymentmethod":    "id# name externalid isinactive",
 	"pricelevel":       "id# name externalid discountpct$ isinactive",
+	"accountingperiod": "id# name startdate@ enddate@ externalid isinactive",
 	"department":       "id# name externalid isinactive",
 	"classification":   "id# name externalid isinactive",
 	"term":             "id# name externalid isinactive",
@@ -42,7 +45,7 @@ var tables = map[string]string{
 }
 
 // displayed are the columns that BUILTIN.DF has a name for.
-var displayed = []string{"status", "type", "entity", "item", "currency", "subsidiary", "location", "taxtype"}
+var displayed = []string{"postingperiod", "createdfrom", "status", "type", "entity", "item", "currency", "subsidiary", "location", "taxtype"}
 
 // indexes keep the usual look-ups fast.
 var indexes = []string{
@@ -51,9 +54,20 @@ var indexes = []string{
 	`CREATE INDEX tx_modified ON "transaction" (lastmodifieddate)`,
 	`CREATE INDEX line_tx ON transactionline ("transaction")`,
 	`CREATE INDEX link_previous ON previoustransactionlinelink (previousdoc)`,
+	`CREATE INDEX link_next ON previoustransactionlinelink (nextdoc)`,
 	`CREATE INDEX customer_external ON customer (externalid)`,
 	`CREATE INDEX customer_email ON customer (email)`,
 	`CREATE INDEX item_itemid ON item (itemid)`,
+}
+
+// views are tables that hold nothing of their own.
+var views = []string{
+	`CREATE VIEW taxcode AS SELECT * FROM salestaxitem`,
+	`CREATE VIEW inventoryitemlocations AS SELECT * FROM aggregateitemlocation`,
+	`CREATE VIEW nexttransactionlinelink AS SELECT * FROM previoustransactionlinelink`,
+	`CREATE VIEW previoustransactionlink AS SELECT previousdoc, nextdoc, linktype, previoustype, nexttype, previousdate, nextdate,
+		SUM(foreignamount) AS foreignamount FROM previoustransactionlinelink GROUP BY previousdoc, nextdoc, linktype`,
+	`CREATE VIEW nexttransactionlink AS SELECT * FROM previoustransactionlink`,
 }
 
 // table is one SuiteQL table.

@@ -52,7 +52,7 @@ func TestRefusedBodies(t *testing.T) {
 		{"e-mail", customer, person(`,"email":"nobody"`), "USER_ERROR", busy + "Invalid email address: nobody", ""},
 		{"deposit of nothing", "customerDeposit", `{"customer":{"id":"21"},"payment":0}`, "USER_ERROR", busy + "The amount of a deposit must be greater than zero.", ""},
 		{"deposit without customer", "customerDeposit", `{"payment":1}`, "USER_ERROR", busy + "Please enter value(s) for: Customer.", ""},
-		{"fulfilment by itself", "itemFulfillment", `{"memo":"x"}`, "USER_ERROR", busy + "An item fulfillment can be created only from a sales order.", ""},
+		{"fulfilment by itself", "itemFulfillment", `{"memo":"x"}`, "USER_ERROR", busy + "An item fulfillment can be created only from another transaction.", ""},
 	}
 	a := open(t)
 	before := a.sim.Stats().Records
