@@ -16,12 +16,12 @@ func billOrder(t *tx, order *record, d *draft, named []fields) error {
 		return userError("You cannot bill this order because its status is %s.", order.fields.sub("status").text("refName"))
 	}
 	shipped, billed := made(t, order.id)
-	p := portion{from: order, named: named, only: d.how.has("item")}
+	p := portion{from: order, named: named, only: d.how.has("item"), done: billed}
 	above := false // the line above a discount is on the bill
 	for _, line := range order.fields.lines("item") {
 		number := line.integer("line")
 		if isDiscount(line) {
-			_, before := billed[number]
+			_, before := p.done[number]
 			p.discount(line, above && !before)
 			continue
 		}
@@ -40,8 +40,9 @@ func billOrder(t *tx, order *record, d *draft, named []fields) error {
 // portion collects the lines that one transaction takes over from another.
 type portion struct {
 	from  *record
-	named []fields // the body's lines
-	only  bool     // lines the body does not name stay behind
+	named []fields                  // the body's lines
+	only  bool                      // lines the body does not name stay behind
+	done  map[int64]decimal.Decimal // what earlier transactions took, by line; nil for nothing
 	lines []fields
 	part  bool // something stays behind
 }

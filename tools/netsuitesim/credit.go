@@ -17,7 +17,8 @@ func (p *portion) all(due func(line fields) decimal.Decimal) error {
 	above := false
 	for _, line := range p.from.fields.lines("item") {
 		if isDiscount(line) {
-			p.discount(line, above)
+			_, before := p.done[line.integer("line")]
+			p.discount(line, above && !before)
 			continue
 		}
 		var err error
@@ -40,7 +41,7 @@ func creditReturn(t *tx, from *record, d *draft, named []fields) error {
 	for _, r := range before {
 		count(refunded, r)
 	}
-	p := portion{from: from, named: named, only: d.how.has("item")}
+	p := portion{from: from, named: named, only: d.how.has("item"), done: refunded}
 	err := p.all(func(line fields) decimal.Decimal {
 		due := line.amount("quantity")
 		if line.flag("isClosed") || (shippable(line) && !t.switches().RefundInAdvance) {
