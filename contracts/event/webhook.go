@@ -1,6 +1,7 @@
 package event
 
 import (
+	"iter"
 	"strconv"
 	"time"
 )
@@ -39,29 +40,31 @@ const (
 	HeaderStatus     = "Orderstream-Status"
 )
 
-// Header gives the facts as header lines; empty ones are left out.
-func (w WebhookReceivedV1) Header() map[string][]string {
-	header := map[string][]string{}
-	set := func(name, value string) {
-		if value != "" {
-			header[name] = []string{value}
+// HeaderLines gives the facts as header lines; empty ones are left out.
+func (w WebhookReceivedV1) HeaderLines() iter.Seq2[string, string] {
+	status := ""
+	if w.Status != 0 {
+		status = strconv.Itoa(w.Status)
+	}
+	lines := [...][2]string{
+		{HeaderType, "webhook.v1.received"}, {HeaderStore, w.Store}, {HeaderResource, w.Resource}, {HeaderEvent, w.Event}, {HeaderObjectID, w.ObjectID},
+		{HeaderTopic, w.Topic}, {HeaderWebhookID, w.WebhookID}, {HeaderDeliveryID, w.DeliveryID}, {HeaderSource, w.Source}, {HeaderUserAgent, w.UserAgent},
+		{HeaderBodySHA256, w.BodySHA256}, {HeaderReceivedAt, w.ReceivedAt.UTC().Format(time.RFC3339Nano)}, {HeaderOrigin, string(w.Origin)}, {HeaderStatus, status},
+	}
+	return func(yield func(name, value string) bool) {
+		for _, line := range lines {
+			if line[1] != "" && !yield(line[0], line[1]) {
+				return
+			}
 		}
 	}
-	set(HeaderType, "webhook.v1.received")
-	set(HeaderStore, w.Store)
-	set(HeaderResource, w.Resource)
-	set(HeaderEvent, w.Event)
-	set(HeaderObjectID, w.ObjectID)
-	set(HeaderTopic, w.Topic)
-	set(HeaderWebhookID, w.WebhookID)
-	set(HeaderDeliveryID, w.DeliveryID)
-	set(HeaderSource, w.Source)
-	set(HeaderUserAgent, w.UserAgent)
-	set(HeaderBodySHA256, w.BodySHA256)
-	set(HeaderReceivedAt, w.ReceivedAt.UTC().Format(time.RFC3339Nano))
-	set(HeaderOrigin, string(w.Origin))
-	if w.Status != 0 {
-		set(HeaderStatus, strconv.Itoa(w.Status))
+}
+
+// Header gives the header lines as a message carries them.
+func (w WebhookReceivedV1) Header() map[string][]string {
+	header := map[string][]string{}
+	for name, value := range w.HeaderLines() {
+		header[name] = []string{value}
 	}
 	return header
 }

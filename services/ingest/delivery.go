@@ -16,22 +16,10 @@ import (
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
-// envelope is what the door log keeps beside a body.
-type envelope struct {
-	Subject string              `json:"subject"`
-	ID      string              `json:"id"`
-	Header  map[string][]string `json:"header"`
-}
-
 // Transport dedupe: one HTTP request is stored once. The delivery id alone is not unique (all deliveries of
 // a webhook within one second share it), so the body's hash is part of the id.
 func messageID(w event.WebhookReceivedV1) string {
 	return strings.Join([]string{w.Store, w.Topic, w.WebhookID, w.DeliveryID, w.BodySHA256}, ":")
-}
-
-func envelopeOf(w event.WebhookReceivedV1) envelope {
-	s := subject.Webhook{Store: w.Store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}
-	return envelope{s.String(), messageID(w), w.Header()}
 }
 
 func hashOf(body []byte) string {
@@ -39,28 +27,43 @@ func hashOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// seal packs a delivery for the door log: length of the envelope (4 bytes), envelope, body.
-func (e envelope) seal(body []byte) ([]byte, error) {
-	head, err := codec.Encode(e)
-	if err != nil {
-		return nil, err
+// A record of the door log is the length of its head (4 bytes), the head, the body. The head is lines of text:
+// subject, message id, then name and value of each header by turns; no value holds a line break (clean).
+const headSize = 1 << 10 // bytes; more than a usual head
+
+// seal packs a delivery for the door log.
+func seal(w event.WebhookReceivedV1, traceparent string, body []byte) []byte {
+	record := make([]byte, 4, 4+headSize+len(body))
+	line := func(text string) { record = append(append(record, text...), '\n') }
+	line(subject.Webhook{Store: w.Store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}.String())
+	line(messageID(w))
+	for name, value := range w.HeaderLines() {
+		line(name)
+		line(value)
 	}
-	record := make([]byte, 0, 4+len(head)+len(body))
-	record = binary.BigEndian.AppendUint32(record, uint32(len(head)))
-	return append(append(record, head...), body...), nil
+	if traceparent != "" {
+		line(event.HeaderTraceparent)
+		line(traceparent)
+	}
+	binary.BigEndian.PutUint32(record, uint32(len(record)-4))
+	return append(record, body...)
 }
 
 // unseal turns a record of the door log into the message for WOO.
 func unseal(record []byte) (publish.Message, error) {
 	if len(record) < 4 || len(record)-4 < int(binary.BigEndian.Uint32(record)) {
-		return publish.Message{}, fmt.Errorf("door log record of %d bytes: its envelope is cut off", len(record))
+		return publish.Message{}, fmt.Errorf("door log record of %d bytes: its head is cut off", len(record))
 	}
 	cut := 4 + int(binary.BigEndian.Uint32(record))
-	e, err := codec.Decode[envelope](record[4:cut])
-	if err != nil {
-		return publish.Message{}, fmt.Errorf("door log record: %w", err)
+	lines := strings.Split(string(record[4:cut]), "\n")
+	if len(lines) < 3 || len(lines)%2 == 0 {
+		return publish.Message{}, fmt.Errorf("door log record: a head of %d lines, want subject, id and pairs", len(lines)-1)
 	}
-	return publish.Message{Stream: topology.Woo, Subject: e.Subject, ID: e.ID, Header: e.Header, Data: record[cut:]}, nil
+	m := publish.Message{Stream: topology.Woo, Subject: lines[0], ID: lines[1], Header: make(map[string][]string, len(lines)/2), Data: record[cut:]}
+	for i := 2; i+1 < len(lines); i += 2 {
+		m.Header[lines[i]] = lines[i+1 : i+2 : i+2]
+	}
+	return m, nil
 }
 
 // facts gathers what the headers say about a delivery. Values are copied: the server reuses its buffers.

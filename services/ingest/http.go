@@ -122,13 +122,7 @@ func (s *Service) keep(c *fiber.Ctx, w event.WebhookReceivedV1, body []byte) err
 	ctx, span := telemetry.Tracer().Start(context.Background(), "ingest", trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("orderstream.store", w.Store), attribute.String("orderstream.topic", w.Topic), attribute.String("orderstream.object", w.ObjectID)))
 	defer span.End()
-	e := envelopeOf(w)
-	telemetry.Inject(ctx, e.Header)
-	record, err := e.seal(body)
-	if err != nil {
-		return err
-	}
-	sequence, err := s.doorLog.Append(record)
+	sequence, err := s.doorLog.Append(seal(w, telemetry.Traceparent(ctx), body))
 	if err != nil {
 		return s.closed(c, err)
 	}

@@ -63,12 +63,13 @@ func Start(options Options) (*Server, error) {
 	return &Server{inner, options}, nil
 }
 
-// Connect gives a connection inside the process, without a socket.
+// Connect gives a connection of this process: over loopback where the server listens, whose buffers let both ends
+// run on, else without a socket.
 func (s *Server) Connect(options ...nats.Option) (*nats.Conn, error) {
-	if s.options.Listen != "" {
-		return nats.Connect(s.inner.ClientURL(), options...)
+	if s.options.Listen == "" {
+		options = append(options, nats.InProcessServer(s.inner))
 	}
-	return nats.Connect(s.inner.ClientURL(), append(options, nats.InProcessServer(s.inner))...)
+	return nats.Connect(s.inner.ClientURL(), options...)
 }
 
 // URL is the address for clients of other processes; empty when the server does not listen.

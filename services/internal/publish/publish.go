@@ -107,7 +107,7 @@ func (m *Message) scope() string {
 }
 
 func (m *Message) wire(ctx context.Context) *nats.Msg {
-	header := nats.Header{}
+	header := make(nats.Header, len(m.Header)+4)
 	for name, values := range m.Header {
 		header[name] = values
 	}

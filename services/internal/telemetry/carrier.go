@@ -34,3 +34,10 @@ func Inject(ctx context.Context, header map[string][]string) { propagator.Inject
 func Extract(ctx context.Context, header map[string][]string) context.Context {
 	return propagator.Extract(ctx, carrier(header))
 }
+
+// Traceparent gives the trace context of ctx as the header's value; "" where there is none.
+func Traceparent(ctx context.Context) string {
+	header := carrier{}
+	propagator.Inject(ctx, header)
+	return header.Get(event.HeaderTraceparent)
+}

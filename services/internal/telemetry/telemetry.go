@@ -54,6 +54,11 @@ func Start(ctx context.Context, options Options) (*Providers, error) {
 		}
 		traceOptions = append(traceOptions, sdktrace.WithBatcher(exporter))
 	}
+	if options.OTLP == "" && len(options.Processors) == 0 {
+		// Nobody reads spans: ids travel all the same, for the logs, but nothing is recorded. The NATS server, too,
+		// does extra work on each message whose traceparent says it is sampled.
+		traceOptions = append(traceOptions, sdktrace.WithSampler(sdktrace.NeverSample()))
+	}
 	for _, processor := range options.Processors {
 		traceOptions = append(traceOptions, sdktrace.WithSpanProcessor(processor))
 	}
