@@ -36,6 +36,11 @@ type Config struct {
 	// ConcurrencyLimit is the number of requests in flight the account allows:
 	// 5 (the Standard tier) by default, negative for no limit.
 	ConcurrencyLimit int
+	// AsyncProcessors is how many tasks of asynchronous jobs run at a time, 2 by
+	// default.
+	AsyncProcessors int
+	// AsyncDelay is how long a job waits in the queue at least.
+	AsyncDelay time.Duration
 	// CustomFields are the declared custom fields; nil declares
 	// [DefaultCustomFields].
 	CustomFields []CustomField
@@ -134,6 +139,27 @@ type Switches struct {
 	// UnnamedLinesShip makes a fulfilment or receipt take the lines that its body
 	// does not name as well; otherwise they stay behind.
 	UnnamedLinesShip bool
+	// RelativeLocation answers asynchronous requests with a Location without
+	// host, as Oracle's async pages show; otherwise it is absolute.
+	RelativeLocation bool
+	// Idempotency400 answers a repeated idempotency key with 400, as documented;
+	// otherwise with 409, as seen.
+	Idempotency400 bool
+	// TaskPerItem lists a job's tasks as one item each, as a client expects;
+	// otherwise as one item with a link per task, as Oracle's sample shows.
+	TaskPerItem bool
+	// FailedTaskSucceeds shows the progress of a failed task as succeeded;
+	// otherwise as failed.
+	FailedTaskSucceeds bool
+	// BatchParallel runs batches in parallel unless asked otherwise, as 2026.1
+	// did; otherwise in the order of the list.
+	BatchParallel bool
+	// DeleteWithoutPrefer takes a batch DELETE on without Prefer: respond-async,
+	// as Oracle's sample shows.
+	DeleteWithoutPrefer bool
+	// AsyncSuiteQL lets SuiteQL run asynchronously, as a client does; otherwise
+	// it is refused, as documented.
+	AsyncSuiteQL bool
 	// EmptyFulfillmentFails refuses a fulfilment that names no line; otherwise
 	// it ships everything open.
 	EmptyFulfillmentFails bool
@@ -191,6 +217,10 @@ func (c *Config) complete() error {
 	c.Account = or(c.Account, "1234567_SB1")
 	c.TokenLifetime = or(c.TokenLifetime, time.Hour)
 	c.ConcurrencyLimit = or(c.ConcurrencyLimit, 5)
+	c.AsyncProcessors = or(c.AsyncProcessors, 2)
+	if c.AsyncProcessors < 1 {
+		return fmt.Errorf("asyncProcessors %d: want 1 or more", c.AsyncProcessors)
+	}
 	c.Switches.Tax = or(c.Switches.Tax, TaxOverride)
 	c.Switches.LineStep = or(c.Switches.LineStep, 1)
 	c.Switches.DefaultOrderStatus = or(c.Switches.DefaultOrderStatus, "A")

@@ -17,6 +17,9 @@ type Stats struct {
 	ByPath         map[string]int `json:"byPath"`   // "PUT record/v1/salesorder/eid:{}"
 	MaxInFlight    int            `json:"maxInFlight"`
 	SalesOrderPuts int            `json:"salesOrderPuts"`
+	Jobs           int            `json:"jobs"`        // asynchronous requests taken on
+	Tasks          int            `json:"tasks"`       // of their tasks those done
+	TasksFailed    int            `json:"tasksFailed"` // of these with an error
 }
 
 // Item is what POST /sim/items takes.
@@ -30,6 +33,7 @@ type Item struct {
 
 // Reset goes back to the seed and clears faults, log and counts.
 func (s *Server) Reset() error {
+	s.processors.reset()
 	s.journal.reset()
 	s.gate.reset()
 	if err := s.faults.set(Faults{}); err != nil {
@@ -82,6 +86,9 @@ func (s *Server) Stats() Stats {
 		}
 		return nil
 	})
+	s.processors.mu.Lock()
+	out.Jobs, out.Tasks, out.TasksFailed = len(s.processors.jobs), s.processors.ran, s.processors.failed
+	s.processors.mu.Unlock()
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
 	out.Requests, out.SalesOrderPuts = s.journal.total, s.journal.orderPut

@@ -25,18 +25,25 @@ type disk struct {
 
 // change is one request's writes, applied together.
 type change struct {
-	puts     []*record
-	deletes  []*record
-	counters []byte
-	wipe     bool // forget everything first
-	done     chan error
+	puts       []*record
+	deletes    []*record
+	counters   []byte      // nil when they did not change
+	wipe       bool        // forget everything first
+	statements []statement // of other tables
+	done       chan error
+}
+
+// statement is one write of another table.
+type statement struct {
+	query string
+	args  []any
 }
 
 const diskSchema = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS record (grp TEXT NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (grp, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;`
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;` + jobSchema
 
 func openDisk(dir string) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -108,15 +115,12 @@ func (d *disk) commit(batch []change) error {
 			return fmt.Errorf("state file: %w", err)
 		}
 	}
-	if err := putMeta(t, "counters", batch[len(batch)-1].counters); err != nil {
-		return fmt.Errorf("state file: %w", err)
-	}
 	return t.Commit()
 }
 
 func (c change) save(t *sql.Tx) error {
 	if c.wipe {
-		if _, err := t.Exec(`DELETE FROM record; DELETE FROM meta`); err != nil {
+		if _, err := t.Exec(`DELETE FROM record; DELETE FROM meta; DELETE FROM job; DELETE FROM task`); err != nil {
 			return err
 		}
 	}
@@ -134,7 +138,15 @@ func (c change) save(t *sql.Tx) error {
 			return err
 		}
 	}
-	return nil
+	for _, s := range c.statements {
+		if _, err := t.Exec(s.query, s.args...); err != nil {
+			return err
+		}
+	}
+	if c.counters == nil {
+		return nil
+	}
+	return putMeta(t, "counters", c.counters)
 }
 
 func putMeta(t *sql.Tx, name string, value []byte) error {

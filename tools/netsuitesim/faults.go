@@ -68,9 +68,14 @@ type Rule struct {
 type Match struct {
 	Method       string `json:"method,omitempty"`
 	PathContains string `json:"pathContains,omitempty"`
+	// Async chooses the tasks of asynchronous jobs instead of requests.
+	Async bool `json:"async,omitempty"`
 }
 
-func (m Match) fits(r *http.Request) bool {
+func (m Match) fits(r *http.Request, task bool) bool {
+	if m.Async != task {
+		return false
+	}
 	if m.PathContains == "" && strings.HasSuffix(r.URL.Path, tokenPath) {
 		return false
 	}
@@ -185,14 +190,15 @@ func (in *injector) blocked(inFlight int, account string) *problem {
 	return overLimit()
 }
 
-// draw picks the fault of a request; the zero fault does nothing.
-func (in *injector) draw(r *http.Request) fault {
+// draw picks the fault of a request or of a job's task; the zero fault does
+// nothing.
+func (in *injector) draw(r *http.Request, task bool) fault {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	f := fault{account: in.cfg.Account, delay: time.Duration(in.plan.LatencyMs) * time.Millisecond}
 	for i := range in.plan.Rules {
 		rule := &in.plan.Rules[i]
-		if rule.spent || !rule.Match.fits(r) || (rule.Rate > 0 && in.dice.Float64() >= rule.Rate) {
+		if rule.spent || !rule.Match.fits(r, task) || (rule.Rate > 0 && in.dice.Float64() >= rule.Rate) {
 			continue
 		}
 		if rule.Count > 0 {

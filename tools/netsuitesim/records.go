@@ -59,6 +59,8 @@ func (s *Server) record(r *http.Request, parts []string) reply {
 func (s *Server) recordMethod(r *http.Request, a address) (reply, error) {
 	whole := a.id == 0 && a.eid == ""
 	switch {
+	case whole && r.Method != http.MethodGet && inBatch(r, []string{a.kind.name}), whole && r.URL.Query().Has("ids"):
+		return reply{}, notAsync()
 	case whole && r.Method == http.MethodGet:
 		return s.list(r, a.kind)
 	case whole && r.Method == http.MethodPost:

@@ -24,21 +24,22 @@ const tokenPath = "auth/oauth2/v1/token"
 // Server is a running double. It listens from New on and answers from Start
 // or Serve on.
 type Server struct {
-	cfg      Config
-	listener net.Listener
-	http     *http.Server
-	kinds    *kinds
-	store    *store
-	disk     *disk
-	sql      *suiteQL
-	tokens   *tokens
-	tba      *signatures
-	gate     gate
-	faults   *injector
-	journal  *journal
-	unused   unused
-	closing  chan struct{}
-	once     sync.Once
+	cfg        Config
+	listener   net.Listener
+	http       *http.Server
+	kinds      *kinds
+	store      *store
+	disk       *disk
+	sql        *suiteQL
+	tokens     *tokens
+	tba        *signatures
+	gate       gate
+	faults     *injector
+	journal    *journal
+	processors *processors
+	unused     unused
+	closing    chan struct{}
+	once       sync.Once
 }
 
 // New binds the address, opens the state and seeds it if it is new. Errors
@@ -48,6 +49,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
 	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens()}
+	s.processors = newProcessors(s)
 	s.tba = newSignatures(&s.cfg)
 	s.faults = newInjector(&s.cfg)
 	if err := s.open(); err != nil {
@@ -60,6 +62,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
 	s.listener = listener
+	s.processors.start()
 	s.http = &http.Server{Handler: s, ConnState: s.unused.follow, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s, nil
 }
@@ -78,6 +81,9 @@ func (s *Server) open() (err error) {
 	s.sql = newSuiteQL(s.store)
 	if s.disk != nil {
 		known, err := s.disk.load(s.store)
+		if known && err == nil {
+			err = s.processors.load(s.disk.db)
+		}
 		if known || err != nil {
 			return err
 		}
@@ -114,6 +120,7 @@ func (s *Server) Close(ctx context.Context) error {
 			err = errors.Join(err, s.http.Close())
 		}
 		_ = s.listener.Close() // Shutdown knows it only once served
+		s.processors.close()
 		err = errors.Join(err, s.release())
 	})
 	return err
@@ -217,7 +224,7 @@ func (s *Server) answer(r *http.Request, inFlight int) reply {
 			return blocked.reply()
 		}
 	}
-	f := s.faults.draw(r)
+	f := s.faults.draw(r, false)
 	f.wait(s.closing)
 	if early, stop := f.before(); stop {
 		return early
@@ -227,15 +234,22 @@ func (s *Server) answer(r *http.Request, inFlight int) reply {
 
 func (s *Server) route(r *http.Request, path string) reply {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
+	async := prefers(r.Header, "respond-async")
 	switch {
 	case path == tokenPath:
 		return s.token(r)
 	case len(parts) == 3 && parts[0] == "record" && parts[2] == "metadata-catalog":
 		return s.catalog(r)
+	case len(parts) >= 3 && parts[0] == "record" && parts[1] == "v1" && (async || s.implied(r, parts[2:])):
+		return s.submit(r, parts[2:])
 	case len(parts) >= 3 && parts[0] == "record" && parts[1] == "v1":
 		return s.record(r, parts[2:])
+	case path == "query/v1/suiteql" && async:
+		return s.suiteqlAsync(r)
 	case path == "query/v1/suiteql":
 		return s.suiteql(r)
+	case len(parts) >= 4 && len(parts) <= 7 && parts[0] == "async" && parts[1] == "v1" && parts[2] == "job":
+		return s.job(r, parts[2:])
 	case path == "system/v1/serverTime":
 		return s.serverTime(r)
 	case path == "system/v1/governanceLimits":

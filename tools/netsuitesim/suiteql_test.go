@@ -146,7 +146,7 @@ func TestSuiteQLPaging(t *testing.T) {
 	a := open(t)
 	page := func(limit, offset string) map[string]any {
 		v := url.Values{"limit": {limit}, "offset": {offset}}
-		r := a.do("POST", "query/v1/suiteql?"+v.Encode(), `{"q":"SELECT id FROM currency ORDER BY id"}`, "Prefer", "respond-async, transient")
+		r := a.do("POST", "query/v1/suiteql?"+v.Encode(), `{"q":"SELECT id FROM currency ORDER BY id"}`, "Prefer", "transient")
 		if r.status != http.StatusOK {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
