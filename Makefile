@@ -5,6 +5,7 @@ MODULES  := schemas contracts services tools
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 20s
+OUTAGE   ?= 60s
 
 .PHONY: help
 help: ## Print this help
@@ -52,6 +53,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime $(FUZZTIME) ./services/transformer/parse
 	@$(GO) test -run '^$$' -fuzz FuzzValid -fuzztime $(FUZZTIME) ./services/ingest/signature
 
+.PHONY: outage
+outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is killed
+	CHAOS_OUTAGE=$(OUTAGE) $(GO) test -count=1 -run UnderLoad ./tools/chaos
+
 .PHONY: bench
 bench: ## Measure this machine: ingest, latency, drain (about ten minutes; results: tools/bench/README.md)
 	$(GO) run ./tools/bench
@@ -61,4 +66,4 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 	$(GO) run ./tools/tracetree
 
 .PHONY: ci
-ci: vet verify arch lint race test fuzz ## Everything CI runs
+ci: vet verify arch lint race test outage fuzz ## Everything CI runs

@@ -33,7 +33,8 @@ type writer struct {
 	log       *slog.Logger
 	client    *suitetalk.Client
 	directory *directory
-	readBacks *loader[held]
+	readBacks *loader[held] // before a decision
+	verifies  *loader[held] // after a write
 	people    *people
 	now       clock
 
@@ -47,9 +48,11 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{},
 	}
 	w.people = &people{client: client, directory: w.directory, busy: map[string]chan struct{}{}}
-	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
+	fetch := func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
 		return readBack(ctx, client, keys)
-	}}
+	}
+	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: fetch}
+	w.verifies = &loader[held]{ctx: ctx, width: readBackWidth, linger: verifyLinger, fetch: fetch}
 	return w
 }
 
@@ -222,17 +225,23 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	return err
 }
 
+// verifyLinger is for how long verifications gather while orders follow one another: at 50 orders a second a dozen
+// share a query, and the shop hears of its order a little later.
+const verifyLinger = 200 * time.Millisecond
+
 // read reads the order back, grouped with others.
-func (w *writer) read(ctx context.Context, j *job) (held, error) {
+func (w *writer) read(ctx context.Context, j *job) (held, error) { return w.load(ctx, j, w.readBacks) }
+
+func (w *writer) load(ctx context.Context, j *job, from *loader[held]) (held, error) {
 	key := strings.ToLower(j.desired.SalesOrder.ExternalID)
-	orders, calls, err := w.readBacks.load(ctx, []string{key})
+	orders, calls, err := from.load(ctx, []string{key})
 	j.add(calls)
 	return orders[key], err
 }
 
 // verify accepts only what a read-back shows: total, lines and status.
 func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
-	now, err := w.read(ctx, j)
+	now, err := w.load(ctx, j, w.verifies)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -3,25 +3,34 @@ package netsuitewriter
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
 // loader groups the look-ups of many orders into one query: what is asked while a query runs goes into the
-// next one together, up to its width. No timer delays a lonely look-up.
+// next one together, up to its width. With a linger, queries gather for so long while many orders a second ask; a
+// lonely look-up is never delayed.
 type loader[V any] struct {
-	ctx   context.Context // of the service, not of one order: a group serves many
-	width int
-	fetch func(ctx context.Context, keys []string) (map[string]V, []event.Call, error)
+	ctx    context.Context // of the service, not of one order: a group serves many
+	width  int
+	linger time.Duration
+	fetch  func(ctx context.Context, keys []string) (map[string]V, []event.Call, error)
 
 	mu      sync.Mutex
 	running bool
 	waiting *group[V]
+	asked   [many]time.Time // of the latest look-ups, a ring
+	next    int
 }
+
+// many look-ups within a second make it worth to gather.
+const many = 8
 
 type group[V any] struct {
 	keys   map[string]struct{}
 	orders int
+	full   chan struct{} // closed when no more keys fit
 	done   chan struct{}
 	values map[string]V
 	calls  []event.Call
@@ -44,30 +53,54 @@ func (l *loader[V]) join(keys []string) *group[V] {
 	defer l.mu.Unlock()
 	if l.waiting == nil || len(l.waiting.keys)+len(keys) > l.width && l.running {
 		if l.waiting != nil {
+			close(l.waiting.full)
 			go l.run(l.waiting) // full: it does not wait for the running one
 		}
-		l.waiting = &group[V]{keys: map[string]struct{}{}, done: make(chan struct{})}
+		l.waiting = &group[V]{keys: map[string]struct{}{}, full: make(chan struct{}), done: make(chan struct{})}
 	}
 	g := l.waiting
 	g.orders++
+	l.asked[l.next%many] = time.Now()
+	l.next++
 	for _, key := range keys {
 		g.keys[key] = struct{}{}
 	}
 	if !l.running {
-		l.running, l.waiting = true, nil
-		go l.serve(g)
+		l.running = true
+		go l.serve()
 	}
 	return g
 }
 
-// serve runs a group and then whatever gathered meanwhile.
-func (l *loader[V]) serve(g *group[V]) {
-	for g != nil {
-		l.run(g)
+// serve runs the waiting group and then whatever gathered meanwhile.
+func (l *loader[V]) serve() {
+	for {
+		l.gather()
 		l.mu.Lock()
-		g, l.waiting = l.waiting, nil
-		l.running = g != nil
+		g := l.waiting
+		l.waiting, l.running = nil, g != nil
 		l.mu.Unlock()
+		if g == nil {
+			return
+		}
+		l.run(g)
+	}
+}
+
+// gather lets the waiting group grow while many ask.
+func (l *loader[V]) gather() {
+	l.mu.Lock()
+	g, busy := l.waiting, time.Since(l.asked[l.next%many]) < time.Second
+	l.mu.Unlock()
+	if g == nil || !busy || l.linger == 0 {
+		return
+	}
+	timer := time.NewTimer(l.linger)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-g.full:
+	case <-l.ctx.Done():
 	}
 }
 

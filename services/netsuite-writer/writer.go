@@ -78,8 +78,8 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 		return nil, err
 	}
 	w := newWriter(ctx, env, key, c, client)
-	// More lanes than slots: while some wait for NetSuite, the look-ups of the others gather in one query.
-	lanes := 12 * c.Concurrency
+	// Many more lanes than slots: most of an order's time goes into waiting for others to share its queries.
+	lanes := 32 * c.Concurrency
 	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
 		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes,
