@@ -101,6 +101,19 @@ func (s *sheet) taxOn(base decimal.Decimal, rates []taxRate) decimal.Decimal {
 	return sum
 }
 
+// netOf is the base whose taxes make it gross.
+func netOf(gross decimal.Decimal, rates []taxRate) decimal.Decimal {
+	factor := hundred // percent
+	for _, r := range rates {
+		if r.compound {
+			factor = factor.Add(factor.Mul(r.percent).Div(hundred))
+		} else {
+			factor = factor.Add(r.percent)
+		}
+	}
+	return gross.Mul(hundred).Div(factor)
+}
+
 // lineTax is the tax of every line by its own rates, rounded per line and rate.
 func (s *sheet) lineTax() decimal.Decimal {
 	sum := decimal.Zero

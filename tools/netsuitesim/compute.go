@@ -67,6 +67,7 @@ func (m *money) lines() error {
 
 func (m *money) line(line fields, path string) (sheetLine, error) {
 	l := sheetLine{isDiscount: isDiscount(line), custom: line.ref("price") == "-1", quantity: line.amount("quantity")}
+	l.custom = l.custom || (m.tx.switches().RateStands && (line["rate"] != nil || line["amount"] != nil))
 	taxable, said := line["isTaxable"].(bool)
 	l.exempt = said && !taxable
 	l.list = m.listRate(line)
@@ -80,13 +81,17 @@ func (m *money) line(line fields, path string) (sheetLine, error) {
 		}
 		l.amount = &amount
 	}
+	l.taxes = m.lineTaxes(line)
+	if gross, ok := line.number("grossAmt"); ok && l.amount == nil && !m.tx.switches().GrossIgnored {
+		net := m.sheet.round(netOf(gross, l.taxes))
+		l.amount = &net
+	}
 	if l.custom && !l.isDiscount && l.amount == nil && l.rate == nil {
 		return l, missing("Amount")
 	}
 	if l.isDiscount && m.sheet.value(&l).IsPositive() {
 		return l, userError("The amount of a discount item must be negative.")
 	}
-	l.taxes = m.lineTaxes(line)
 	return l, nil
 }
 

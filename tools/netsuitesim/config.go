@@ -59,126 +59,6 @@ type TBA struct {
 	TokenSecret    string
 }
 
-// TaxMode says who computes the tax of a sales order.
-type TaxMode string
-
-// The tax modes of an account.
-const (
-	// TaxOverride is a SuiteTax account: tax detail rows stand when the order
-	// says taxDetailsOverride, otherwise the engine computes.
-	TaxOverride TaxMode = "override"
-	// TaxEngine is a SuiteTax account that computes per line and rate.
-	TaxEngine TaxMode = "engine"
-	// TaxLegacyLine uses the tax code of each line.
-	TaxLegacyLine TaxMode = "legacyLine"
-	// TaxLegacyHeader applies one rate to the whole order.
-	TaxLegacyHeader TaxMode = "legacyHeader"
-)
-
-// Switches are the behaviours that differ between accounts or that Oracle's
-// documents leave open; the zero value is the most documented reading.
-type Switches struct {
-	// Tax is the tax mode, TaxOverride by default.
-	Tax TaxMode
-	// TaxRateFraction reads taxRate 0.0725 as 7.25 %; otherwise 7.25 is 7.25 %.
-	TaxRateFraction bool
-	// NoShippingReference refuses the tax detail references SHIPPING and HANDLING.
-	NoShippingReference bool
-	// RefuseFineAmounts refuses amounts finer than the currency; otherwise
-	// they are rounded half away from zero.
-	RefuseFineAmounts bool
-	// UpsertCreated answers 201 when an upsert inserts, otherwise 204.
-	UpsertCreated bool
-	// LineStep is the distance between line numbers: 1 by default, larger
-	// values leave gaps.
-	LineStep int
-	// AppendTaxDetails appends tax detail rows on update; otherwise the rows of
-	// a body take the place of the stored ones with the same reference.
-	AppendTaxDetails bool
-	// DefaultOrderStatus is the status of orders that name none, "A" by default.
-	DefaultOrderStatus string
-	// AnyCurrency lets an order use a currency its customer does not carry.
-	AnyCurrency bool
-	// Mandatory are the properties that the account's forms demand, by record
-	// type: {"salesOrder": {"location"}}.
-	Mandatory map[string][]string
-	// Lengths changes or adds field maxima in characters, by schema and property
-	// as the catalog names them: {"salesOrder-itemElement.description": 40}.
-	Lengths map[string]int
-	// PaymentMethodField is an account without Payment Instruments: paymentOption
-	// does not exist, paymentMethod does.
-	PaymentMethodField bool
-	// ClosedThrough is the last day (YYYY-MM-DD) of the closed accounting
-	// periods; empty leaves all open. [Server.ClosePeriods] changes it.
-	ClosedThrough string
-	// DefaultReturnStatus is the status of return authorizations that name none,
-	// "A" by default.
-	DefaultReturnStatus string
-	// BillInAdvance lets invoices and cash sales bill what is not fulfilled yet;
-	// otherwise goods are billed once they are shipped.
-	BillInAdvance bool
-	// RefundInAdvance lets credit memos and cash refunds of a return count goods
-	// that have not come back yet.
-	RefundInAdvance bool
-	// AutoApplyDeposits applies the deposits of an order to its new invoices.
-	AutoApplyDeposits bool
-	// FulfillmentBills makes the invoice with each shipped fulfilment, as
-	// accounts without Advanced Shipping do.
-	FulfillmentBills bool
-	// DiscountToPercent turns a flat header discount into a percentage (two
-	// decimals) of the lines that a transformation takes over, unless the body
-	// sends discountRate again; otherwise it stays flat.
-	DiscountToPercent bool
-	// PendingBillingFirst shows a partly fulfilled order as E while fulfilled
-	// goods are not billed and as D afterwards; otherwise D shows first and E
-	// once something is billed.
-	PendingBillingFirst bool
-	// ServicesPendBilling shows an approved order without goods as F at once;
-	// otherwise its status stays B until it is billed.
-	ServicesPendBilling bool
-	// UnnamedLinesShip makes a fulfilment or receipt take the lines that its body
-	// does not name as well; otherwise they stay behind.
-	UnnamedLinesShip bool
-	// RelativeLocation answers asynchronous requests with a Location without
-	// host, as Oracle's async pages show; otherwise it is absolute.
-	RelativeLocation bool
-	// Idempotency400 answers a repeated idempotency key with 400, as documented;
-	// otherwise with 409, as seen.
-	Idempotency400 bool
-	// TaskPerItem lists a job's tasks as one item each, as a client expects;
-	// otherwise as one item with a link per task, as Oracle's sample shows.
-	TaskPerItem bool
-	// FailedTaskSucceeds shows the progress of a failed task as succeeded;
-	// otherwise as failed.
-	FailedTaskSucceeds bool
-	// BatchParallel runs batches in parallel unless asked otherwise, as 2026.1
-	// did; otherwise in the order of the list.
-	BatchParallel bool
-	// DeleteWithoutPrefer takes a batch DELETE on without Prefer: respond-async,
-	// as Oracle's sample shows.
-	DeleteWithoutPrefer bool
-	// AsyncSuiteQL lets SuiteQL run asynchronously, as a client does; otherwise
-	// it is refused, as documented.
-	AsyncSuiteQL bool
-	// EmptyFulfillmentFails refuses a fulfilment that names no line; otherwise
-	// it ships everything open.
-	EmptyFulfillmentFails bool
-	// FulfilByUniqueKey reads orderLine as the line's unique key.
-	FulfilByUniqueKey bool
-	// MissingTransaction400 answers 400 for an unknown transaction id,
-	// otherwise 404.
-	MissingTransaction400 bool
-	// LedgerSigns negates quantity and amounts of sales lines in SuiteQL.
-	LedgerSigns bool
-	// ShippingLines shows the shipping cost as a transactionline row with the
-	// item type ShipItem.
-	ShippingLines bool
-	// SwappedShipLetters shows SuiteQL ItemShip status A for shipped and C for picked.
-	SwappedShipLetters bool
-	// MaxAddressee is the length of addressee: 100 by default (83 in some forms).
-	MaxAddressee int
-}
-
 // CustomField is a field the account declares beyond the standard record.
 type CustomField struct {
 	// Name carries its place in its prefix: custbody_, custcol_, custentity_.
@@ -224,6 +104,9 @@ func (c *Config) complete() error {
 	c.Switches.Tax = or(c.Switches.Tax, TaxOverride)
 	c.Switches.LineStep = or(c.Switches.LineStep, 1)
 	c.Switches.DefaultOrderStatus = or(c.Switches.DefaultOrderStatus, "A")
+	if c.Switches.QueryZone == nil {
+		c.Switches.QueryZone = time.UTC
+	}
 	c.Switches.DefaultReturnStatus = or(c.Switches.DefaultReturnStatus, "A")
 	c.Switches.MaxAddressee = or(c.Switches.MaxAddressee, 100)
 	if c.CustomFields == nil {

@@ -1,6 +1,7 @@
 package netsuitesim
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,11 @@ type Stats struct {
 	ByStatus       map[string]int `json:"byStatus"` // "dropped" for connections closed without an answer
 	ByPath         map[string]int `json:"byPath"`   // "PUT record/v1/salesorder/eid:{}"
 	MaxInFlight    int            `json:"maxInFlight"`
+	MaxSlots       int            `json:"maxSlots"`        // slots held at a time at most
+	Blocked        int            `json:"blocked"`         // requests that found no slot
+	BlockedShare   float64        `json:"blockedShare"`    // of all that needed one
+	SlotSeconds    float64        `json:"slotSeconds"`     // slots held × time
+	FreeSeconds    float64        `json:"freeSlotSeconds"` // slots free for this integration × time; 0 without a limit
 	SalesOrderPuts int            `json:"salesOrderPuts"`
 	Jobs           int            `json:"jobs"`        // asynchronous requests taken on
 	Tasks          int            `json:"tasks"`       // of their tasks those done
@@ -35,11 +41,20 @@ type Item struct {
 func (s *Server) Reset() error {
 	s.processors.reset()
 	s.journal.reset()
-	s.gate.reset()
+	s.ResetUsage()
 	if err := s.faults.set(Faults{}); err != nil {
 		return err
 	}
 	return s.sql.reset()
+}
+
+// ResetUsage starts the counts of slots anew: MaxInFlight, MaxSlots, Blocked,
+// SlotSeconds and FreeSeconds.
+func (s *Server) ResetUsage() {
+	s.gate.reset()
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.slots.reset()
 }
 
 // Faults is the fault plan with the counts that are left.
@@ -47,6 +62,15 @@ func (s *Server) Faults() Faults { return s.faults.get() }
 
 // SetFaults replaces the fault plan; errors name the field at fault.
 func (s *Server) SetFaults(f Faults) error { return s.faults.set(f) }
+
+// ChangeFaults changes the fault plan that holds, leaving alone what change
+// does not touch: the limit can move while rules stay.
+func (s *Server) ChangeFaults(change func(*Faults)) error {
+	return s.faults.patch(func(f *Faults) error {
+		change(f)
+		return nil
+	})
+}
 
 // Log is the newest limit requests (0: all kept) whose path contains the text,
 // oldest first.
@@ -77,7 +101,14 @@ func (s *Server) stateJSON(root, recordType string) ([]byte, error) {
 
 // Stats counts records and requests.
 func (s *Server) Stats() Stats {
-	out := Stats{Records: map[string]int{}, MaxInFlight: int(s.gate.top.Load())}
+	used := s.gate.usage()
+	out := Stats{
+		Records: map[string]int{}, MaxInFlight: used.top, MaxSlots: used.topHeld, Blocked: used.blocked, SlotSeconds: used.seconds,
+		FreeSeconds: s.faults.freeSeconds(),
+	}
+	if used.taken+used.blocked > 0 {
+		out.BlockedShare = float64(used.blocked) / float64(used.taken+used.blocked)
+	}
 	_ = s.store.view(func(t *tx) error {
 		for k, records := range t.store.byKind {
 			if len(records) > 0 {
@@ -167,6 +198,11 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 		return plainReply(s.itemState(recordRoot(r), query.Get("sku"))), nil
 	case "POST /sim/faults":
 		return s.postFaults(r)
+	case "PATCH /sim/faults":
+		return s.patchFaults(r)
+	case "POST /sim/stats/reset":
+		s.ResetUsage()
+		return plainReply(s.Stats()), nil
 	case "POST /sim/reset":
 		return plainReply(map[string]bool{"reset": true}), s.Reset()
 	case "POST /sim/tokens/revoke":
@@ -239,6 +275,35 @@ func (s *Server) postFaults(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	return plainReply(s.Faults()), nil
+}
+
+// patchFaults changes the named parts of the plan; a part that is named is
+// replaced as a whole.
+func (s *Server) patchFaults(r *http.Request) (reply, error) {
+	var named map[string]json.RawMessage
+	if err := readControl(r, &named); err != nil {
+		return reply{}, err
+	}
+	err := s.faults.patch(func(f *Faults) error {
+		for name, empty := range map[string]func(){
+			"rules": func() { f.Rules = nil }, "others": func() { f.Others = nil }, "outage": func() { f.Outage = nil },
+		} {
+			if _, is := named[name]; is {
+				empty()
+			}
+		}
+		text, err := json.Marshal(named)
+		if err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(f); err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+		return nil
+	})
+	return plainReply(s.Faults()), err
 }
 
 // readControl reads a control's body; unknown fields are refused.

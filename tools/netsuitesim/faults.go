@@ -13,9 +13,12 @@ import (
 //
 //	{"seed":1,
 //	 "latencyMs":250,             every request takes this long, its slot held
-//	 "concurrencyLimit":5,        requests in flight; 0 keeps the configured limit, negative lifts it
+//	 "concurrencyLimit":5,        slots of the account; 0 keeps the configured limit, negative lifts it
+//	 "integrationLimit":4,        slots allocated to this integration; 0 for none
+//	 "others":{"max":3,"periodMs":100},   another integration that holds 0 to max slots, drawn anew in each period
 //	 "overshoot":1,               requests above the limit that pass all the same
-//	 "overloadStatus":401,        the answer above the limit: 429 (default) or 401
+//	 "overloadStatus":401,        the answer above the limit: 429 (default), 400 with the same body, or 401
+//	 "overloadDelayMs":60000,     how long that answer takes
 //	 "outage":{"until":"2026-01-02T03:04:05Z","mode":"drop"},   drop, or html for a 503 page
 //	 "rules":[{"kind":"status","status":503,"rate":0.1,"count":3,
 //	           "match":{"method":"PUT","pathContains":"salesOrder"}}]}
@@ -29,14 +32,19 @@ import (
 //	dropBefore closes the connection without doing anything
 //	timeout    does the work, then answers 504 as HTML
 //	changed    answers 400 "Record has been changed." before anything happens
+//	locked     answers 400 "This record has been locked by a user defined workflow." likewise
+//	refuse     answers status with code (USER_ERROR by default) and detail, likewise
 //	latency    takes latencyMs for this request
 type Faults struct {
 	// Seed makes the draws of rates repeatable.
 	Seed             uint64  `json:"seed"`
 	LatencyMs        int     `json:"latencyMs"`
 	ConcurrencyLimit int     `json:"concurrencyLimit"`
+	IntegrationLimit int     `json:"integrationLimit,omitempty"`
+	Others           *Others `json:"others,omitempty"`
 	Overshoot        int     `json:"overshoot"`
 	OverloadStatus   int     `json:"overloadStatus"`
+	OverloadDelayMs  int     `json:"overloadDelayMs,omitempty"`
 	Outage           *Outage `json:"outage,omitempty"`
 	Rules            []Rule  `json:"rules"`
 }
@@ -52,6 +60,9 @@ type Outage struct {
 type Rule struct {
 	Kind   string `json:"kind"`
 	Status int    `json:"status,omitempty"`
+	// Code and Detail are the answer of the kind refuse.
+	Code   string `json:"code,omitempty"`
+	Detail string `json:"detail,omitempty"`
 	// LatencyMs is the delay of the kind latency.
 	LatencyMs int `json:"latencyMs,omitempty"`
 	// Rate is the share of matching requests, 0 < rate <= 1; 0 means all.
@@ -85,12 +96,20 @@ func (m Match) fits(r *http.Request, task bool) bool {
 
 // kindsOfRules are the kinds that need a status, and those that do not.
 var kindsOfRules = map[string]bool{
-	"status": true, "statusAfterCommit": true, "drop": false, "dropBefore": false, "timeout": false, "changed": false, "latency": false,
+	"status": true, "statusAfterCommit": true, "refuse": true, "locked": false, "drop": false, "dropBefore": false, "timeout": false, "changed": false, "latency": false,
 }
 
 func (f Faults) check() error {
-	if s := f.OverloadStatus; s != 0 && s != http.StatusTooManyRequests && s != http.StatusUnauthorized {
-		return fmt.Errorf("overloadStatus %d: want 429 or 401", s)
+	switch f.OverloadStatus {
+	case 0, http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusBadRequest:
+	default:
+		return fmt.Errorf("overloadStatus %d: want 429, 401 or 400", f.OverloadStatus)
+	}
+	if o := f.Others; o != nil && (o.Max < 0 || o.PeriodMs < 0) {
+		return fmt.Errorf("others %+v: want no negative values", *o)
+	}
+	if f.IntegrationLimit < 0 {
+		return fmt.Errorf("integrationLimit %d: want 0 or more", f.IntegrationLimit)
 	}
 	if f.Outage != nil && f.Outage.Mode != "" && f.Outage.Mode != "drop" && f.Outage.Mode != "html" {
 		return fmt.Errorf("outage.mode %q: want drop or html", f.Outage.Mode)
@@ -113,34 +132,65 @@ func (f Faults) check() error {
 
 // injector holds the plan and draws from it.
 type injector struct {
-	cfg  *Config
-	mu   sync.Mutex
-	plan Faults
-	dice *rand.Rand
+	cfg     *Config
+	closing <-chan struct{}
+	mu      sync.Mutex
+	plan    Faults
+	dice    *rand.Rand
+	slots   slots
 }
 
-func newInjector(cfg *Config) *injector {
-	in := &injector{cfg: cfg}
+func newInjector(cfg *Config, closing <-chan struct{}) *injector {
+	in := &injector{cfg: cfg, closing: closing}
 	_ = in.set(Faults{}) // the empty plan is sound
 	return in
 }
 
 func (in *injector) set(f Faults) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.dice = nil // draws begin anew
+	return in.use(f)
+}
+
+// use takes a plan over; the caller holds the lock.
+func (in *injector) use(f Faults) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	if in.dice == nil || f.Seed != in.plan.Seed {
+		in.dice = rand.New(rand.NewPCG(f.Seed, 0))
+	}
 	in.plan = f
 	in.plan.Rules = append([]Rule{}, f.Rules...)
-	in.dice = rand.New(rand.NewPCG(f.Seed, 0))
+	in.slots.use(or(f.ConcurrencyLimit, in.cfg.ConcurrencyLimit), f.IntegrationLimit, f.Others, f.Seed)
 	return nil
+}
+
+// patch changes the plan that holds: only what change touches, with the counts
+// that are left.
+func (in *injector) patch(change func(*Faults) error) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f := in.left()
+	if f.Others != nil {
+		others := *f.Others // change works on a copy
+		f.Others = &others
+	}
+	if err := change(&f); err != nil {
+		return err
+	}
+	return in.use(f)
 }
 
 // get is the plan with the counts that are left; spent rules are gone.
 func (in *injector) get() Faults {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	return in.left()
+}
+
+func (in *injector) left() Faults {
 	f := in.plan
 	f.Rules = []Rule{}
 	for _, r := range in.plan.Rules {
@@ -163,31 +213,6 @@ func (in *injector) outage() (reply, bool) {
 		return page(http.StatusServiceUnavailable), true
 	}
 	return reply{drop: true}, true
-}
-
-// limit is the number of requests in flight that pass, negative for no limit.
-func (in *injector) limit() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	limit := or(in.plan.ConcurrencyLimit, in.cfg.ConcurrencyLimit)
-	if limit < 0 {
-		return -1
-	}
-	return limit + in.plan.Overshoot
-}
-
-// blocked is the refusal of a request above the limit.
-func (in *injector) blocked(inFlight int, account string) *problem {
-	limit := in.limit()
-	if limit < 0 || inFlight <= limit {
-		return nil
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.plan.OverloadStatus == http.StatusUnauthorized {
-		return invalidLogin(account)
-	}
-	return overLimit()
 }
 
 // draw picks the fault of a request or of a job's task; the zero fault does
@@ -242,6 +267,10 @@ func (f fault) before() (reply, bool) {
 		return failure(f.rule.Status, f.account), true
 	case "changed":
 		return recordChanged().reply(), true
+	case "locked":
+		return userError("This record has been locked by a user defined workflow.").reply(), true
+	case "refuse":
+		return (&problem{status: f.rule.Status, code: or(f.rule.Code, "USER_ERROR"), detail: f.rule.Detail}).reply(), true
 	case "dropBefore":
 		return reply{drop: true}, true
 	}

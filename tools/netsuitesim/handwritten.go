@@ -94,7 +94,7 @@ func (c *compiler) words(s *schema, all map[string]outline, o outline) error {
 		if err != nil {
 			return err
 		}
-		if !c.suiteTax && suiteTaxOnly[p.name] {
+		if !c.has(p.name) {
 			continue
 		}
 		p.name = c.spelt(p.name)
@@ -106,7 +106,7 @@ func (c *compiler) words(s *schema, all map[string]outline, o outline) error {
 
 // word reads one property.
 func (c *compiler) word(word string) (*property, error) {
-	p := &property{}
+	p := &property{bytes: c.lengthBytes}
 	if inner, is := strings.CutPrefix(word, "("); is {
 		word, p.ignored = strings.TrimSuffix(inner, ")"), true
 	}

@@ -95,7 +95,7 @@ func restated(s *schema, line fields) bool {
 	if customPrefix(s.name) != "custcol" || line["amount"] != nil {
 		return false
 	}
-	for _, name := range []string{"item", "quantity", "rate", "price"} {
+	for _, name := range []string{"item", "quantity", "rate", "price", "grossAmt"} {
 		if line[name] != nil {
 			return true
 		}

@@ -58,7 +58,7 @@ func (s *Server) fromOrder(order, to string, raw map[string]any) (string, error)
 	if err != nil {
 		return "", err
 	}
-	made, err := s.make(s.orderAddress(order), k, body{fields: f, refs: in.refs})
+	made, err := s.make(s.orderAddress(order), k, body{fields: f, refs: in.refs}, false)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 )
 
 // problem is an error answer in SuiteTalk's shape: one status, one detail.
@@ -14,6 +16,7 @@ type problem struct {
 	detail string
 	path   string // o:errorPath, a JSON path of the body
 	query  string // o:errorQueryParam
+	url    string // o:errorUrl
 	header http.Header
 }
 
@@ -124,6 +127,7 @@ type problemDetail struct {
 	Detail string `json:"detail"`
 	Query  string `json:"o:errorQueryParam,omitempty"`
 	Path   string `json:"o:errorPath,omitempty"`
+	URL    string `json:"o:errorUrl,omitempty"`
 	Code   string `json:"o:errorCode"`
 }
 
@@ -132,7 +136,7 @@ func (p *problem) reply() reply {
 		Type:    "https://www.rfc-editor.org/rfc/rfc9110.html#section-" + or(sections[p.status], "15.5"),
 		Title:   http.StatusText(p.status),
 		Status:  p.status,
-		Details: []problemDetail{{Detail: p.detail, Query: p.query, Path: p.path, Code: p.code}},
+		Details: []problemDetail{{Detail: p.detail, Query: p.query, Path: p.path, URL: p.url, Code: p.code}},
 	}
 	if p.status == http.StatusTooManyRequests {
 		// Oracle's sample of this one answer carries both oddities.
@@ -147,6 +151,21 @@ func (p *problem) reply() reply {
 	for name, values := range p.header {
 		r.header[name] = values
 	}
+	return r
+}
+
+// typeLink is the type of an error body as current accounts send it.
+var typeLink = regexp.MustCompile(`https://www\.rfc-editor\.org/rfc/rfc9110\.html#section-15\.[0-9.]+`)
+
+// guided words an error body as Oracle's guide prints it.
+func (r reply) guided() reply {
+	if r.status < http.StatusBadRequest || !strings.HasSuffix(r.header.Get("Content-Type"), "type=error") {
+		return r
+	}
+	link := fmt.Sprintf("https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html#sec10.%d.%d", r.status/100, r.status%100+1)
+	text := typeLink.ReplaceAllString(string(r.body), link)
+	text = strings.NewReplacer(notFound().detail, "Record does not exist.", "o:errorUrl", "o:urlPath").Replace(text)
+	r.body = []byte(text)
 	return r
 }
 

@@ -1,6 +1,7 @@
 package netsuitesim
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -38,7 +39,8 @@ func (s *Server) parseAddress(parts []string) (address, error) {
 	case !isEID && idCharacters.MatchString(parts[1]):
 		a.id, _ = strconv.ParseInt(parts[1], 10, 64) // the expression admits numbers only
 	default:
-		return a, &problem{status: http.StatusBadRequest, code: "INVALID_ID", detail: "Invalid record instance identifier '" + parts[1] + "'. Provide a valid record instance ID."}
+		return a, &problem{status: http.StatusBadRequest, code: "INVALID_ID", url: servicePath + "record/v1/" + strings.Join(parts, "/"),
+			detail: "Invalid record instance identifier '" + parts[1] + "'. Provide a valid record instance ID."}
 	}
 	return a, nil
 }
@@ -128,13 +130,38 @@ func (s *Server) create(r *http.Request, k *kind) (reply, error) {
 	}
 	var made *record
 	err = s.store.update(func(t *tx) (err error) {
-		made, err = t.save(k, nil, b)
+		if made, err = t.save(k, nil, b); err == nil && prefills(r) {
+			err = errPrefilled
+		}
 		return err
 	})
+	if errors.Is(err, errPrefilled) {
+		return prefilled(r, made), nil
+	}
 	if err != nil {
 		return reply{}, err
 	}
+	if s.cfg.Switches.CreateCreated {
+		return s.saved(r, made, in, http.StatusCreated), nil
+	}
 	return s.saved(r, made, in, http.StatusNoContent), nil
+}
+
+// errPrefilled takes a create-form's record back before it is saved.
+var errPrefilled = errors.New("prefilled, not saved")
+
+// prefills says whether a request wants the record that it would make, not the
+// making.
+func prefills(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "type=create-form")
+}
+
+// prefilled is the answer to a create-form.
+func prefilled(r *http.Request, made *record) reply {
+	out := painter{root: recordRoot(r), expand: true}.record(made)
+	delete(out, "id")
+	delete(out, "tranId")
+	return jsonReply(http.StatusOK, strings.Replace(singular, "singular", "create-form", 1), out)
 }
 
 // saved is the answer to a write: empty, with the record's address.
@@ -182,6 +209,7 @@ func (s *Server) upsert(r *http.Request, a address) (reply, error) {
 	if said := b.fields.text("externalId"); said != "" && !sameFold(said, a.eid) {
 		return reply{}, invalidField(said, "externalId", "externalId")
 	}
+	b.whole = s.cfg.Switches.UpsertClears
 	status := http.StatusNoContent
 	var made *record
 	err = s.store.update(func(t *tx) error {
@@ -226,20 +254,26 @@ func (s *Server) transform(r *http.Request, a address) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	made, err := s.make(a, to, b)
+	made, err := s.make(a, to, b, prefills(r))
+	if errors.Is(err, errPrefilled) {
+		return prefilled(r, made), nil
+	}
 	if err != nil {
 		return reply{}, err
 	}
 	return s.saved(r, made, in, http.StatusNoContent), nil
 }
 
-func (s *Server) make(a address, to *kind, b body) (made *record, err error) {
+// make transforms a record; a form is taken back before it is saved.
+func (s *Server) make(a address, to *kind, b body, form bool) (made *record, err error) {
 	err = s.store.update(func(t *tx) error {
 		from, err := t.find(a)
 		if err != nil {
 			return err
 		}
-		made, err = t.transform(from, to, b)
+		if made, err = t.transform(from, to, b); err == nil && form {
+			err = errPrefilled
+		}
 		return err
 	})
 	return made, err

@@ -19,17 +19,17 @@ func (t *tx) rowsOf(r *record) []row {
 	case r.kind.group == transactions:
 		return t.transactionRows(r)
 	case r.kind.name == "customer":
-		return []row{{"customer", plainRow(r)}}
+		return []row{{"customer", t.plainRow(r)}}
 	case r.kind.group == items:
 		return t.itemRows(r)
 	}
-	return []row{{strings.ToLower(r.kind.name), plainRow(r)}}
+	return []row{{strings.ToLower(r.kind.name), t.plainRow(r)}}
 }
 
 // plainRow shows every property under its lower-case name.
-func plainRow(r *record) map[string]any {
+func (t *tx) plainRow(r *record) map[string]any {
 	v := map[string]any{"id": r.id}
-	spread(v, r.fields)
+	t.spread(v, r.fields)
 	if r.kind.title == "name" || v["name"] == nil {
 		v["name"] = r.name()
 	}
@@ -43,14 +43,14 @@ func plainRow(r *record) map[string]any {
 }
 
 // spread lays plain values and references over a row.
-func spread(v map[string]any, f fields) {
+func (t *tx) spread(v map[string]any, f fields) {
 	for name, value := range f {
 		column := strings.ToLower(name)
 		switch value := value.(type) {
 		case string:
 			v[column] = value
 			if at, err := time.Parse(time.RFC3339, value); err == nil && strings.Contains(column, "date") {
-				v[column] = at.UTC().Format(stampLayout)
+				v[column] = at.In(t.switches().QueryZone).Format(stampLayout)
 			} else if day, err := time.Parse(time.DateOnly, value); err == nil && column == "trandate" {
 				v[column] = day.Format(stampLayout)
 			}
@@ -75,11 +75,11 @@ func yesNo(b bool) string {
 }
 
 func (t *tx) itemRows(r *record) []row {
-	v := plainRow(r)
+	v := t.plainRow(r)
 	v["itemtype"] = r.kind.code
 	rows := []row{{"item", v}}
 	if r.kind.name == "shipItem" {
-		rows = append(rows, row{"shipitem", plainRow(r)})
+		rows = append(rows, row{"shipitem", t.plainRow(r)})
 	}
 	onHand, ok := r.fields.number("quantityOnHand")
 	if !ok {
@@ -98,7 +98,7 @@ func (t *tx) itemRows(r *record) []row {
 func (t *tx) transactionRows(r *record) []row {
 	f := r.fields
 	v := map[string]any{}
-	spread(v, f)
+	t.spread(v, f)
 	v["id"], v["type"], v["type__df"], v["recordtype"] = r.id, r.kind.code, r.kind.label, strings.ToLower(r.kind.name)
 	if letter := t.statusLetter(r); letter != "" {
 		v["status"], v["status__cf"] = letter, r.kind.code+":"+letter
@@ -157,14 +157,14 @@ func (t *tx) line(r *record, v map[string]any) map[string]any {
 		}
 	}
 	if at, err := time.Parse(time.RFC3339, r.fields.text("lastModifiedDate")); err == nil {
-		v["lastmodifieddate"], v["linelastmodifieddate"] = at.UTC().Format(stampLayout), at.UTC().Format(stampLayout)
+		v["lastmodifieddate"], v["linelastmodifieddate"] = at.In(t.switches().QueryZone).Format(stampLayout), at.In(t.switches().QueryZone).Format(stampLayout)
 	}
 	return v
 }
 
 func (t *tx) itemLine(r *record, line fields, i int) map[string]any {
 	v := map[string]any{}
-	spread(v, line)
+	t.spread(v, line)
 	number := line.integer("line")
 	if number == 0 {
 		number = int64(i + 1)

@@ -21,6 +21,7 @@ type body struct {
 	fields fields
 	refs   []openRef
 	how    replacement
+	whole  bool // an update clears the body fields that it leaves out
 }
 
 // save creates the record or lays the body over old, and stages the outcome.
@@ -34,8 +35,25 @@ func (t *tx) save(k *kind, old *record, b body) (*record, error) {
 	if old != nil {
 		d.id, d.fields = old.id, old.fields.clone()
 	}
+	if old != nil && b.whole {
+		d.clear()
+	}
 	merge(k.schema, d.fields, b.fields, b.how)
 	return t.finish(d)
+}
+
+// clear drops the body fields that the body leaves out; names and sublists
+// stay.
+func (d *draft) clear() {
+	for name := range d.fields {
+		p := d.kind.schema.find(name)
+		if p == nil || p.ignored || p.form == sublist || name == "externalId" || name == d.kind.title {
+			continue
+		}
+		if _, said := d.in[name]; !said {
+			delete(d.fields, name)
+		}
+	}
 }
 
 // finish settles a merged draft, gives it its identity and stages it.

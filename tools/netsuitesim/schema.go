@@ -98,13 +98,28 @@ var parseCatalog = sync.OnceValues(func() (map[string]wireSchema, error) {
 
 // compiler turns the catalog into schemas for one account.
 type compiler struct {
-	wire     map[string]wireSchema
-	targets  map[string]string
-	done     map[string]*schema
-	custom   []CustomField
-	limits   map[string]int
-	suiteTax bool // the account has SuiteTax
-	methods  bool // the account has paymentMethod instead of paymentOption
+	wire        map[string]wireSchema
+	targets     map[string]string
+	done        map[string]*schema
+	custom      []CustomField
+	limits      map[string]int
+	suiteTax    bool // the account has SuiteTax
+	noLegacyTax bool // REST does not know legacy tax
+	lengthBytes bool // maxima count bytes
+	methods     bool // the account has paymentMethod instead of paymentOption
+}
+
+// has says whether the account's features give a schema that property.
+func (c *compiler) has(name string) bool {
+	if suiteTaxOnly[name] {
+		return c.suiteTax
+	}
+	return !c.noLegacyTax || !legacyTaxOnly[name]
+}
+
+// legacyTaxOnly are the properties of legacy tax.
+var legacyTaxOnly = map[string]bool{
+	"taxCode": true, "taxRate1": true, "taxRate2": true, "taxItem": true, "taxRate": true, "shippingTaxCode": true, "handlingTaxCode": true,
 }
 
 // suiteTaxOnly are the properties that exist with SuiteTax alone.
@@ -122,7 +137,9 @@ func newCompiler(cfg *Config) (*compiler, error) {
 	c := &compiler{
 		wire: wire, done: map[string]*schema{}, custom: cfg.CustomFields, limits: lengthLimits(cfg),
 		suiteTax: tax != TaxLegacyLine && tax != TaxLegacyHeader, methods: cfg.Switches.PaymentMethodField,
+		lengthBytes: cfg.Switches.LengthsInBytes,
 	}
+	c.noLegacyTax = cfg.Switches.NoLegacyTax && !c.suiteTax
 	if err := json.Unmarshal(targetsJSON, &c.targets); err != nil {
 		return nil, fmt.Errorf("catalog/targets.json: %w", err)
 	}
@@ -176,7 +193,7 @@ func (c *compiler) compile(name string) *schema {
 	s := &schema{name: name, props: map[string]*property{}, key: keys[name]}
 	c.done[name] = s
 	for prop, w := range c.wire[name].Properties {
-		if c.suiteTax || !suiteTaxOnly[prop] {
+		if c.has(prop) || strings.HasSuffix(name, "-taxDetailsElement") {
 			s.add(c.property(name, prop, w))
 		}
 	}
@@ -187,7 +204,7 @@ func (c *compiler) compile(name string) *schema {
 func (c *compiler) property(owner, name string, w wireSchema) *property {
 	path := owner + "." + name
 	name = c.spelt(name)
-	p := &property{name: name, max: c.limits[path], ignored: w.ReadOnly || slices.Contains(computed[owner], name)}
+	p := &property{name: name, max: c.limits[path], bytes: c.lengthBytes, ignored: w.ReadOnly || slices.Contains(computed[owner], name)}
 	switch {
 	case w.Ref != "":
 		c.refer(p, path, w.refName())

@@ -51,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens()}
 	s.processors = newProcessors(s)
 	s.tba = newSignatures(&s.cfg)
-	s.faults = newInjector(&s.cfg)
+	s.faults = newInjector(&s.cfg, s.closing)
 	if err := s.open(); err != nil {
 		_ = s.release()
 		return nil, fmt.Errorf("netsuitesim: %w", err)
@@ -197,7 +197,10 @@ func (s *Server) service(r *http.Request) reply {
 	started := s.cfg.Now()
 	clock := time.Now()
 	inFlight := s.gate.enter()
-	answer := s.answer(r, inFlight)
+	answer := s.answer(r)
+	if s.cfg.Switches.GuideWording {
+		answer = answer.guided()
+	}
 	s.gate.leave()
 	s.journal.add(Entry{
 		Time: started.UTC(), Method: r.Method, Path: r.URL.RequestURI(), Status: answer.status,
@@ -208,7 +211,7 @@ func (s *Server) service(r *http.Request) reply {
 
 // answer passes the request through outage, login, concurrency limit and
 // faults to its handler.
-func (s *Server) answer(r *http.Request, inFlight int) reply {
+func (s *Server) answer(r *http.Request) reply {
 	if down, out := s.faults.outage(); out {
 		return down
 	}
@@ -220,9 +223,10 @@ func (s *Server) answer(r *http.Request, inFlight int) reply {
 		if err := s.authorize(r); err != nil {
 			return refusal(err)
 		}
-		if blocked := s.faults.blocked(inFlight, s.cfg.Account); blocked != nil {
-			return blocked.reply()
+		if !s.gate.take(s.faults.allowed()) {
+			return s.faults.overload().reply()
 		}
+		defer s.gate.give()
 	}
 	f := s.faults.draw(r, false)
 	f.wait(s.closing)

@@ -102,6 +102,7 @@ func TestLogAndStats(t *testing.T) {
 	stats := a.sim.Stats()
 	want := netsuitesim.Stats{
 		Records: stats.Records, Requests: 4, ByStatus: map[string]int{"200": 1, "204": 2, "400": 1}, MaxInFlight: 1, SalesOrderPuts: 3,
+		MaxSlots: 1, SlotSeconds: stats.SlotSeconds, FreeSeconds: stats.FreeSeconds,
 		ByPath: map[string]int{"POST auth/oauth2/v1/token": 1, "PUT record/v1/salesorder/eid:{}": 3},
 	}
 	if diff := cmp.Diff(want, stats); diff != "" {

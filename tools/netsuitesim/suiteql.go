@@ -220,11 +220,16 @@ func (s *Server) suiteql(r *http.Request) reply {
 	if err != nil {
 		return refusal(err)
 	}
+	if s.cfg.Switches.OrderByLosesRows && span.limit <= 10 && orderBy.MatchString(q) {
+		found.items = []map[string]any{}
+	}
 	return jsonReply(http.StatusOK, collection, map[string]any{
 		"links": self("http://" + r.Host + r.URL.RequestURI()), "items": found.items, "count": len(found.items),
 		"offset": span.offset, "totalResults": found.total, "hasMore": span.offset+len(found.items) < found.total,
 	})
 }
+
+var orderBy = regexp.MustCompile(`(?i)\border\s+by\b`)
 
 // readQuery reads {"q":"…","params":["…"]}.
 func readQuery(r *http.Request) (string, []any, error) {
@@ -309,16 +314,17 @@ func (e *suiteQL) rows(ctx context.Context, statement string, params []any) ([]m
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		out = append(out, item(columns, cells))
+		out = append(out, item(columns, cells, e.store.cfg.Switches.NullColumnsShown))
 	}
 	return out, rows.Err()
 }
 
 var plainColumn = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$#]*$`)
 
-// item shows a row: lower-case keys, every value a string, nulls left out,
+// item shows a row: lower-case keys, every value a string, nulls left out
+// unless shown,
 // dates in the account's display format.
-func item(columns []*sql.ColumnType, cells []any) map[string]any {
+func item(columns []*sql.ColumnType, cells []any, nulls bool) map[string]any {
 	out := map[string]any{"links": []fields{}}
 	for i, c := range columns {
 		name := strings.ToLower(c.Name())
@@ -329,6 +335,9 @@ func item(columns []*sql.ColumnType, cells []any) map[string]any {
 			name = fmt.Sprintf("expr%d", i+1)
 		}
 		if cells[i] == nil {
+			if nulls {
+				out[name] = nil
+			}
 			continue
 		}
 		text := cell(cells[i])

@@ -14,15 +14,16 @@ func (s *Server) serverTime(r *http.Request) reply {
 	return jsonReply(http.StatusOK, "application/json", map[string]string{"serverTime": now})
 }
 
-// governance answers with the concurrency limit of the account.
+// governance answers with the concurrency limit of the account, to an
+// administrator.
 func (s *Server) governance(r *http.Request) reply {
 	if r.Method != http.MethodGet {
 		return wrongMethod(r.Method).reply()
 	}
-	limit := max(s.faults.limit(), 0)
-	return jsonReply(http.StatusOK, "application/json", map[string]any{
-		"accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit, "integrationLimitType": "accountLimit",
-	})
+	if s.cfg.Switches.NotAdministrator {
+		return failure(http.StatusForbidden, s.cfg.Account)
+	}
+	return jsonReply(http.StatusOK, "application/json", s.faults.governed())
 }
 
 // catalog answers with the list of record types or the embedded OpenAPI.
