@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/ingest/doorlog"
@@ -56,7 +58,7 @@ func New(_ context.Context, env host.Env) (_ *Service, err error) {
 	}
 	d := s.config.DoorLog
 	s.doorLog, err = doorlog.Open(doorlog.Options{
-		Dir: d.Dir, MaxRecords: d.MaxRecords, MaxBytes: d.MaxBytes, WarnFree: uint64(d.WarnFree), MinFree: uint64(d.MinFree), Log: env.Log,
+		Dir: d.Dir, MaxRecords: d.MaxRecords, MaxBytes: d.MaxBytes, WarnFree: uint64(d.WarnFree), MinFree: uint64(d.MinFree), Log: env.Log, Damaged: s.damaged,
 	})
 	if err != nil {
 		return nil, err
@@ -148,6 +150,12 @@ func (s *Service) Degraded() string {
 	default:
 		return ""
 	}
+}
+
+// damaged raises an alert: what the shop was promised needs a person.
+func (s *Service) damaged(records int, lost bool) {
+	s.alerts.Raise(event.AlertSetAside, "", fault.DoorLogFailed, "the disk gave back records of the door log damaged; they lie aside and must be taken from the shop again",
+		map[string]string{"records": strconv.Itoa(records), "lost": strconv.FormatBool(lost)})
 }
 
 // Run serves until ctx ends, then stops listening, forwards what can be forwarded and closes the log.

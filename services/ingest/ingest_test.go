@@ -359,3 +359,14 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// What the disk gives back damaged raises an alert.
+func TestDamageIsAnAlert(t *testing.T) {
+	d := open(t, nil)
+	d.service.damaged(3, true)
+	m := d.nats.Next(t, topology.Alerts, subject.Alert(event.AlertSetAside, ""), 0)
+	a, err := codec.Decode[event.AlertRaisedV1](m.Data)
+	if err != nil || a.Details["records"] != "3" || a.Details["lost"] != "true" {
+		t.Errorf("%s, %v", m.Data, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -47,7 +48,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.consumer, err = consume.New(env.JS, env.Log, consume.Config{
-		Stream: topology.Reads, Durable: topology.ConsumerRead, Stage: StageRead, Handle: s.read, Lanes: 16, Attempts: 10,
+		Stream: topology.Reads, Durable: topology.ConsumerRead, Stage: StageRead, Handle: s.read, Lanes: 16, Attempts: 10, Side: storeOf,
 		Park: func(ctx context.Context, m consume.Message, cause error) ([]publish.Message, error) {
 			wish, err := decode(m)
 			if err != nil {
@@ -61,10 +62,19 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 
 // Ready says whether a shop keeps the reads waiting.
 func (s *Service) Ready() error {
-	if s.consumer.Paused() {
-		return fmt.Errorf("a shop is unavailable; reads wait")
+	if away := s.consumer.Away(); len(away) > 0 {
+		return fmt.Errorf("store %s: the shop is unavailable; reads wait", strings.Join(away, ", "))
 	}
 	return nil
+}
+
+// storeOf is the shop a wish is about: one that is down holds up no other.
+func storeOf(m consume.Message) string {
+	wish, err := decode(m)
+	if err != nil {
+		return ""
+	}
+	return wish.Store
 }
 
 // Run works until ctx ends, then drains.

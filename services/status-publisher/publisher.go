@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,7 +66,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.consumer, err = consume.New(env.JS, env.Log, consume.Config{
-		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Lanes: 128, Prefetch: 512,
+		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Lanes: 128, Prefetch: 512, Side: storeOf,
 	})
 	if err == nil {
 		s.derive, err = consume.New(env.JS, env.Log, consume.Config{
@@ -80,10 +81,19 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 
 // Ready says whether a shop keeps the writes waiting.
 func (s *Service) Ready() error {
-	if s.consumer.Paused() {
-		return errors.New("a shop is unavailable; what it should be told waits")
+	if away := s.consumer.Away(); len(away) > 0 {
+		return fmt.Errorf("store %s: the shop is unavailable; what it should be told waits", strings.Join(away, ", "))
 	}
 	return nil
+}
+
+// storeOf is the shop an outcome is told to: one that is down holds up no other.
+func storeOf(m consume.Message) string {
+	s, err := subject.ParseSync(m.Subject)
+	if err != nil {
+		return ""
+	}
+	return s.Store
 }
 
 // Run works until ctx ends, then drains.

@@ -59,6 +59,7 @@ func (l *Log) putAsideDamaged(sequence uint64, cause error) error {
 	if err := l.putAside(sequence, "damaged: "+cause.Error(), value); err != nil {
 		return fmt.Errorf("door log: set aside damaged %d: %w", sequence, err)
 	}
+	l.options.Damaged(1, false)
 	return nil
 }
 

@@ -195,14 +195,18 @@ func TestDamageInTheMiddleCostsOneGroup(t *testing.T) {
 	if err := writeFile(crashed, name, data); err != nil {
 		t.Fatal(err)
 	}
+	var told []string
 	for range 2 { // the second time nothing is found anew
-		l = mustOpen(t, Options{Dir: "log", FS: crashed})
+		l = mustOpen(t, Options{Dir: "log", FS: crashed, Damaged: func(records int, lost bool) { told = append(told, fmt.Sprint(records, lost)) }})
 		checkSequences(t, l, append(through(1, 39), through(41, 100)...))
 		list, err := l.Aside()
 		if err != nil || len(list) != 1 || list[0].Sequence != 40 || !strings.HasPrefix(list[0].Reason, "lost") {
 			t.Errorf("asides: %+v, %v", list, err)
 		}
 		mustClose(t, l)
+	}
+	if !slices.Equal(told, []string{"1 true"}) {
+		t.Errorf("told of %v, want one lost record, once", told)
 	}
 	names, err := crashed.List("log")
 	if err != nil || !slices.Contains(names, "damaged-"+path.Base(name)) {

@@ -45,6 +45,9 @@ type Options struct {
 	WarnFree   uint64       // bytes free on the disk below which State is StateWarn
 	MinFree    uint64       // bytes free on the disk below which Append refuses
 	Log        *slog.Logger // nil: silent
+	// Damaged hears of records that the disk gave back damaged, or not at all (lost); each lies aside. It must not
+	// call the log. nil: only the logger hears of them.
+	Damaged func(records int, lost bool)
 
 	patience time.Duration // without progress before the log counts as stalled; 0: five seconds
 	memory   int           // bytes of one memory table, of which there are four at most; 0: 32 MiB
@@ -99,6 +102,9 @@ func Open(options Options) (*Log, error) {
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Damaged == nil {
+		options.Damaged = func(int, bool) {}
 	}
 	if options.patience == 0 {
 		options.patience = 5 * time.Second

@@ -126,6 +126,7 @@ func (l *Log) mourn(lost []uint64) error {
 	}
 	l.options.Log.Error("door log: acknowledged records are lost to damage on the disk; each is listed among those set aside",
 		"records", len(lost), "first", lost[0], "last", lost[len(lost)-1])
+	l.options.Damaged(len(lost), true)
 	for len(lost) > 0 {
 		batch := l.db.NewBatch()
 		n := min(len(lost), groupRecords)

@@ -49,6 +49,7 @@ type Config struct {
 	Handle   Handler
 	Park     Parker                 // nil: a message that cannot be handled is retried for ever, loudly
 	Lane     func(m Message) string // nil: the subject
+	Side     func(m Message) string // which of several other sides the message needs, e.g. a shop; nil: all need the same one
 	Lanes    int                    // handlers at the same time; 0: 32
 	Prefetch int                    // messages held at most; 0: 256
 	Attempts int                    // tries of a transient error before it is parked; 0: no limit
@@ -62,7 +63,7 @@ type Consumer struct {
 	js        jetstream.JetStream
 	publisher *publish.Publisher
 	log       *slog.Logger
-	gate      *gate
+	gates     gates
 	meter     meter
 }
 
@@ -75,7 +76,7 @@ func New(js jetstream.JetStream, log *slog.Logger, config Config) (*Consumer, er
 	}
 	return &Consumer{
 		config: config, js: js, publisher: publish.New(js), log: log.With("stage", config.Stage),
-		gate: newGate(), meter: meter,
+		meter: meter,
 	}, nil
 }
 
@@ -94,8 +95,18 @@ func (c *Config) fill() {
 	}
 }
 
-// Paused tells whether the other side is unavailable and the consumer waits for it.
-func (c *Consumer) Paused() bool { return c.gate.closed() }
+// Paused tells whether another side is unavailable and messages wait for it.
+func (c *Consumer) Paused() bool { return len(c.gates.shut()) > 0 }
+
+func (c *Consumer) side(m Message) string {
+	if c.config.Side == nil {
+		return ""
+	}
+	return c.config.Side(m)
+}
+
+// Away lists the other sides that are unavailable.
+func (c *Consumer) Away() []string { return c.gates.shut() }
 
 // Run consumes until ctx ends, then hands back what has not begun, gives handlers in flight their grace
 // and returns nil. Invariant 7: SIGTERM drains.

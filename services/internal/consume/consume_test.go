@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,10 +20,11 @@ import (
 
 // bench is a consumer over WOO whose handler a test writes.
 type bench struct {
-	t      *testing.T
-	server natstest.Server
-	stop   context.CancelFunc
-	ended  chan error
+	t        *testing.T
+	server   natstest.Server
+	consumer *Consumer
+	stop     context.CancelFunc
+	ended    chan error
 }
 
 func run(t *testing.T, config Config) bench {
@@ -34,7 +36,7 @@ func run(t *testing.T, config Config) bench {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b.stop = stop
+	b.consumer, b.stop = c, stop
 	go func() { b.ended <- c.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -220,5 +222,24 @@ func TestStopDrains(t *testing.T) {
 	}
 	if info := consumer.CachedInfo(); info.NumPending+uint64(info.NumAckPending) != 2 {
 		t.Errorf("%d messages remain, want the two that had not begun", info.NumPending+uint64(info.NumAckPending))
+	}
+}
+
+// A shop that is down holds up no other, however many of its messages wait.
+func TestASideThatIsAwayHoldsUpNoOther(t *testing.T) {
+	side := func(m Message) string { return m.Subject[strings.LastIndexByte(m.Subject, '.')+1:][:1] }
+	b := run(t, Config{Lanes: 2, Prefetch: 4, Side: side, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		if side(m) == "1" {
+			return nil, fault.New(fault.ShopUnavailable, "")
+		}
+		return out(m), nil
+	}})
+	for n := range 20 {
+		b.put(fmt.Sprint(100 + n))
+	}
+	b.put("2")
+	b.server.Next(t, topology.Customers, subject.CustomerAll, 0) // of 2: the others never end
+	if away := b.consumer.Away(); !slices.Equal(away, []string{"1"}) {
+		t.Errorf("away: %v", away)
 	}
 }

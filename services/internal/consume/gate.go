@@ -2,9 +2,50 @@ package consume
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 )
+
+// gates has one gate for each other side: a shop that is down holds up no other shop.
+type gates struct {
+	mu     sync.Mutex
+	bySide map[string]*gate
+}
+
+func (g *gates) of(side string) *gate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.bySide == nil {
+		g.bySide = map[string]*gate{}
+	}
+	if g.bySide[side] == nil {
+		g.bySide[side] = newGate()
+	}
+	return g.bySide[side]
+}
+
+// shut lists the sides whose gate is closed, in order.
+func (g *gates) shut() (sides []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for side, gate := range g.bySide {
+		if gate.closed() {
+			sides = append(sides, side)
+		}
+	}
+	slices.Sort(sides)
+	return sides
+}
+
+func (g *gates) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, gate := range g.bySide {
+		gate.release()
+	}
+}
 
 // gate holds every lane while the other side is down as a whole. One message at a time probes; its success
 // opens the gate for all. No attempt is burnt.
@@ -29,9 +70,12 @@ func (g *gate) closed() bool {
 	return g.shut
 }
 
+// errShut is said to who does not wait at a closed gate.
+var errShut = errors.New("the other side is unavailable")
+
 // pass returns at once while the gate is open; otherwise it waits to become the prober, or for the gate to
-// open. It returns an error when stopping.
-func (g *gate) pass(ctx context.Context, stopping func() bool) error {
+// open. Who does not wait and is not the prober hears errShut. It returns another error when stopping.
+func (g *gate) pass(ctx context.Context, stopping func() bool, waits bool) error {
 	for {
 		if stopping() {
 			return context.Canceled
@@ -48,6 +92,9 @@ func (g *gate) pass(ctx context.Context, stopping func() bool) error {
 		g.mu.Unlock()
 		if prober {
 			return g.pause(ctx, changed, delay)
+		}
+		if !waits {
+			return errShut
 		}
 		select {
 		case <-changed:

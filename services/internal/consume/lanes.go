@@ -139,7 +139,7 @@ func (l *lanes) stop(work context.Context, interrupt context.CancelFunc) {
 	l.mu.Lock()
 	l.stopping = true
 	l.mu.Unlock()
-	l.consumer.gate.release()
+	l.consumer.gates.release()
 	done := make(chan struct{})
 	go func() { l.running.Wait(); close(done) }()
 	timer := time.NewTimer(l.consumer.config.Grace)

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -43,6 +44,7 @@ const (
 	conflictsAtOnce = 64 // a conflict that never ends is treated as transient
 	throttleDelay   = time.Second
 	parkDelay       = 5 * time.Second
+	awayDelay       = 10 * time.Second // of messages whose side is away, so that they hold no lane
 )
 
 // process runs the handler until the message is settled or must wait.
@@ -52,14 +54,18 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 		trace.WithAttributes(attribute.String("messaging.destination.name", m.Subject), attribute.Int64("orderstream.sequence", int64(m.Sequence))))
 	defer span.End()
 	started := time.Now()
+	gate := c.gates.of(c.side(m))
 	conflicts := 0
 	for {
-		if err := c.gate.pass(ctx, stopping); err != nil {
+		switch err := gate.pass(ctx, stopping, c.config.Side == nil); {
+		case errors.Is(err, errShut):
+			return verdict{wait, jitter(awayDelay)}
+		case err != nil:
 			return verdict{action: handBack}
 		}
 		err := c.once(ctx, m)
 		class := fault.ClassOf(err)
-		c.gate.report(err != nil && class == fault.Unavailable)
+		gate.report(err != nil && class == fault.Unavailable)
 		switch {
 		case err == nil:
 			c.meter.done(ctx, "done", started)
