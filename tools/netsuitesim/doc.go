@@ -18,7 +18,9 @@
 //	PUT    record/v1/{type}/eid:x                   upsert (replace, replaceSelectedFields)
 //	DELETE record/v1/{type}/{id|eid:x}
 //	GET    record/v1/{type}?q=&limit=&offset=       list of ids
-//	POST   record/v1/salesOrder/{id}/!transform/{itemFulfillment|invoice}
+//	POST   record/v1/{type}/{id}/!transform/{type}  Oracle's transform table, see README.md
+//	…      record/v1/{type}                         batch POST, PATCH, PUT, DELETE ?ids=, GET ?ids=
+//	GET    async/v1/job/{j}[/task[/{t}[/result]]]   jobs of requests with Prefer: respond-async
 //	GET    record/v1/metadata-catalog
 //	POST   query/v1/suiteql                         header Prefer: transient
 //	GET    system/v1/serverTime, system/v1/governanceLimits
@@ -33,9 +35,11 @@
 //	POST /sim/reset                  back to the seed; faults, log and counts are cleared
 //	GET  /sim/faults                 the fault plan with the counts that are left
 //	POST /sim/faults                 replaces the fault plan (see [Faults] for the shape)
+//	PATCH /sim/faults                changes the named parts of it: {"concurrencyLimit":3}
 //	GET  /sim/log?pathContains=&limit=   array of requests, oldest first: {"time","method","path",
 //	                                 "status","inFlight","milliseconds"}; the newest 20,000 are kept
 //	GET  /sim/stats                  see [Stats]
+//	POST /sim/stats/reset            starts the counts of slots anew
 //	GET  /sim/items[?sku=X]          items as REST shows them
 //	POST /sim/items                  {"sku","type","basePrice","name","inactive"} makes an item or
 //	                                 changes the one with that SKU; type is a record type such as
@@ -45,6 +49,11 @@
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI
 //	                                 would; without lines all that is open
 //	POST /sim/bill                   {"order":"…"} invoices what is fulfilled
+//	POST /sim/cancel                 {"order":"…"} cancels an order that is pending approval
+//	POST /sim/record                 {"method":"PATCH","path":"salesOrder/1234","body":{…}} any call of
+//	                                 the record service as a person in the UI
+//	GET  /sim/periods                {"closedThrough":"2026-06-30"}
+//	POST /sim/periods                closes the accounting periods up to that day; "" opens all
 //
 // # Money
 //
@@ -57,10 +66,9 @@
 //
 // A reference whose target the catalog leaves open (customForm, leadSource …)
 // is accepted with any id. Access tokens are opaque text, not readable JWTs, and
-// do not outlive the process. Batch and asynchronous requests are not served:
-// Prefer: respond-async has no effect.
-// The texts for unknown property names, wrong value types and removed
-// fulfilled lines are this package's own; their codes are documented ones. A
+// do not outlive the process; jobs do. The texts for unknown property names,
+// wrong value types, closed periods, committed lines and amounts applied beyond
+// what is open are this package's own; their codes are documented ones. A
 // header discount does not change the tax of lines; it does lower the base of
 // the one header rate in the mode legacyHeader.
 package netsuitesim

@@ -294,6 +294,7 @@ func TestTokenEndpoint(t *testing.T) {
 	}{
 		{"sound", a.sign(es, kid, ec, a.claims()), true},
 		{"scope as text", a.sign(es, kid, ec, with("scope", "restlets rest_webservices")), true},
+		{"the account's own host as audience", a.sign(es, kid, ec, with("aud", "https://1234567-sb1.suitetalk.api.netsuite.com/services/rest/auth/oauth2/v1/token")), true},
 		{"RS256 is not accepted", a.sign(jwt.SigningMethodRS256, kid, other, a.claims()), false},
 		{"other key", a.sign(jwt.SigningMethodPS256, kid, other, a.claims()), false},
 		{"other kid", a.sign(es, "nobody", ec, a.claims()), false},

@@ -132,7 +132,8 @@ func (s scopes) has(name string) bool {
 }
 
 // verify checks a client assertion: signature, key, issuer, audience (the
-// token URL as the client sees it), lifetime and scope.
+// token URL as the client sees it, or at the account's own host), lifetime and
+// scope.
 func (s *Server) verify(text, host string) error {
 	var claims assertion
 	parser := jwt.NewParser(
@@ -146,7 +147,7 @@ func (s *Server) verify(text, host string) error {
 		return errors.New("iss: missing")
 	}
 	aud, err := claims.GetAudience()
-	if err != nil || !contains(aud, s.TokenURL(), "http://"+host+servicePath+tokenPath) {
+	if err != nil || !contains(aud, s.TokenURL(), "http://"+host+servicePath+tokenPath, s.ownTokenURL()) {
 		return fmt.Errorf("aud %v: want %s", aud, s.TokenURL())
 	}
 	if claims.IssuedAt == nil {
@@ -159,6 +160,13 @@ func (s *Server) verify(text, host string) error {
 		return fmt.Errorf("scope %v: want rest_webservices", claims.Scope)
 	}
 	return nil
+}
+
+// ownTokenURL is the token URL at the host that NetSuite gives the account;
+// clients that know no other one reach the double through a proxy.
+func (s *Server) ownTokenURL() string {
+	name := strings.ReplaceAll(strings.ToLower(s.cfg.Account), "_", "-")
+	return "https://" + name + ".suitetalk.api.netsuite.com" + servicePath + tokenPath
 }
 
 // key finds the certificate's key.
