@@ -127,7 +127,7 @@ func (s *Service) keep(c *fiber.Ctx, w event.WebhookReceivedV1, body []byte) err
 		return s.closed(c, err)
 	}
 	if s.config.Ack == "stream" {
-		wait, cancel := context.WithTimeout(ctx, streamWait)
+		wait, cancel := context.WithTimeout(ctx, s.streamWait)
 		defer cancel()
 		if err := s.forwarder.wait(wait, sequence); err != nil {
 			return refuse(c, fiber.StatusServiceUnavailable, fault.StreamUnavailable, "ingest.ack is stream and JetStream has not confirmed the delivery")

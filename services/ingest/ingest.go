@@ -39,14 +39,16 @@ type Service struct {
 	doorLog   *doorlog.Log
 	forwarder *forwarder
 	alerts    *alert.Raiser
-	app       *fiber.App
-	listener  net.Listener
-	clock     func() time.Time
+
+	streamWait time.Duration // for JetStream's confirmation, with ingest.ack: stream
+	app        *fiber.App
+	listener   net.Listener
+	clock      func() time.Time
 }
 
 // New opens the door log and binds the listener.
 func New(_ context.Context, env host.Env) (_ *Service, err error) {
-	s := &Service{config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
+	s := &Service{streamWait: streamWait, config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
 	if s.stores, err = secrets(env.Config.Stores); err != nil {
 		return nil, err
 	}

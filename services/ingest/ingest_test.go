@@ -284,6 +284,11 @@ func TestAckStream(t *testing.T) {
 	if n := d.nats.Count(t, topology.Woo, subject.WebhookAll); n != 1 {
 		t.Errorf("answered before the delivery was in the stream")
 	}
+	d.service.streamWait = 50 * time.Millisecond
+	d.nats.Stop()
+	if got := d.send(http.MethodPost, path, []byte(body), signed(body)); got.status != http.StatusServiceUnavailable {
+		t.Errorf("answered %d without JetStream's confirmation, want 503", got.status)
+	}
 }
 
 // A full log refuses; nothing that was answered 200 is missing afterwards. Invariant 1.

@@ -243,3 +243,20 @@ func TestASideThatIsAwayHoldsUpNoOther(t *testing.T) {
 		t.Errorf("away: %v", away)
 	}
 }
+
+// Invariant 1: a message whose outputs are not stored is not acked; it is handled again until they are.
+func TestNoAckWithoutOutputs(t *testing.T) {
+	runs := 0
+	b := run(t, Config{Lanes: 1, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		outputs := out(m)
+		if runs++; runs == 1 {
+			outputs[0].Expect = &publish.Expect{Sequence: 99} // somebody else wrote first
+		}
+		return outputs, nil
+	}})
+	b.put("1")
+	b.settled()
+	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); got != 1 || runs != 2 {
+		t.Errorf("%d outputs after %d runs, want 1 after 2", got, runs)
+	}
+}
