@@ -20,20 +20,25 @@ const batchPays = 14
 // singly, so that a duplicate does not fail its neighbours. It returns how many messages, from the first
 // on, are confirmed; err says why the next one is not.
 func (p *Publisher) PublishBatch(ctx context.Context, messages []Message) (int, error) {
-	if len(messages) < batchPays || len(messages) > MaxBatch || repeats(messages) {
+	if len(messages) < batchPays || len(messages) > MaxBatch || separate(messages) {
 		return p.singly(ctx, messages)
 	}
 	err := p.atomic(ctx, messages)
 	if err == nil {
 		return len(messages), nil
 	}
-	var api jetstream.JetStreamError
-	if errors.As(err, &api) && api.APIError() != nil {
-		// The server's answer: nothing of the batch is stored. A duplicate, a limit or a message of the
-		// batch that it refuses shows itself when sent alone.
+	if refused(err) {
+		// Nothing of the batch is stored. A duplicate, a limit or a message that is refused shows itself when
+		// sent alone.
 		return p.singly(ctx, messages)
 	}
 	return 0, Classify(err)
+}
+
+// refused tells a refusal, by the server or by the connection's limit of size, from a lost answer.
+func refused(err error) bool {
+	var api jetstream.JetStreamError
+	return errors.As(err, &api) && api.APIError() != nil || errors.Is(err, nats.ErrMaxPayload)
 }
 
 func (p *Publisher) atomic(ctx context.Context, messages []Message) error {
@@ -55,9 +60,14 @@ func (p *Publisher) singly(ctx context.Context, messages []Message) (int, error)
 	return len(messages), nil
 }
 
-func repeats(messages []Message) bool {
+// separate tells whether messages must be sent singly: an id stands twice, or one is conditional. In a batch
+// the server checks a condition on the first message of its scope only.
+func separate(messages []Message) bool {
 	seen := make(map[string]struct{}, len(messages))
 	for i := range messages {
+		if messages[i].Expect != nil {
+			return true
+		}
 		if id := messages[i].ID; id != "" {
 			if _, twice := seen[id]; twice {
 				return true
