@@ -21,6 +21,7 @@ type sheetLine struct {
 	list       decimal.Decimal  // the item's rate at its price level
 	quantity   decimal.Decimal
 	exempt     bool      // isTaxable false
+	gone       bool      // closed, where closed lines leave the totals
 	taxes      []taxRate // engine and legacyLine
 }
 
@@ -56,11 +57,13 @@ func (s *sheet) value(l *sheetLine) decimal.Decimal {
 	}
 }
 
-// values are the amounts of all lines.
+// values are the amounts that lines bring to the totals.
 func (s *sheet) values() []decimal.Decimal {
 	out := make([]decimal.Decimal, len(s.lines))
 	for i := range s.lines {
-		out[i] = s.value(&s.lines[i])
+		if !s.lines[i].gone {
+			out[i] = s.value(&s.lines[i])
+		}
 	}
 	return out
 }

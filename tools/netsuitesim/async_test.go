@@ -327,14 +327,18 @@ func TestJobsSurviveReopening(t *testing.T) {
 }
 
 func TestResetForgetsJobs(t *testing.T) {
-	a := open(t, func(c *netsuitesim.Config) { c.Dir = t.TempDir() })
+	dir := t.TempDir()
+	a := open(t, func(c *netsuitesim.Config) { c.Dir = dir })
 	job := a.batch("POST", "record/v1/salesOrder", `{"items":[`+minimal+`]}`, "X-NetSuite-Idempotency-Key", key)
 	a.finished(job)
 	if err := a.sim.Reset(); err != nil {
 		t.Fatal(err)
 	}
 	a.refused(404, "GET", job, "")
-	a.batch("POST", "record/v1/salesOrder", `{"items":[`+minimal+`]}`, "X-NetSuite-Idempotency-Key", key)
+	a.close()
+	b := open(t, func(c *netsuitesim.Config) { c.Dir = dir })
+	b.refused(404, "GET", job, "")
+	b.batch("POST", "record/v1/salesOrder", `{"items":[`+minimal+`]}`, "X-NetSuite-Idempotency-Key", key)
 }
 
 func TestParallelBatch(t *testing.T) {

@@ -208,115 +208,29 @@ func TestReturns(t *testing.T) {
 	}
 }
 
-func TestClosingAndReopening(t *testing.T) {
-	a := open(t)
-	order := a.sold()
-	path := "record/v1/salesOrder/" + order
-	set := func(line, closed string) string {
-		return `{"item":{"items":[{"line":` + line + `,"isClosed":` + closed + `}]}}`
+func TestMovedApplications(t *testing.T) {
+	a := open(t, advance)
+	var invoices []string
+	for range 2 {
+		invoices = append(invoices, a.must("POST", "record/v1/salesOrder/"+a.sold()+"/!transform/invoice", `{}`))
 	}
-	a.must("PATCH", path, set("1", "true"))
-	a.must("PATCH", path, set("3", "true"))
-	if got := a.status("salesOrder", order); got != "B" {
-		t.Errorf("two of three lines closed: %s", got)
+	payment := a.must("POST", "record/v1/customerPayment", `{"customer":{"id":"21"},"payment":103.5,"apply":{"items":[{"doc":"`+invoices[0]+`","apply":true}]}}`)
+	if got := a.status("invoice", invoices[0]); got != "B" {
+		t.Fatalf("paid: %s", got)
 	}
-	if got := a.rows(`SELECT linesequencenumber AS n, isclosed FROM transactionline WHERE "transaction" = ? AND mainline = 'F' ORDER BY 1`, order); len(got) != 3 || got[0]["isclosed"] != "T" || got[1]["isclosed"] != "F" {
-		t.Errorf("SuiteQL: %v", got)
+	a.must("PATCH", "record/v1/customerPayment/"+payment+"?replace=apply", `{"apply":{"items":[{"doc":"`+invoices[1]+`","apply":true}]}}`)
+	if a.status("invoice", invoices[0]) != "A" || a.status("invoice", invoices[1]) != "B" {
+		t.Errorf("after moving the payment: %s, %s", a.status("invoice", invoices[0]), a.status("invoice", invoices[1]))
 	}
-	a.must("PATCH", path, set("2", "true"))
-	if got := a.status("salesOrder", order); got != "H" {
-		t.Errorf("all lines closed: %s", got)
-	}
-	if got := a.sums(order).total; got != "103.5" {
-		t.Errorf("closing changed the total to %s", got)
-	}
-	a.refused(400, "POST", path+"/!transform/itemFulfillment", `{}`)
-	a.refused(400, "POST", path+"/!transform/invoice", `{}`)
-	a.must("PATCH", path, set("1", "false"))
-	if got := a.status("salesOrder", order); got != "B" {
-		t.Errorf("reopened: %s", got)
-	}
-	if _, err := a.sim.Fulfil(netsuitesim.Shipment{Order: order}); err != nil {
-		t.Fatal(err)
-	}
-	if got := a.status("salesOrder", order); got != "F" {
-		t.Errorf("all that is open is shipped: %s", got)
-	}
-	// Closed after a part was shipped: that part is still billed.
-	other := a.sold()
-	if _, err := a.sim.Fulfil(netsuitesim.Shipment{Order: other, Lines: lineOf("1", "1")}); err != nil {
-		t.Fatal(err)
-	}
-	a.must("PATCH", "record/v1/salesOrder/"+other, set("1", "true"))
-	invoice := a.must("POST", "record/v1/salesOrder/"+other+"/!transform/invoice", `{}`)
-	if diff := cmp.Diff([]string{"22.5"}, a.figures("invoice", invoice, "subtotal")); diff != "" { // 25 - 10 + 7.50
-		t.Error(diff)
-	}
-}
+	a.refused(400, "PATCH", "record/v1/invoice/"+invoices[1], `{"shippingCost":0}`) // 97.50, paid 103.50
 
-func TestChangesOfCommittedLines(t *testing.T) {
-	a := open(t)
-	order := a.sold()
-	if _, err := a.sim.Fulfil(netsuitesim.Shipment{Order: order, Lines: lineOf("1", "2")}); err != nil {
-		t.Fatal(err)
-	}
-	path := "record/v1/salesOrder/" + order
-	for name, c := range map[string][3]string{
-		"replacing all lines":         {"?replace=item", `{"item":{"items":[{"line":1,` + tee + `}]}}`, "fulfilled or billed"},
-		"less than was shipped":       {"", `{"item":{"items":[{"line":1,"quantity":1}]}}`, "cannot be less"},
-		"another item":                {"", `{"item":{"items":[{"line":1,` + beanie + `}]}}`, "change the item"},
-		"a replaced upsert by number": {"?replace=item", `{"memo":"x","item":{"items":[{` + tee + `}]}}`, "fulfilled or billed"},
-	} {
-		if _, detail := a.refused(400, "PATCH", path+c[0], c[1]); !strings.Contains(detail, c[2]) {
-			t.Errorf("%s: %s", name, detail)
-		}
-	}
-	a.must("PATCH", path, `{"item":{"items":[{"line":1,"quantity":3},{"line":3,"isClosed":true},{`+beanie+`,"quantity":1,"rate":2,`+own+`}]}}`)
-	if got := a.sums(order); got.subtotal != "74.5" { // 3 × 25 - 10 + 7.50 + 2
-		t.Errorf("subtotal %s, want 74.5", got.subtotal)
-	}
-	a.must("PATCH", path+"?replace=items", `{"item":{"items":[{`+beanie+`,"quantity":1,"rate":1,`+own+`}]}}`) // the wrong name replaces nothing
-	if got := len(lines(t, a.order(order), "item")); got != 5 {
-		t.Errorf("%d lines, want 5", got)
-	}
-}
+	loose := a.must("POST", "record/v1/customerPayment", `{"customer":{"id":"21"},"payment":12}`)
+	a.must("POST", "record/v1/customerPayment/"+loose+"/!transform/customerRefund", `{}`)
+	a.refused(400, "PATCH", "record/v1/customerPayment/"+loose, `{"payment":11}`)
 
-func TestCancelledByAPerson(t *testing.T) {
-	a := open(t)
-	order := a.must("PUT", "record/v1/salesOrder/eid:wc-1", minimal)
-	if r := a.do("POST", "/sim/cancel", `{"order":"wc-1"}`); r.status != 200 {
-		t.Fatalf("%d %s", r.status, r.body)
-	}
-	if got := a.status("salesOrder", order); got != "C" {
-		t.Errorf("status %s, want C", got)
-	}
-	for _, to := range []string{"invoice", "itemFulfillment"} {
-		a.refused(400, "POST", "record/v1/salesOrder/"+order+"/!transform/"+to, `{}`)
-	}
-	if _, err := a.sim.Cancel(a.sold()); err == nil {
-		t.Error("an approved order was cancelled")
-	}
-	a.refused(400, "PATCH", "record/v1/salesOrder/"+a.sold(), `{"orderStatus":{"id":"C"}}`)
-}
-
-func TestActsOfAPerson(t *testing.T) {
-	a := open(t)
-	order := a.sold()
-	requests := a.sim.Stats().Requests
-	id, err := a.sim.Act(netsuitesim.Act{Method: "PATCH", Path: "salesOrder/" + order, Body: []byte(`{"memo":"by hand"}`)})
-	if err != nil || id != order {
-		t.Errorf("%s %v", id, err)
-	}
-	r := a.do("POST", "/sim/record", `{"method":"POST","path":"salesOrder/`+order+`/!transform/itemFulfillment","body":{"shipStatus":"A"}}`)
-	if r.status != 200 || !strings.Contains(r.body, `"id"`) {
-		t.Errorf("%d %s", r.status, r.body)
-	}
-	if r := a.do("POST", "/sim/record", `{"method":"PATCH","path":"salesOrder/9999999","body":{}}`); r.status != 404 {
-		t.Errorf("%d %s", r.status, r.body)
-	}
-	if got := a.sim.Stats().Requests; got != requests {
-		t.Errorf("%d requests logged", got-requests)
-	}
+	credit := a.must("POST", "record/v1/creditMemo", orderBody("", `"item":{"id":"301"},"quantity":1,"rate":3.5,`+own))
+	a.must("POST", "record/v1/customerRefund", `{"customer":{"id":"21"},"apply":{"items":[{"doc":"`+credit+`","apply":true}]}}`)
+	a.refused(400, "PATCH", "record/v1/creditMemo/"+credit, `{"item":{"items":[{"line":1,"rate":3.49}]}}`)
 }
 
 func TestSwitchesOfBilling(t *testing.T) {

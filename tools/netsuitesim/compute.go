@@ -68,6 +68,7 @@ func (m *money) lines() error {
 func (m *money) line(line fields, path string) (sheetLine, error) {
 	l := sheetLine{isDiscount: isDiscount(line), custom: line.ref("price") == "-1", quantity: line.amount("quantity")}
 	l.custom = l.custom || (m.tx.switches().RateStands && (line["rate"] != nil || line["amount"] != nil))
+	l.gone = m.leaves(line)
 	taxable, said := line["isTaxable"].(bool)
 	l.exempt = said && !taxable
 	l.list = m.listRate(line)
@@ -93,6 +94,11 @@ func (m *money) line(line fields, path string) (sheetLine, error) {
 		return l, userError("The amount of a discount item must be negative.")
 	}
 	return l, nil
+}
+
+// leaves says whether a line counts for nothing because it is closed.
+func (m *money) leaves(line fields) bool {
+	return m.tx.switches().ClosedLeaveTotals && line.flag("isClosed")
 }
 
 // listRate is the item's rate at the line's price level; discount items have
@@ -217,12 +223,13 @@ func (m *money) engineRates(shipping bool) []taxRate {
 
 // write puts the results into the record.
 func (m *money) write(tax decimal.Decimal) {
-	values := m.sheet.values()
 	for i, line := range m.f.lines("item") {
-		line.set("amount", values[i])
-		switch l := &m.sheet.lines[i]; {
+		l := &m.sheet.lines[i]
+		value := m.sheet.value(l)
+		line.set("amount", value)
+		switch {
 		case l.isDiscount && l.rate == nil:
-			line.set("rate", values[i])
+			line.set("rate", value)
 		case l.isDiscount || !l.custom || l.rate != nil:
 			line.set("rate", l.unitRate())
 		}

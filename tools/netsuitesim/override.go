@@ -26,7 +26,9 @@ func (m *money) overrideTax(d *draft) (decimal.Decimal, error) {
 		if err != nil {
 			return decimal.Zero, err
 		}
-		sum = sum.Add(amount)
+		if !m.goneReference(taxReference(row)) {
+			sum = sum.Add(amount)
+		}
 	}
 	if len(rows) > 0 {
 		m.f["taxDetails"] = rows
@@ -48,6 +50,17 @@ func (m *money) taxReferences() map[string]bool {
 		known["SHIPPING"], known["HANDLING"] = true, true
 	}
 	return known
+}
+
+// goneReference says whether a reference belongs to a line that counts for
+// nothing.
+func (m *money) goneReference(name string) bool {
+	for _, line := range m.f.lines("item") {
+		if line.text("taxDetailsReference") == name {
+			return m.leaves(line)
+		}
+	}
+	return false
 }
 
 // taxReference reads the reference as a string or as an object.

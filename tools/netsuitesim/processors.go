@@ -127,6 +127,11 @@ func (p *processors) loop() {
 		p.queue = p.queue[1:]
 		p.mu.Unlock()
 		fault{delay: time.Until(next.from)}.wait(p.server.closing)
+		select {
+		case <-p.server.closing:
+			return // what waits is done after the next start
+		default:
+		}
 		for _, t := range next.tasks {
 			p.run(next.job, t)
 		}

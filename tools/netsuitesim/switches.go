@@ -98,6 +98,9 @@ type Switches struct {
 	// goods are not billed and as D afterwards; otherwise D shows first and E
 	// once something is billed.
 	PendingBillingFirst bool
+	// ClosedLeaveTotals takes closed lines and their tax details out of the
+	// totals of an order; otherwise closing changes no amount.
+	ClosedLeaveTotals bool
 	// ServicesPendBilling shows an approved order without goods as F at once;
 	// otherwise its status stays B until it is billed.
 	ServicesPendBilling bool

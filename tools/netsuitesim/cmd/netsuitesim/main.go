@@ -1,16 +1,18 @@
 // Command netsuitesim runs the NetSuite double by itself.
 //
-//	netsuitesim -listen 127.0.0.1:9191 -dir state -client-id ID -certificate-id KID -public-key key.pem
+//	netsuitesim -listen 127.0.0.1:9191 -dir state -client-id ID -certificate-id KID -public-key key.pem -switches '{"BillInAdvance":true}'
 //
 // The controls and services are described in the package netsuitesim.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -53,6 +55,14 @@ func parse(args []string) (netsuitesim.Config, error) {
 	flags.StringVar(&cfg.Account, "account", "1234567_SB1", "account id")
 	flags.StringVar(&cfg.ClientID, "client-id", "", "OAuth 2.0 client id")
 	flags.StringVar(&cfg.CertificateID, "certificate-id", "", "id of the uploaded certificate")
+	flags.IntVar(&cfg.ConcurrencyLimit, "concurrency", 5, "requests in flight the account allows, negative for no limit")
+	flags.IntVar(&cfg.AsyncProcessors, "processors", 2, "tasks of asynchronous jobs that run at a time")
+	flags.DurationVar(&cfg.AsyncDelay, "async-delay", 0, "how long a job waits in the queue")
+	flags.Func("switches", `switches as JSON, {"BillInAdvance":true}`, func(text string) error {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.DisallowUnknownFields()
+		return d.Decode(&cfg.Switches)
+	})
 	key := flags.String("public-key", "", "PEM file with the public key or certificate")
 	if err := flags.Parse(args); err != nil {
 		return cfg, err
