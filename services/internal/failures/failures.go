@@ -25,29 +25,54 @@ type Book struct {
 	stage string
 	stop  func()
 
+	loaded chan struct{} // closed once the entries of the start are known
+	load   sync.Once
+
 	mu   sync.Mutex
 	open map[string]bool // by subject
 }
 
-// Open reads the open failures of a stage and follows their changes until Close.
+// openWithin is how long the entries of the start may take to arrive.
+const openWithin = 30 * time.Second
+
+// Open reads the open failures of a stage and follows their changes until Close. A success that comes right
+// after the start finds its failure: Open returns when every entry is known.
 func Open(ctx context.Context, js jetstream.JetStream, stage string) (*Book, error) {
-	b := &Book{js: js, stage: stage, open: map[string]bool{}}
+	b := &Book{js: js, stage: stage, open: map[string]bool{}, loaded: make(chan struct{})}
 	consumer, err := js.OrderedConsumer(ctx, topology.Failures, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subject.FailuresOf(stage)}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("follow failures of stage %s: %w", stage, err)
 	}
-	running, err := consumer.Consume(func(msg jetstream.Msg) { b.learn(msg.Subject(), msg.Data()) })
+	if consumer.CachedInfo().NumPending == 0 {
+		b.load.Do(func() { close(b.loaded) })
+	}
+	running, err := consumer.Consume(b.follow)
 	if err != nil {
 		return nil, fmt.Errorf("follow failures of stage %s: %w", stage, err)
 	}
 	b.stop = running.Stop
-	return b, nil
+	wait, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	select {
+	case <-b.loaded:
+		return b, nil
+	case <-wait.Done():
+		b.Close()
+		return nil, fmt.Errorf("read failures of stage %s: %w", stage, wait.Err())
+	}
 }
 
 // Close stops following.
 func (b *Book) Close() { b.stop() }
+
+func (b *Book) follow(msg jetstream.Msg) {
+	b.learn(msg.Subject(), msg.Data())
+	if metadata, err := msg.Metadata(); err == nil && metadata.NumPending == 0 {
+		b.load.Do(func() { close(b.loaded) })
+	}
+}
 
 func (b *Book) learn(name string, data []byte) {
 	entry, err := codec.Decode[event.FailureParkedV1](data)
@@ -76,19 +101,24 @@ func (b *Book) isOpen(name string) bool {
 
 const maxHistory = 20
 
-// Park gives the entry for work that failed for good, with the history of the one before it.
+// Park gives the entry for work that failed for good, with the history of the one before it; nothing when the
+// failure of this message is on record: a crash before its ack neither counts it twice nor opens again what
+// was resolved or dismissed since.
 func (b *Book) Park(ctx context.Context, store, key string, message event.Position, cause event.Fault, at time.Time) ([]publish.Message, error) {
 	name := subject.Failure{Stage: b.stage, Store: store, Key: key}
 	entry, sequence, err := b.last(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	if sequence > 0 && entry.Message == message && entry.Fault == cause {
+		return nil, nil
+	}
 	if !isOpen(entry.State) {
-		entry.FirstAt, entry.Attempts = at, 0
+		entry.FirstAt, entry.Attempts, entry.By, entry.Note = at, 0, "", ""
 	}
 	entry.Stage, entry.Key, entry.State, entry.Fault, entry.Message = b.stage, key, event.FailureParked, cause, message
 	entry.LastAt, entry.Attempts = at, entry.Attempts+1
-	entry.Envelope = event.Envelope{Type: "failure.v1.parked", Store: store, Time: at, ID: fmt.Sprintf("failure:%s:parked:%d", name.ID(), message.Sequence)}
+	entry.Envelope = event.Envelope{Type: "failure.v1.parked", Store: store, Time: at, ID: entryID(name, "parked", message, sequence)}
 	messages, err := b.message(name, entry, sequence, cause.Message)
 	if err == nil {
 		b.set(name.String(), true)
@@ -107,8 +137,13 @@ func (b *Book) Resolve(ctx context.Context, store, key string, message event.Pos
 		return nil, err
 	}
 	entry.State, entry.LastAt = event.FailureResolved, at
-	entry.Envelope = event.Envelope{Type: "failure.v1.parked", Store: store, Time: at, ID: fmt.Sprintf("failure:%s:resolved:%d", name.ID(), message.Sequence)}
+	entry.Envelope = event.Envelope{Type: "failure.v1.parked", Store: store, Time: at, ID: entryID(name, "resolved", message, sequence)}
 	return b.message(name, entry, sequence, "a later state succeeded")
+}
+
+// entryID names an entry by its cause and by the entry it follows: one message may fail twice, in two ways.
+func entryID(name subject.Failure, state string, message event.Position, last uint64) string {
+	return fmt.Sprintf("failure:%s:%s:%d:%d", name.ID(), state, message.Sequence, last)
 }
 
 func (b *Book) last(ctx context.Context, name subject.Failure) (event.FailureParkedV1, uint64, error) {
