@@ -37,6 +37,9 @@ type writer struct {
 	verifies  *loader[held] // after a write
 	people    *people
 	now       clock
+	// pinned gives nil while this process is the account's active writer; asked before each call that changes
+	// NetSuite.
+	pinned func(ctx context.Context) error
 
 	mu    sync.Mutex
 	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
@@ -45,9 +48,11 @@ type writer struct {
 func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) *writer {
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client),
-		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{},
+		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
 	}
-	w.people = &people{client: client, directory: w.directory, busy: map[string]chan struct{}{}}
+	w.people = &people{
+		client: client, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
+	}
 	fetch := func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
 		return readBack(ctx, client, keys)
 	}
@@ -207,6 +212,9 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 
 // put sends the order. PUT by externalId with replace=item may be repeated: it never doubles a line.
 func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body []byte) error {
+	if err := w.pinned(ctx); err != nil {
+		return err
+	}
 	w.setDirty(j.subject, true)
 	target.Body = body
 	answer, err := w.client.Do(ctx, target)

@@ -16,6 +16,7 @@ import (
 type people struct {
 	client    *suitetalk.Client
 	directory *directory
+	pinned    func(ctx context.Context) error
 
 	mu   sync.Mutex
 	busy map[string]chan struct{}
@@ -79,6 +80,9 @@ func (p *people) make(ctx context.Context, d event.DesiredOrderV1) (string, []ev
 	}
 	body, err := plan.Customer(d, ids)
 	if err != nil {
+		return "", calls, err
+	}
+	if err := p.pinned(ctx); err != nil {
 		return "", calls, err
 	}
 	answer, err := p.client.Do(ctx, suitetalk.Request{

@@ -84,7 +84,11 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
 		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes,
 	})
-	return &account{key, client, consumer}, err
+	if err != nil {
+		return nil, err
+	}
+	w.pinned = consumer.Pinned
+	return &account{key, client, consumer}, nil
 }
 
 // Ready says which accounts are paused because NetSuite is unavailable.

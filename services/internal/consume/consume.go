@@ -64,6 +64,7 @@ type Consumer struct {
 	publisher *publish.Publisher
 	log       *slog.Logger
 	gates     gates
+	pin       pin
 	meter     meter
 }
 
@@ -76,7 +77,7 @@ func New(js jetstream.JetStream, log *slog.Logger, config Config) (*Consumer, er
 	}
 	return &Consumer{
 		config: config, js: js, publisher: publish.New(js), log: log.With("stage", config.Stage),
-		meter: meter,
+		pin: pin{group: config.Group}, meter: meter,
 	}, nil
 }
 
@@ -115,6 +116,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer %s/%s: %w", c.config.Stream, c.config.Durable, err)
 	}
+	c.pin.use(consumer)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	lanes := newLanes(c, consumer.CachedInfo().Config.AckWait)
@@ -148,6 +150,7 @@ func (c *Consumer) receive(ctx, work context.Context, consumer jetstream.Consume
 			// A missed heartbeat, a changed leader or a lost pin: the iterator pulls again by itself.
 			c.log.Debug("pull interrupted", "error", err)
 		default:
+			c.pin.saw(msg)
 			lanes.add(ctx, work, msg)
 		}
 	}
