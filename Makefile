@@ -57,6 +57,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is killed
 	CHAOS_OUTAGE=$(OUTAGE) $(GO) test -count=1 -run UnderLoad ./tools/chaos
 
+.PHONY: foreign
+foreign: ## Check the NetSuite double with clients that others wrote (npm; says so where npm is absent)
+	tools/netsuitesim/foreign/check.sh
+
 .PHONY: bench
 bench: ## Measure this machine: ingest, latency, drain (about ten minutes; results: tools/bench/README.md)
 	$(GO) run ./tools/bench
@@ -66,4 +70,4 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 	$(GO) run ./tools/tracetree
 
 .PHONY: ci
-ci: vet verify arch lint race test outage fuzz ## Everything CI runs
+ci: vet verify arch lint race test outage foreign fuzz ## Everything CI runs

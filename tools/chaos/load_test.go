@@ -33,6 +33,8 @@ type load struct {
 	client   http.Client
 }
 
+func (l *load) at(url string) { l.door.Store(&url) }
+
 // run sends until ctx ends. A delivery that got no answer, because ingest was killed, is sent again: only an
 // answer of 200 promises anything.
 func (l *load) run(ctx context.Context) {
@@ -94,7 +96,7 @@ func TestDoorUnderLoadWhileJetStreamIsAway(t *testing.T) {
 	door := spawnDoor(t, dir)
 
 	var l load
-	l.door.Store(&door.Facts.Ingest)
+	l.at(door.Facts.Ingest)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var sending sync.WaitGroup
@@ -106,7 +108,7 @@ func TestDoorUnderLoadWhileJetStreamIsAway(t *testing.T) {
 	lasts(away / 2)
 	door.kill()
 	door = spawnDoor(t, dir)
-	l.door.Store(&door.Facts.Ingest)
+	l.at(door.Facts.Ingest)
 	lasts(away / 2)
 	server = startNATS(t, natsDir, address)
 	t.Cleanup(server.Stop)
