@@ -76,8 +76,8 @@ const (
 // The answer comes back as a delivery of origin read.
 type ReadRequestedV1 struct {
 	Envelope
-	Resource string   `json:"resource"` // "order"
+	Resource string   `json:"resource"` // "order", or "refund": the refunds of the order
 	ObjectID string   `json:"object_id"`
-	Reason   string   `json:"reason"` // "deleted", "tie"
+	Reason   string   `json:"reason"` // "deleted", "tie", "refunds"
 	Cause    Position `json:"cause"`  // the delivery that raised the doubt
 }

@@ -31,6 +31,7 @@ type OrderStateV1 struct {
 	Coupons      []Coupon       `json:"coupons"`
 	Taxes        []Tax          `json:"taxes"` // one per rate
 	Refunds      []Refund       `json:"refunds"`
+	GiftCards    []GiftCard     `json:"gift_cards,omitempty"` // cards redeemed; the shop's total is what was left to pay
 	Totals       Totals         `json:"totals"`
 	CustomerNote string         `json:"customer_note,omitempty"`
 	Delivery     DeliveryWish   `json:"delivery"`
@@ -129,8 +130,9 @@ type Payment struct {
 	Method        string     `json:"method,omitempty"` // gateway id, e.g. "stripe"
 	Title         string     `json:"title,omitempty"`
 	TransactionID string     `json:"transaction_id,omitempty"`
-	PaidAt        *time.Time `json:"paid_at,omitempty"` // UTC; stays set after cancel and refund
-	Status        string     `json:"status"`            // derived: paid, unpaid, refunded, partially-refunded
+	PaidAt        *time.Time `json:"paid_at,omitempty"`    // UTC; stays set after cancel and refund
+	LocalDate     string     `json:"local_date,omitempty"` // YYYY-MM-DD in the store's zone, of date_paid
+	Status        string     `json:"status"`               // derived: paid, unpaid, refunded, partially-refunded
 }
 
 // Line is a line item. Amounts are net of tax, for the whole line.
@@ -201,18 +203,28 @@ type Tax struct {
 	ShippingTotal money.Amount `json:"shipping_total"`
 }
 
+// GiftCard is a redeemed gift card: a payment beside the gateway's. Sources: gift_cards (WooCommerce Gift
+// Cards), pw_gift_cards_redeemed (PW Gift Cards).
+type GiftCard struct {
+	Code   string       `json:"code"`
+	Amount money.Amount `json:"amount"` // positive
+}
+
 // Refund is a refund as the order lists it. Detail is what the shop's own refund record says; nil until it
-// was read.
+// was read. A refund that an earlier state listed and this one does not stays here as deleted: money may have
+// been booked for it.
 type Refund struct {
-	ID     string        `json:"id"`
-	Reason string        `json:"reason,omitempty"`
-	Total  money.Amount  `json:"total"` // negative
-	Detail *RefundDetail `json:"detail,omitempty"`
+	ID      string        `json:"id"`
+	Reason  string        `json:"reason,omitempty"`
+	Total   money.Amount  `json:"total"` // negative
+	Deleted bool          `json:"deleted,omitempty"`
+	Detail  *RefundDetail `json:"detail,omitempty"`
 }
 
 // RefundDetail is the shop's record of a refund: GET /orders/<id>/refunds.
 type RefundDetail struct {
 	At             time.Time    `json:"at"`              // UTC, date_created_gmt
+	LocalDate      string       `json:"local_date"`      // YYYY-MM-DD in the store's zone, of date_created
 	ThroughGateway bool         `json:"through_gateway"` // refunded_payment: the gateway was told to pay back
 	Lines          []RefundLine `json:"lines"`           // empty: an amount only
 }

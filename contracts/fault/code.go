@@ -31,6 +31,8 @@ const (
 	MappingFailed    Code = "mapping-failed"
 	StatusUnmapped   Code = "status-unmapped"
 	TaxRateUnmapped  Code = "tax-rate-unmapped"
+	PaymentUnmapped  Code = "payment-unmapped"
+	RefundDeleted    Code = "refund-deleted"
 	MoneyMismatch    Code = "money-mismatch"
 	CustomerUnnamed  Code = "customer-unnamed"
 	ValidationFailed Code = "validation-failed"
@@ -96,6 +98,8 @@ var registry = map[Code]entry{
 	MappingFailed:    {Terminal, "an expression of the mapping failed for this order"},
 	StatusUnmapped:   {Terminal, "the mapping names no rule for the order's status"},
 	TaxRateUnmapped:  {Terminal, "the mapping's tax table lacks a rate of this order"},
+	PaymentUnmapped:  {Terminal, "the mapping's payment table lacks the order's gateway"},
+	RefundDeleted:    {Terminal, "the shop deleted a refund that may be booked"},
 	MoneyMismatch:    {Terminal, "shop total and computed total differ by more than the limit"},
 	CustomerUnnamed:  {Terminal, "the order names no customer and the store has no default one"},
 	ValidationFailed: {Terminal, "a validation rule of the mapping refuses the order"},

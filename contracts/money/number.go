@@ -37,6 +37,9 @@ func Int(n int64) Number { return Number{decimal.NewFromInt(n)} }
 // Decimal gives the exact value.
 func (n Number) Decimal() decimal.Decimal { return n.value }
 
+// Neg gives -n.
+func (n Number) Neg() Number { return Number{n.value.Neg()} }
+
 // Cmp compares: -1, 0 or +1.
 func (n Number) Cmp(m Number) int { return n.value.Cmp(m.value) }
 

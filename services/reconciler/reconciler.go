@@ -1,6 +1,6 @@
-// Package reconciler reads the shop where a delivery left a doubt: a deletion to confirm, two states in one
-// second. What it reads becomes a delivery of origin read, so that parse decides on stored input only
-// (Invariant 6).
+// Package reconciler reads the shop where a delivery left a doubt or said too little: a deletion to confirm, two
+// states in one second, the lines of a refund. What it reads becomes a delivery of origin read, so that parse
+// decides on stored input only (Invariant 6).
 package reconciler
 
 import (
@@ -104,12 +104,21 @@ func (s *Service) read(ctx context.Context, m consume.Message) ([]publish.Messag
 	if !known {
 		return nil, fault.New(fault.ConfigurationWrong, "reading from the shop needs stores.<store>.consumer_key and consumer_secret", fault.Field("store", wish.Store))
 	}
-	answer, err := shop.Get(ctx, "read "+wish.Resource, "/"+wish.Resource+"s/"+wish.ObjectID)
+	answer, err := shop.Get(ctx, "read "+wish.Resource, pathOf(wish))
 	if err != nil && fault.CodeOf(err) != fault.ShopOrderMissing {
 		return nil, err
 	}
 	resolved, err := s.book.Resolve(ctx, wish.Store, wish.ObjectID, m.Position(), s.now())
 	return append([]publish.Message{s.delivery(wish, m, answer)}, resolved...), err
+}
+
+// pathOf gives what is asked of the shop: an object, or an order's refunds. One page takes a
+// hundred refunds; the details of an order's older ones stay unread.
+func pathOf(wish event.ReadRequestedV1) string {
+	if wish.Resource == "refund" {
+		return "/orders/" + wish.ObjectID + "/refunds?per_page=100"
+	}
+	return "/" + wish.Resource + "s/" + wish.ObjectID
 }
 
 func (s *Service) delivery(wish event.ReadRequestedV1, m consume.Message, answer rest.Answer) publish.Message {

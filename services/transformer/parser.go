@@ -34,6 +34,9 @@ func (p *parser) lane(m consume.Message) (store, key string) {
 	if w.ID == "" {
 		return w.Store, fmt.Sprintf("%s-%d", w.Resource, m.Sequence)
 	}
+	if w.Resource == parse.ResourceRefund { // the object is the order
+		return w.Store, parse.ResourceOrder + "-" + w.ID
+	}
 	return w.Store, w.Resource + "-" + w.ID
 }
 
@@ -49,12 +52,14 @@ func (p *parser) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	switch {
 	case result.Order != nil:
 		return p.order(ctx, d, *result.Order)
+	case result.Refunds != nil:
+		return p.refunds(ctx, d, result.Refunds)
 	case result.Customer != nil:
 		return p.customer(ctx, *result.Customer)
 	case result.Gone:
 		return p.gone(ctx, d)
 	case result.Read != "":
-		return p.wish(ctx, d, m.Position(), result.Read)
+		return p.wish(ctx, d.Facts, d.Sequence, parse.ResourceOrder, result.Read)
 	default:
 		return nil, nil
 	}
@@ -73,17 +78,23 @@ func (p *parser) order(ctx context.Context, d parse.Delivery, state event.OrderS
 	}
 	var others []parse.Delivery
 	if last != nil {
-		if others, err = p.since(ctx, d.Facts, last.Source.Sequence); err != nil {
+		// The version names the delivery of the order; a source may be the read of its refunds.
+		if others, err = p.since(ctx, d.Facts, last.Version.Sequence); err != nil {
 			return nil, err
 		}
-		if last.Source.Sequence == d.Sequence {
-			return p.successor(last, sequence, others)
-		}
 	}
-	if overtaken(state, others) {
-		return nil, nil
+	var messages []publish.Message
+	switch {
+	case last != nil && last.Version.Sequence == d.Sequence:
+		messages, err = p.successor(last, sequence, others)
+	case !overtaken(state, others):
+		messages, err = p.news(last, sequence, state, d)
 	}
-	return p.news(last, sequence, state, d)
+	if err != nil || len(messages) > 0 || last == nil || !parse.Undetailed(*last) {
+		return messages, err
+	}
+	// The wish comes after the event that it is about, so that the answer finds it.
+	return p.wish(ctx, d.Facts, last.Version.Sequence, parse.ResourceRefund, parse.ReadRefunds)
 }
 
 func overtaken(state event.OrderStateV1, others []parse.Delivery) bool {
@@ -96,6 +107,25 @@ func overtaken(state event.OrderStateV1, others []parse.Delivery) bool {
 		}
 	}
 	return false
+}
+
+// refunds adds the details that a read brought to the order's newest state.
+func (p *parser) refunds(ctx context.Context, d parse.Delivery, records []event.Refund) ([]publish.Message, error) {
+	last, sequence, err := p.last(ctx, d.Facts.Store, d.Facts.ObjectID)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	news, lacking, err := parse.Detailed(*last, records, d)
+	switch {
+	case err != nil:
+		return nil, err
+	case news != nil:
+		return p.message(*news, sequence)
+	case lacking: // the order's list is older than its records, or the other way round
+		return p.wish(ctx, d.Facts, d.Sequence, parse.ResourceOrder, parse.ReadRefunds)
+	default:
+		return nil, nil
+	}
 }
 
 // successor publishes the first later delivery that is news after the event just stored.
@@ -113,15 +143,15 @@ func (p *parser) successor(last *event.OrderStateV1, sequence uint64, others []p
 }
 
 func (p *parser) news(last *event.OrderStateV1, sequence uint64, state event.OrderStateV1, d parse.Delivery) ([]publish.Message, error) {
-	news, read, _ := parse.Next(last, state)
-	if news == nil {
-		return nil, nil
+	news, read, _, err := parse.Next(last, state)
+	if err != nil || news == nil {
+		return nil, err
 	}
 	messages, err := p.message(*news, sequence)
 	if err != nil || read == "" {
 		return messages, err
 	}
-	wish, err := readMessage(d, event.Position{Stream: topology.Woo, Sequence: d.Sequence}, read)
+	wish, err := readMessage(d.Facts, d.Sequence, parse.ResourceOrder, read)
 	return append([]publish.Message{wish}, messages...), err
 }
 
@@ -134,7 +164,7 @@ func (p *parser) message(state event.OrderStateV1, sequence uint64) ([]publish.M
 
 func (p *parser) gone(ctx context.Context, d parse.Delivery) ([]publish.Message, error) {
 	last, sequence, err := p.last(ctx, d.Facts.Store, d.Facts.ObjectID)
-	if err != nil || last == nil || last.Source.Sequence >= d.Sequence {
+	if err != nil || last == nil || last.Version.Sequence >= d.Sequence {
 		return nil, err
 	}
 	state, err := parse.Deleted(*last, d)
@@ -144,9 +174,10 @@ func (p *parser) gone(ctx context.Context, d parse.Delivery) ([]publish.Message,
 	return p.message(*state, sequence)
 }
 
-// wish asks for a read once per delivery: the second look after publishing it finds the wish stored.
-func (p *parser) wish(ctx context.Context, d parse.Delivery, cause event.Position, reason string) ([]publish.Message, error) {
-	m, err := readMessage(d, cause, reason)
+// wish asks for a read once per cause, a delivery's sequence in WOO: the second look after publishing it finds
+// the wish stored.
+func (p *parser) wish(ctx context.Context, w event.WebhookReceivedV1, cause uint64, resource, reason string) ([]publish.Message, error) {
+	m, err := readMessage(w, cause, resource, reason)
 	if err != nil {
 		return nil, err
 	}
@@ -162,19 +193,18 @@ func (p *parser) wish(ctx context.Context, d parse.Delivery, cause event.Positio
 		return nil, publish.Classify(err)
 	}
 	wish, err := codec.Decode[event.ReadRequestedV1](stored.Data)
-	if err == nil && wish.Cause.Sequence >= cause.Sequence {
+	if err == nil && wish.Cause.Sequence >= cause {
 		return nil, nil
 	}
 	return []publish.Message{m}, nil
 }
 
-func readMessage(d parse.Delivery, cause event.Position, reason string) (publish.Message, error) {
-	w := d.Facts
+func readMessage(w event.WebhookReceivedV1, cause uint64, resource, reason string) (publish.Message, error) {
 	body := event.ReadRequestedV1{
-		Envelope: event.Envelope{Type: "read.v1.requested", ID: fmt.Sprintf("read:%s:%s:%s:%d", w.Store, w.Resource, w.ObjectID, d.Sequence), Store: w.Store, Time: w.ReceivedAt},
-		Resource: w.Resource, ObjectID: w.ObjectID, Reason: reason, Cause: cause,
+		Envelope: event.Envelope{Type: "read.v1.requested", ID: fmt.Sprintf("read:%s:%s:%s:%d", w.Store, resource, w.ObjectID, cause), Store: w.Store, Time: w.ReceivedAt},
+		Resource: resource, ObjectID: w.ObjectID, Reason: reason, Cause: event.Position{Stream: topology.Woo, Sequence: cause},
 	}
-	return publish.JSON(topology.Reads, subject.Read(w.Store, w.Resource, w.ObjectID), body.Envelope, body)
+	return publish.JSON(topology.Reads, subject.Read(w.Store, resource, w.ObjectID), body.Envelope, body)
 }
 
 func (p *parser) customer(ctx context.Context, state event.CustomerChangedV1) ([]publish.Message, error) {

@@ -48,6 +48,7 @@ type Order struct {
 	Created       Text           `json:"date_created"` // store-local, no offset
 	CreatedGMT    Text           `json:"date_created_gmt"`
 	ModifiedGMT   Text           `json:"date_modified_gmt"`
+	Paid          Text           `json:"date_paid"` // store-local, no offset
 	PaidGMT       Text           `json:"date_paid_gmt"`
 	CompletedGMT  Text           `json:"date_completed_gmt"`
 	CreatedVia    Text           `json:"created_via"`
@@ -73,6 +74,8 @@ type Order struct {
 	FeeLines      []FeeLine      `json:"fee_lines"`
 	CouponLines   []CouponLine   `json:"coupon_lines"`
 	Refunds       []Refund       `json:"refunds"`
+	GiftCards     []GiftCard     `json:"gift_cards"`             // of WooCommerce Gift Cards
+	PWGiftCards   []PWGiftCard   `json:"pw_gift_cards_redeemed"` // of PW Gift Cards
 }
 
 // Address is a billing or shipping address.
@@ -170,6 +173,35 @@ type Refund struct {
 	Reason Text `json:"reason"`
 	Total  Text `json:"total"` // negative
 }
+
+// GiftCard is a card redeemed with the WooCommerce Gift Cards extension.
+type GiftCard struct {
+	Code   Text `json:"code"`
+	Amount Text `json:"amount"` // a number or text
+}
+
+// PWGiftCard is a card redeemed with PW Gift Cards.
+type PWGiftCard struct {
+	Number Text `json:"number"`
+	Amount Text `json:"amount"`
+}
+
+// RefundRecord is a refund's own record: a row of GET /orders/<id>/refunds. Its lines carry the line they give
+// back in the meta key RefundedLine; their quantities and amounts are negative.
+type RefundRecord struct {
+	ID            Text           `json:"id"`
+	Created       Text           `json:"date_created"` // store-local, no offset
+	CreatedGMT    Text           `json:"date_created_gmt"`
+	Amount        Text           `json:"amount"` // positive
+	Reason        Text           `json:"reason"`
+	ByGateway     bool           `json:"refunded_payment"`
+	Lines         []LineItem     `json:"line_items"`
+	ShippingLines []ShippingLine `json:"shipping_lines"`
+	FeeLines      []FeeLine      `json:"fee_lines"`
+}
+
+// RefundedLine is the meta key under which a refund's line names the order's line.
+const RefundedLine = "_refunded_item_id"
 
 // Customer is a customer account.
 type Customer struct {

@@ -117,7 +117,7 @@ func (r *reader) order(w woo.Order) event.OrderStateV1 {
 		Order: r.id("id", w.ID), Number: cmp.Or(string(w.Number), string(w.ID)), Status: string(w.Status), Currency: currency, TaxIncluded: w.PricesTax,
 		Placed: r.placed(w), Customer: customer(w), Billing: address(w.Billing), Shipping: address(w.Shipping),
 		Lines: r.lines(w.Lines), Shipments: r.shipments(w.ShippingLines), Fees: r.fees(w.FeeLines), Coupons: r.coupons(w.CouponLines),
-		Taxes: r.taxes(w.TaxLines), Refunds: r.refunds(w.Refunds), CustomerNote: string(w.CustomerNote), Meta: r.meta("meta_data", w.Meta),
+		Taxes: r.taxes(w.TaxLines), Refunds: r.refunds(w.Refunds), GiftCards: r.giftCards(w), CustomerNote: string(w.CustomerNote), Meta: r.meta("meta_data", w.Meta),
 	}
 	state.Version.ModifiedAt = r.time("date_modified_gmt", w.ModifiedGMT)
 	if state.Version.ModifiedAt.IsZero() {
@@ -159,6 +159,9 @@ func (r *reader) payment(w woo.Order, totals event.Totals) event.Payment {
 	p := event.Payment{
 		Method: string(w.PaymentMethod), Title: string(w.PaymentTitle), TransactionID: string(w.TransactionID),
 		PaidAt: r.optionalTime("date_paid_gmt", w.PaidGMT), Status: "unpaid",
+	}
+	if p.PaidAt != nil {
+		p.LocalDate = cmp.Or(r.time("date_paid", w.Paid), *p.PaidAt).Format(time.DateOnly)
 	}
 	switch {
 	case totals.Refunded.Sign() > 0 && totals.Refunded.Cmp(totals.Total) >= 0:
@@ -287,9 +290,19 @@ func (r *reader) refunds(wire []woo.Refund) []event.Refund {
 		at := fmt.Sprintf("refunds[%d].", i)
 		list = append(list, event.Refund{ID: r.id(at+"id", w.ID), Reason: string(w.Reason), Total: r.amount(at+"total", w.Total)})
 	}
-	slices.SortFunc(list, func(a, b event.Refund) int {
-		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
-	})
+	sortRefunds(list)
+	return list
+}
+
+// giftCards are the cards redeemed, whichever plugin took them.
+func (r *reader) giftCards(w woo.Order) []event.GiftCard {
+	var list []event.GiftCard
+	for i, card := range w.GiftCards {
+		list = append(list, event.GiftCard{Code: string(card.Code), Amount: r.amount(fmt.Sprintf("gift_cards[%d].amount", i), card.Amount).Abs()})
+	}
+	for i, card := range w.PWGiftCards {
+		list = append(list, event.GiftCard{Code: string(card.Number), Amount: r.amount(fmt.Sprintf("pw_gift_cards_redeemed[%d].amount", i), card.Amount).Abs()})
+	}
 	return list
 }
 

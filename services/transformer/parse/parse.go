@@ -21,12 +21,19 @@ type Delivery struct {
 // Result is what a delivery says. At most one member is set beside Alert.
 type Result struct {
 	Order    *event.OrderStateV1      // a state of an order
+	Refunds  []event.Refund           // an order's refunds with their details; not nil where they were read
 	Customer *event.CustomerChangedV1 // a state of a customer
 	Gone     bool                     // a read found that the order is gone for good
 	Read     string                   // the object must be read from the shop: why
 	Ignored  string                   // the named rule that ignores it
 	Alert    fault.Code               // an operator must see it
 }
+
+// The resources of a read. The refunds of an order are read at once: their object is the order.
+const (
+	ResourceOrder  = "order"
+	ResourceRefund = "refund"
+)
 
 // The named rules that ignore a delivery.
 const (
@@ -43,6 +50,7 @@ const (
 const (
 	ReadDeleted = "deleted" // is it trashed, restored or gone?
 	ReadTie     = "tie"     // two differing states share a second
+	ReadRefunds = "refunds" // what was given back: an order lists sums only; or the shop lacks one it lists
 )
 
 // Statuses of orders that are not placed. Source: WooCommerce 8.9 and 10.4 make them for open checkouts.
@@ -57,8 +65,11 @@ func Read(d Delivery) (Result, error) {
 		return readProblem(d, problem), nil
 	}
 	switch d.Facts.Resource {
-	case "order":
+	case ResourceOrder:
 		return readOrder(d)
+	case ResourceRefund:
+		refunds, err := Refunds(d)
+		return Result{Refunds: refunds}, err
 	case "customer":
 		if d.Facts.Event == "deleted" {
 			return Result{Ignored: RuleTopic}, nil
@@ -72,6 +83,8 @@ func Read(d Delivery) (Result, error) {
 
 func readProblem(d Delivery, p woo.Problem) Result {
 	switch {
+	case strings.HasSuffix(p.Code, "order_invalid_id") && d.Facts.Resource == ResourceRefund:
+		return Result{Read: ReadDeleted}
 	case p.Code == "woocommerce_rest_shop_order_invalid_id" && d.Facts.Origin == event.OriginRead:
 		return Result{Gone: true}
 	case p.Code == "woocommerce_rest_shop_order_invalid_id":
@@ -103,20 +116,24 @@ func undecodable(field, value, rule string) error {
 }
 
 // Next decides whether a state is news against the last event of its order (nil: none). It returns the event
-// to publish, or the named rule that drops the state; read asks for a second look at the shop.
-func Next(last *event.OrderStateV1, state event.OrderStateV1) (news *event.OrderStateV1, read, rule string) {
+// to publish, completed by what is known of its refunds, or the named rule that drops the state; read asks for
+// a second look at the shop.
+func Next(last *event.OrderStateV1, state event.OrderStateV1) (news *event.OrderStateV1, read, rule string, err error) {
 	if last != nil {
-		switch {
-		case state.Version.Compare(last.Version) <= 0:
-			return nil, "", RuleSuperseded
-		case state.Hash == last.Hash:
-			return nil, "", RuleRepeat
+		if state.Version.Compare(last.Version) <= 0 {
+			return nil, "", RuleSuperseded, nil
+		}
+		if state, err = carry(last, state); err != nil {
+			return nil, "", "", err
+		}
+		if state.Hash == last.Hash {
+			return nil, "", RuleRepeat, nil
 		}
 		if state.Version.ModifiedAt.Equal(last.Version.ModifiedAt) && state.Source.Origin != event.OriginRead {
 			read = ReadTie
 		}
 	}
-	return name(last, state), read, ""
+	return name(last, state), read, "", nil
 }
 
 // Deleted is the event of an order that a read found gone for good: its last known state with status
@@ -165,7 +182,7 @@ func kind(last *event.OrderStateV1, state event.OrderStateV1) string {
 	switch {
 	case last.Payment.PaidAt == nil && state.Payment.PaidAt != nil:
 		return event.KindPaid
-	case len(state.Refunds) > len(last.Refunds):
+	case len(state.Refunds) > len(last.Refunds): // deleted ones stay listed
 		return event.KindRefunded
 	default:
 		return event.KindUpdated

@@ -179,7 +179,10 @@ func TestNext(t *testing.T) {
 		{"failed", at("x", 1, func(o *event.OrderStateV1) { o.Status = "failed" }), event.KindFailed, "", ""},
 		{"trashed", at("x", 1, func(o *event.OrderStateV1) { o.Status = "trash" }), event.KindDeleted, "", ""},
 	} {
-		news, read, rule := Next(&last, c.state)
+		news, read, rule, err := Next(&last, c.state)
+		if err != nil {
+			t.Fatal(err)
+		}
 		kind := ""
 		if news != nil {
 			kind = news.Kind
@@ -188,12 +191,12 @@ func TestNext(t *testing.T) {
 			t.Errorf("%s: kind %q, read %q, rule %q; want %q, %q, %q", c.name, kind, read, rule, c.kind, c.read, c.dropBy)
 		}
 	}
-	if news, _, _ := Next(nil, last); news == nil || news.Kind != event.KindPlaced || news.Type != "order.v1.placed" {
+	if news, _, _, _ := Next(nil, last); news == nil || news.Kind != event.KindPlaced || news.Type != "order.v1.placed" {
 		t.Errorf("the first state is %v, want placed", news)
 	}
 	trashed := last
 	trashed.Status = "trash"
-	if news, _, _ := Next(&trashed, at("x", 1, func(*event.OrderStateV1) {})); news == nil || news.Kind != event.KindRestored {
+	if news, _, _, _ := Next(&trashed, at("x", 1, func(*event.OrderStateV1) {})); news == nil || news.Kind != event.KindRestored {
 		t.Errorf("out of the trash is %v, want restored", news)
 	}
 }
