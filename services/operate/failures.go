@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
@@ -33,10 +35,13 @@ func Failures(ctx context.Context, js jetstream.JetStream, all bool) ([]Failure,
 	var list []Failure
 	err := each(ctx, js, topology.Failures, subject.FailureAll, func(m *jetstream.RawStreamMsg) error {
 		f, err := read(m)
-		if err == nil && (all || f.IsOpen()) {
+		if err != nil {
+			f = unreadable(m, err)
+		}
+		if all || f.IsOpen() {
 			list = append(list, f)
 		}
-		return err
+		return nil
 	})
 	slices.SortFunc(list, func(a, b Failure) int { return b.Entry.LastAt.Compare(a.Entry.LastAt) })
 	return list, err
@@ -49,6 +54,13 @@ func read(m *jetstream.RawStreamMsg) (Failure, error) {
 	}
 	entry, err := codec.Decode[event.FailureParkedV1](m.Data)
 	return Failure{name.ID(), entry}, err
+}
+
+// unreadable shows an entry that cannot be decoded as what it is: it must not hide the others.
+func unreadable(m *jetstream.RawStreamMsg, err error) Failure {
+	entry := event.FailureParkedV1{State: event.FailureParked, LastAt: m.Time.UTC(), Message: event.Position{Stream: topology.Failures, Sequence: m.Sequence, Subject: m.Subject}}
+	entry.Fault = event.Fault{Code: string(fault.MessageUndecodable), Class: fault.Poison.String(), Message: err.Error()}
+	return Failure{Name: strings.TrimPrefix(m.Subject, strings.TrimSuffix(subject.FailureAll, ">")), Entry: entry}
 }
 
 // ErrNoFailure says that the failure queue has no such entry.
@@ -75,8 +87,8 @@ func Find(ctx context.Context, js jetstream.JetStream, id string) (Failure, uint
 	return f, m.Sequence, err
 }
 
-// Retry publishes the parked message again, as it was stored: the stage handles it once more. A message that
-// a newer state has replaced is not sent; the newer one is under way.
+// Retry publishes the parked message again, as it was stored: the stage handles it once more. Of states that
+// replace one another (ORDERS, DESIRED, OUTCOMES) the newest is sent: an older one must not become the newest.
 func Retry(ctx context.Context, js jetstream.JetStream, id, by string) (Failure, error) {
 	f, sequence, err := Find(ctx, js, id)
 	if err != nil {
@@ -100,35 +112,73 @@ func Retry(ctx context.Context, js jetstream.JetStream, id, by string) (Failure,
 		return f, err
 	}
 	// The entry first: a success that follows at once must find it to resolve.
-	_, err = publish.New(js).Publish(ctx, entry, audit, message)
+	acks, err := publish.New(js).Publish(ctx, entry, audit, message)
+	if len(acks) == 2 && fault.ClassOf(err) == fault.Conflict {
+		return f, nil // a newer state came meanwhile: it is under way
+	}
 	return f, err
 }
 
 func again(ctx context.Context, js jetstream.JetStream, f Failure) (publish.Message, error) {
 	at := f.Entry.Message
-	stream, err := js.Stream(ctx, at.Stream)
-	if err != nil {
-		return publish.Message{}, err
-	}
-	m, err := stream.GetMsg(ctx, at.Sequence)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		// A stream that keeps the newest per subject has replaced it.
-		m, err = stream.GetLastMsgForSubject(ctx, at.Subject)
-	}
+	m, scope, err := parked(ctx, js, at)
 	if err != nil {
 		return publish.Message{}, fmt.Errorf("the parked message %s %d: %w", at.Stream, at.Sequence, err)
 	}
-	header := map[string][]string{}
-	maps.Copy(header, m.Header)
-	delete(header, jetstream.MsgIDHeader)
-	header[event.HeaderOrigin] = []string{string(event.OriginRetry)}
 	message := publish.Message{
-		Stream: at.Stream, Subject: m.Subject, ID: fmt.Sprintf("retry:%s:%d:%d", f.Name, m.Sequence, time.Now().UnixNano()), Header: header, Data: m.Data,
+		Stream: at.Stream, Subject: m.Subject, ID: fmt.Sprintf("retry:%s:%d:%d", f.Name, m.Sequence, time.Now().UnixNano()), Header: own(m.Header), Data: m.Data,
 	}
-	if at.Stream == topology.Desired {
-		message.Expect = &publish.Expect{Sequence: m.Sequence}
+	message.Header[event.HeaderOrigin] = []string{string(event.OriginRetry)}
+	if scope != "" {
+		message.Expect = &publish.Expect{Sequence: m.Sequence, Subject: scope}
 	}
 	return message, nil
+}
+
+// parked reads the message to send again, and the scope in which it must still be the newest.
+func parked(ctx context.Context, js jetstream.JetStream, at event.Position) (*jetstream.RawStreamMsg, string, error) {
+	stream, err := js.Stream(ctx, at.Stream)
+	if err != nil {
+		return nil, "", err
+	}
+	scope, err := newestIn(at)
+	if err != nil {
+		return nil, "", err
+	}
+	if scope != "" {
+		m, err := stream.GetLastMsgForSubject(ctx, scope)
+		return m, scope, err
+	}
+	m, err := stream.GetMsg(ctx, at.Sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		m, err = stream.GetLastMsgForSubject(ctx, at.Subject) // aged out, or replaced by a newer one
+	}
+	return m, "", err
+}
+
+// newestIn gives the filter of the states that replace the one at hand; empty where none does.
+func newestIn(at event.Position) (string, error) {
+	switch at.Stream {
+	case topology.Desired, topology.Outcomes:
+		return at.Subject, nil
+	case topology.Orders:
+		o, err := subject.ParseOrder(at.Subject)
+		return subject.OrdersOf(o.Store, o.Order), err
+	default:
+		return "", nil
+	}
+}
+
+// own gives the headers that a message was published with. Those of JetStream belong to the stored message: its
+// sequence, read again, would pass for the sequence of the new one.
+func own(stored nats.Header) map[string][]string {
+	header := map[string][]string{}
+	for name, values := range stored {
+		if !strings.HasPrefix(name, "Nats-") {
+			header[name] = values
+		}
+	}
+	return header
 }
 
 // Dismiss closes a failure without a retry; note says why.
@@ -157,11 +207,15 @@ func Dismiss(ctx context.Context, js jetstream.JetStream, id, by, note string) (
 	return f, err
 }
 
+const maxHistory = 20 // lines of a failure's history, as event.FailureParkedV1 says
+
 func change(f *Failure, id string, sequence uint64, text string) (publish.Message, error) {
 	now := time.Now().UTC()
 	f.Entry.LastAt, f.Entry.Time = now, now
-	f.Entry.ID = fmt.Sprintf("failure:%s:%s:%d", id, f.Entry.State, sequence)
+	// Two people may act on one entry at once: the time keeps their acts apart, so that the second hears of the first.
+	f.Entry.ID = fmt.Sprintf("failure:%s:%s:%d:%d", id, f.Entry.State, sequence, now.UnixNano())
 	f.Entry.History = append(f.Entry.History, event.FailureAttempt{At: now, State: f.Entry.State, Code: f.Entry.Fault.Code, Text: text})
+	f.Entry.History = f.Entry.History[max(0, len(f.Entry.History)-maxHistory):]
 	name, err := subject.ParseFailureID(id)
 	if err != nil {
 		return publish.Message{}, err

@@ -52,17 +52,18 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		stream, filter string
 		read           func(m *jetstream.RawStreamMsg) (Step, error)
 	}{
-		{topology.Woo, subject.WebhooksOfOrder(store, order), delivery},
+		{topology.Woo, subject.WebhooksOf(store, "order", order), delivery},
 		{topology.Orders, subject.OrdersOf(store, order), orderEvent},
 		{topology.Desired, subject.DesiredOf(store, order), desired},
 		{topology.Outcomes, subject.SyncOf(store, order), outcome},
 		{topology.ShopOutcomes, subject.Shop(store, "order", order), shopOutcome},
 		{topology.Failures, subject.FailuresAbout(store, order), failure},
+		{topology.Failures, subject.FailuresAbout(store, "order-"+order), failure}, // stage parse names the resource too: its objects are not orders only
 	} {
 		err := each(ctx, js, source.stream, source.filter, func(m *jetstream.RawStreamMsg) error {
 			step, err := source.read(m)
 			if err != nil {
-				step = Step{What: "unreadable", Detail: err.Error()}
+				step = Step{Stage: step.Stage, What: "unreadable", Detail: err.Error()}
 			}
 			step.Message = event.Position{Stream: source.stream, Sequence: m.Sequence, Subject: m.Subject}
 			step.Trace = m.Header.Get(event.HeaderTraceparent)
