@@ -37,6 +37,7 @@ type DesiredSource struct {
 	Published uint64    `json:"published"`  // position of the revision in its history: larger is newer
 	StateHash string    `json:"state_hash"` // hash of the order state
 	PlacedAt  time.Time `json:"placed_at"`  // UTC, when the order was made
+	Replaces  uint64    `json:"replaces"`   // position in DESIRED of the state this one replaces; 0: none
 }
 
 // Policy says what to do, by what NetSuite holds already.

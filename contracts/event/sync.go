@@ -21,7 +21,14 @@ type SyncRecordedV1 struct {
 	Ledger  Ledger       `json:"ledger"`          // everything known after it
 	Calls   []Call       `json:"calls"`           // requests to NetSuite, in order
 
-	Questions []Question `json:"questions,omitempty"` // parts that wait for a person while the rest is done
+	Questions  []Question   `json:"questions,omitempty"`  // parts that wait for a person while the rest is done
+	Superseded []Superseded `json:"superseded,omitempty"` // states that this one replaced before they were written
+}
+
+// Superseded is a state of the order that a later one replaced before it was written.
+type Superseded struct {
+	Orders uint64 `json:"orders"` // position in ORDERS
+	Status string `json:"status"` // the shop's word
 }
 
 // Question is a part of an order that waits for a person: a deposit of an unknown gateway, a refund in a
@@ -33,14 +40,13 @@ type Question struct {
 
 // The kinds of an outcome.
 const (
-	OutcomeSynced     = "synced"     // written and verified
-	OutcomeVerified   = "verified"   // nothing to write: NetSuite holds it already
-	OutcomeParked     = "parked"     // waits for a person
-	OutcomeRetried    = "retried"    // an attempt failed, another follows
-	OutcomeSkipped    = "skipped"    // ignored by a named rule
-	OutcomeWaiting    = "waiting"    // waits for a later state by a named rule
-	OutcomeHeld       = "held"       // writes are on hold: shown, not sent
-	OutcomeSuperseded = "superseded" // a later state replaced it before it was written
+	OutcomeSynced   = "synced"   // written and verified
+	OutcomeVerified = "verified" // nothing to write: NetSuite holds it already
+	OutcomeParked   = "parked"   // waits for a person
+	OutcomeRetried  = "retried"  // an attempt failed, another follows
+	OutcomeSkipped  = "skipped"  // ignored by a named rule
+	OutcomeWaiting  = "waiting"  // waits for a later state by a named rule
+	OutcomeHeld     = "held"     // writes are on hold: shown, not sent
 )
 
 // DesiredTaken names the desired state an outcome is about.

@@ -72,6 +72,8 @@ type job struct {
 	calls    []event.Call
 	asked    bool // NetSuite was asked
 	retry    bool // an operator asked for it: remembered misses do not count
+
+	superseded []event.Superseded // states that came between the last one written and this one
 }
 
 func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
@@ -90,6 +92,11 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 		if err := w.newest(ctx, j); err != nil {
 			return nil, err
 		}
+	} else if gone, err := w.outdated(ctx, m); gone || err != nil {
+		return nil, err
+	}
+	if j.superseded, err = w.replaced(ctx, j); err != nil {
+		return nil, err
 	}
 	outcome, err := w.converge(ctx, j)
 	return w.conclude(j, outcome, err)
@@ -120,6 +127,20 @@ func (w *writer) open(ctx context.Context, j *job) error {
 	return nil
 }
 
+// outdated tells whether DESIRED holds a later state than a message that waited: that one is delivered by itself, and
+// its outcome names this one as superseded. Five edits during an outage cost one write.
+func (w *writer) outdated(ctx context.Context, m consume.Message) (bool, error) {
+	stream, err := w.js.Stream(ctx, topology.Desired)
+	if err != nil {
+		return false, publish.Classify(err)
+	}
+	newest, err := stream.GetLastMsgForSubject(ctx, m.Subject)
+	if err != nil {
+		return false, publish.Classify(err)
+	}
+	return newest.Sequence > m.Sequence, nil
+}
+
 // newest takes the newest desired state in place of the one at hand: our own call may have overwritten what
 // another writer recorded meanwhile, so the newest is written again.
 func (w *writer) newest(ctx context.Context, j *job) error {
@@ -137,6 +158,42 @@ func (w *writer) newest(ctx context.Context, j *job) error {
 	}
 	j.desired, j.message.Sequence = desired, raw.Sequence
 	return nil
+}
+
+// replaced lists the states that this one replaced before any outcome was recorded about them: while NetSuite was
+// away, DESIRED kept the newest only. Invariant 3: they are superseded by a later state.
+func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, error) {
+	var after event.DesiredTaken
+	if j.last != nil {
+		after = j.last.Desired
+	}
+	if j.last != nil && j.last.Kind == event.OutcomeRetried { // tried, not done
+		after.Sequence, after.Orders = after.Sequence-1, after.Orders-1
+	}
+	if j.desired.Source.Replaces <= after.Sequence {
+		return nil, nil
+	}
+	stream, err := w.js.Stream(ctx, topology.Orders)
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	var list []event.Superseded
+	for next := after.Orders + 1; ; {
+		m, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject.OrdersOf(j.desired.Store, j.desired.Order)))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return list, nil
+		case err != nil:
+			return nil, publish.Classify(err)
+		case m.Sequence >= j.desired.Source.Sequence:
+			return list, nil
+		}
+		state, err := codec.Decode[event.OrderStateV1](m.Data)
+		if err != nil {
+			return nil, fault.New(fault.MessageUndecodable, "want an order event", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+		}
+		list, next = append(list, event.Superseded{Orders: m.Sequence, Status: state.Status}), m.Sequence+1
+	}
 }
 
 // outcome is what became of a job.

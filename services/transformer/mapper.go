@@ -70,6 +70,7 @@ func (p *mapper) publish(ctx context.Context, d event.DesiredOrderV1) ([]publish
 			return nil, nil
 		}
 		sequence = raw.Sequence
+		d.Source.Replaces = sequence
 	}
 	s := subject.Desired{Kind: "order", Account: d.Account, Store: d.Store, Key: d.Order}
 	m, err := publish.JSON(topology.Desired, s.String(), d.Envelope, d)

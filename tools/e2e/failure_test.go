@@ -6,6 +6,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,6 +159,78 @@ func TestOutageOfNetSuite(t *testing.T) {
 	}
 	if len(w.SalesOrders()) != 1 {
 		t.Error("the order did not land after the outage")
+	}
+}
+
+// Edits while NetSuite is away cost one write, of the newest state; the others are named as superseded. Invariant 3.
+func TestEditsDuringAnOutage(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{Outage: &netsuitesim.Outage{Until: time.Now().Add(time.Hour), Mode: "html"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple"))
+	awaitDegraded(t, w)
+	for hour, note := range []string{"one", "two", "three"} {
+		w.Post(changed(t, "order.created-simple", `"customer_note":""`, `"customer_note":"`+note+`"`, `"date_modified_gmt":"2026-11-23T03:10:33"`, fmt.Sprintf(`"date_modified_gmt":"2026-12-01T%02d:00:00"`, hour)))
+	}
+	awaitState(t, w, topology.Desired, subject.DesiredOf("main", "36"), "three")
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	var entry event.SyncRecordedV1
+	stream, err := w.JS.Stream(context.Background(), topology.Outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(context.Background(), subject.SyncOf("main", "36"))
+	if err == nil {
+		entry, err = codec.Decode[event.SyncRecordedV1](raw.Data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry.Kind != event.OutcomeSynced || len(entry.Superseded) != 3 {
+		t.Errorf("outcome %s with %d superseded states, want synced with the three before the last", entry.Kind, len(entry.Superseded))
+	}
+	timeline, err := operate.Show(context.Background(), w.JS, "main", "36")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := 0
+	for _, step := range timeline.Steps {
+		for _, call := range step.Calls {
+			if call.Method == "PUT" && strings.Contains(call.Path, "salesOrder") && call.Status/100 == 2 {
+				writes++
+			}
+		}
+	}
+	if writes != 1 {
+		t.Errorf("%d sales-order writes, want one of the newest state", writes)
+	}
+}
+
+// awaitState waits until the newest message under a filter holds a text.
+func awaitState(t *testing.T, w world.World, name, filter, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	stream, err := w.JS.Stream(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		m, err := stream.GetLastMsgForSubject(ctx, filter)
+		if err == nil && bytes.Contains(m.Data, []byte(text)) {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t.Fatalf("%s never held %q under %s: %v", name, text, filter, err)
+		}
 	}
 }
 
