@@ -175,6 +175,12 @@ func outcome(m *jetstream.RawStreamMsg) (Step, error) {
 	if o.Fault != nil {
 		step.What += ": " + o.Fault.Code
 	}
+	for _, s := range o.Superseded {
+		step.Detail += fmt.Sprintf("; superseded: ORDERS %d (%s)", s.Orders, s.Status)
+	}
+	for _, q := range o.Questions {
+		step.Detail += fmt.Sprintf("; waits: %s (%s)", q.Subject, q.Fault.Code)
+	}
 	return step, err
 }
 

@@ -199,6 +199,9 @@ func TestEditsDuringAnOutage(t *testing.T) {
 	}
 	writes := 0
 	for _, step := range timeline.Steps {
+		if step.What == event.OutcomeSynced && strings.Count(step.Detail, "superseded: ORDERS") != 3 {
+			t.Errorf("the timeline says %q, want the three superseded states", step.Detail)
+		}
 		for _, call := range step.Calls {
 			if call.Method == "PUT" && strings.Contains(call.Path, "salesOrder") && call.Status/100 == 2 {
 				writes++
