@@ -165,10 +165,10 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 }
 
 // classify gives an answer its fault; nil for success. WooCommerce's 500s with a code of its own are
-// permanent.
+// permanent; WordPress says internal_server_error when PHP fails, which passes.
 func classify(status int, header http.Header, body []byte) error {
 	if status >= 200 && status < 300 {
-		return nil
+		return usable(status, body)
 	}
 	p, known := woo.ParseProblem(body)
 	code, options := fault.ShopRefused, []fault.Option{fault.Field("status", strconv.Itoa(status))}
@@ -179,7 +179,7 @@ func classify(status int, header http.Header, body []byte) error {
 		code = fault.ShopUnauthorised
 	case status == http.StatusTooManyRequests:
 		code = fault.ShopThrottled
-	case status == http.StatusServiceUnavailable || status >= 500 && !known:
+	case status == http.StatusServiceUnavailable || status >= 500 && !strings.HasPrefix(p.Code, "woocommerce_"):
 		code = fault.ShopUnavailable
 	}
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
@@ -190,4 +190,12 @@ func classify(status int, header http.Header, body []byte) error {
 		rule += ": " + p.Code
 	}
 	return fault.New(code, rule, options...)
+}
+
+// usable wants JSON of a success: a cache, a firewall or a maintenance page answers 200 in its own words.
+func usable(status int, body []byte) error {
+	if _, err := codec.Decode[codec.Raw](body); err != nil {
+		return fault.New(fault.Unexpected, "the shop must answer in JSON", fault.Field("status", strconv.Itoa(status)), fault.Because(err))
+	}
+	return nil
 }

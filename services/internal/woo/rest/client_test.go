@@ -1,0 +1,302 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+)
+
+const (
+	key    = "ck_3f6c0b9a51"
+	secret = "cs_77d1e2c4b8"
+)
+
+// shop serves a handler and gives a client of it.
+func shop(t *testing.T, handler http.HandlerFunc) *Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	c := New(Options{URL: server.URL + "/", ConsumerKey: key, ConsumerSecret: secret, Concurrency: 2, Timeout: 10 * time.Second})
+	t.Cleanup(c.Close)
+	return c
+}
+
+func secureShop(t *testing.T, handler http.HandlerFunc) *Client {
+	t.Helper()
+	server := httptest.NewTLSServer(handler)
+	t.Cleanup(server.Close)
+	c := New(Options{URL: server.URL, ConsumerKey: key, ConsumerSecret: secret, Concurrency: 2, Timeout: 10 * time.Second})
+	c.http.Transport = server.Client().Transport // trusts the test's certificate
+	return c
+}
+
+// Over TLS the key travels as basic auth, never in the URL.
+func TestBasicAuthOverTLS(t *testing.T) {
+	c := secureShop(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, ok := r.BasicAuth()
+		if !ok || user != key || password != secret || r.URL.RawQuery != "per_page=100" || r.URL.Path != "/wp-json/wc/v3/orders" {
+			t.Errorf("%s, basic auth %v", r.URL, ok)
+		}
+		io.WriteString(w, "[]")
+	})
+	if _, err := c.Get(t.Context(), "list", "/orders?per_page=100"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Over plain http each request is signed anew and holds no secret.
+func TestOAuthOverHTTP(t *testing.T) {
+	nonces := map[string]bool{}
+	c := shop(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if r.Header.Get("Authorization") != "" || q.Get("oauth_consumer_key") != key || q.Get("oauth_signature") == "" || strings.Contains(r.URL.RawQuery, secret) {
+			t.Errorf("%s, Authorization %q", r.URL, r.Header.Get("Authorization"))
+		}
+		if q.Has("oauth_token") {
+			t.Error("a token, which WooCommerce refuses")
+		}
+		if q.Get("_fields") != "id,status" {
+			t.Errorf("the request's own query is lost: %s", r.URL.RawQuery)
+		}
+		nonces[q.Get("oauth_nonce")] = true
+		io.WriteString(w, "{}")
+	})
+	for range 3 {
+		if _, err := c.Get(t.Context(), "read", "/orders/36?_fields=id,status"); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(nonces) != 3 {
+		t.Errorf("%d nonces in 3 requests", len(nonces))
+	}
+}
+
+func TestRequestAndAnswer(t *testing.T) {
+	c := shop(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if want := `{"note":"<b> & é"}`; r.Method != http.MethodPost || string(body) != want || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Accept") != "application/json" {
+			t.Errorf("%s %s %v, want %s", r.Method, body, r.Header, want)
+		}
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, `{"id":9}`)
+	})
+	at := time.Date(2026, 11, 23, 5, 0, 0, 0, time.FixedZone("", -5*3600))
+	times := []time.Time{at, at, at.Add(250 * time.Millisecond)} // begin, signature, end
+	c.now = func() (now time.Time) { now, times = times[0], times[1:]; return now }
+	got, err := c.Post(t.Context(), "note", "/orders/36/notes", map[string]string{"note": "<b> & é"})
+	want := Answer{Status: 201, Body: []byte(`{"id":9}`), Call: event.Call{Method: "POST", Path: "/orders/36/notes", Status: 201, At: at.UTC(), Millis: 250, Purpose: "note"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+// Every answer and its fault. Bodies with a code are those of a real store (11.0.1).
+func TestAnswers(t *testing.T) {
+	const html = "<!DOCTYPE html><html><title>Maintenance</title></html>"
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   fault.Code // "": success
+		class  fault.Class
+	}{
+		"an object":                      {200, `{"id":36}`, "", 0},
+		"a list":                         {200, `[]`, "", 0},
+		"made":                           {201, `{"id":36}`, "", 0},
+		"a batch with a failed item":     {200, `{"update":[{"id":9,"error":{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":400}}}]}`, "", 0},
+		"success in HTML":                {200, html, fault.Unexpected, fault.Transient},
+		"success, a warning before JSON": {200, "<b>Warning</b>: x\n{\"id\":36}", fault.Unexpected, fault.Transient},
+		"success, cut JSON":              {200, `{"id":36,"stat`, fault.Unexpected, fault.Transient},
+		"success, nothing":               {200, "", fault.Unexpected, fault.Transient},
+		"success, garbage behind":        {200, `{"id":36}{`, fault.Unexpected, fault.Transient},
+		"success, not UTF-8":             {200, "{\"id\":\"\xff\"}", fault.Unexpected, fault.Transient},
+
+		"PUT on a missing order is 400": {400, `{"code":"woocommerce_rest_shop_order_invalid_id","message":"ID is invalid.","data":{"status":400}}`, fault.ShopOrderMissing, fault.Terminal},
+		"GET of a missing order is 404": {404, `{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}`, fault.ShopOrderMissing, fault.Terminal},
+		"a note on a missing order":     {404, `{"code":"woocommerce_rest_order_invalid_id","message":"Invalid order ID.","data":{"status":404}}`, fault.ShopOrderMissing, fault.Terminal},
+		"404 in HTML is no lost order":  {404, html, fault.ShopRefused, fault.Terminal},
+		"no such route":                 {404, `{"code":"rest_no_route","message":"No route was found.","data":{"status":404}}`, fault.ShopRefused, fault.Terminal},
+		"unknown status":                {400, `{"code":"rest_invalid_param","message":"Invalid parameter(s): status","data":{"status":400,"params":{"status":"x"}}}`, fault.ShopRefused, fault.Terminal},
+		"invalid JSON":                  {400, `{"code":"rest_invalid_json","message":"Invalid JSON body passed.","data":{"status":400,"json_error_code":4}}`, fault.ShopRefused, fault.Terminal},
+		"400, cut JSON":                 {400, `{"code":"rest_inva`, fault.ShopRefused, fault.Terminal},
+		"a batch of 101":                {413, `{"code":"woocommerce_rest_request_entity_too_large","message":"Unable to accept more than 100 items for this request.","data":{"status":413}}`, fault.ShopRefused, fault.Terminal},
+
+		"wrong secret":           {401, `{"code":"woocommerce_rest_authentication_error","message":"Consumer secret is invalid.","data":{"status":401}}`, fault.ShopUnauthorised, fault.Unavailable},
+		"unknown key":            {401, `{"code":"woocommerce_rest_cannot_edit","message":"Sorry, you are not allowed to edit this resource.","data":{"status":401}}`, fault.ShopUnauthorised, fault.Unavailable},
+		"a read key that writes": {401, `{"code":"woocommerce_rest_authentication_error","message":"The API key provided does not have write permissions.","data":{"status":401}}`, fault.ShopUnauthorised, fault.Unavailable},
+		"401 in HTML":            {401, html, fault.ShopUnauthorised, fault.Unavailable},
+		"code before status":     {400, `{"code":"woocommerce_rest_authentication_error","message":"x","data":{"status":401}}`, fault.ShopUnauthorised, fault.Unavailable},
+
+		"a host's limit":              {429, html, fault.ShopThrottled, fault.Throttled},
+		"a limit with words":          {429, `{"code":"rate_limit_exceeded","message":"x","data":{"status":429}}`, fault.ShopThrottled, fault.Throttled},
+		"maintenance":                 {503, html, fault.ShopUnavailable, fault.Unavailable},
+		"maintenance with words":      {503, `{"code":"woocommerce_rest_maintenance","message":"x","data":{"status":503}}`, fault.ShopUnavailable, fault.Unavailable},
+		"a proxy":                     {502, html, fault.ShopUnavailable, fault.Unavailable},
+		"a proxy that waited":         {504, "", fault.ShopUnavailable, fault.Unavailable},
+		"PHP failed":                  {500, html, fault.ShopUnavailable, fault.Unavailable},
+		"PHP failed, said in JSON":    {500, `{"code":"internal_server_error","message":"<p>There has been a critical error on this website.</p>","data":{"status":500}}`, fault.ShopUnavailable, fault.Unavailable},
+		"500, cut JSON":               {500, `{"code":"woocommerce_re`, fault.ShopUnavailable, fault.Unavailable},
+		"a refund too large is 500":   {500, `{"code":"woocommerce_rest_cannot_create_order_refund","message":"Invalid refund amount.","data":500}`, fault.ShopRefused, fault.Terminal},
+		"a refund of no order is 500": {500, `{"code":"woocommerce_rest_invalid_order_id","message":"Invalid order ID.","data":404}`, fault.ShopRefused, fault.Terminal},
+		"a firewall":                  {403, html, fault.ShopRefused, fault.Terminal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := shop(t, func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body)
+			})
+			got, err := client.Put(t.Context(), "tell", "/orders/36", map[string]string{})
+			if got.Status != c.status || string(got.Body) != c.body || got.Call.Status != c.status {
+				t.Errorf("answer %d %q", got.Status, got.Body)
+			}
+			if c.want == "" {
+				if err != nil || got.Call.Problem != "" {
+					t.Errorf("%v, %q, want success", err, got.Call.Problem)
+				}
+				return
+			}
+			if fault.CodeOf(err) != c.want || fault.ClassOf(err) != c.class || got.Call.Problem == "" {
+				t.Errorf("%v (%s), want %s (%s)", err, fault.ClassOf(err), c.want, c.class)
+			}
+			if code, _, found := strings.Cut(strings.TrimPrefix(c.body, `{"code":"`), `","`); found && !strings.Contains(err.Error(), code) {
+				t.Errorf("%v, want WooCommerce's word %s in it", err, code)
+			}
+		})
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "86400": 10 * time.Minute, "-5": 0, "0": 0, "soon": 0} {
+			err := classify(status, http.Header{"Retry-After": {header}}, nil)
+			if got := fault.AfterOf(err); got != want {
+				t.Errorf("%d with Retry-After %q: wait %v, want %v", status, header, got, want)
+			}
+		}
+	}
+}
+
+// Trouble on the way: what it is called, and that neither key nor signature stands in any word of it.
+func TestTroubleOnTheWay(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	cut := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, `{"id":36`)
+	}
+	closed := func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	}
+	wait := func(http.ResponseWriter, *http.Request) { <-hang }
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	refusing := New(Options{URL: "http://" + nobody.Addr().String(), ConsumerKey: key, ConsumerSecret: secret, Concurrency: 1, Timeout: time.Second})
+	slow, secureSlow := shop(t, wait), secureShop(t, wait)
+	slow.http.Timeout, secureSlow.http.Timeout = 50*time.Millisecond, 50*time.Millisecond
+	untrusted := secureShop(t, wait)
+	untrusted.http.Transport = http.DefaultTransport
+
+	for name, c := range map[string]*Client{
+		"nobody listens": refusing, "no answer in time": slow, "no answer in time, TLS": secureSlow, "the answer is cut": shop(t, cut), "the connection is closed": shop(t, closed),
+		"the certificate is not trusted": untrusted,
+	} {
+		got, err := c.Put(t.Context(), "tell", "/orders/36", map[string]string{})
+		if fault.CodeOf(err) != fault.ShopUnavailable || got.Call.Problem == "" {
+			t.Errorf("%s: %v, want %s", name, err, fault.ShopUnavailable)
+		}
+		for _, word := range []string{key, secret, "oauth_", "Basic "} {
+			if said := fmt.Sprintf("%v %+v %+v", err, errors.Unwrap(err), got.Call); strings.Contains(said, word) {
+				t.Errorf("%s: %q is told in %s", name, word, said)
+			}
+		}
+	}
+}
+
+// A redirect is refused, not followed: the key does not travel to another host.
+func TestRedirect(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("followed to %s", r.URL.Path) }))
+	defer other.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		c := shop(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/stolen", status) })
+		if _, err := c.Get(t.Context(), "read", "/orders/36"); fault.CodeOf(err) != fault.ShopRefused || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+// No more requests are in flight than the store allows, and that many are.
+func TestConcurrency(t *testing.T) {
+	var mu sync.Mutex
+	inFlight, pair := 0, make(chan struct{})
+	c := shop(t, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		if inFlight++; inFlight > 2 {
+			t.Errorf("%d requests in flight, want at most 2", inFlight)
+		} else if inFlight == 2 {
+			select {
+			case <-pair:
+			default:
+				close(pair)
+			}
+		}
+		mu.Unlock()
+		<-pair // the first waits for a second beside it
+		mu.Lock()
+		inFlight--
+		mu.Unlock()
+		io.WriteString(w, "{}")
+	})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := c.Get(t.Context(), "read", "/orders/36"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Invariant 7: who stops is not an attempt, whether it waits for a slot or for the answer.
+func TestStopping(t *testing.T) {
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	c := shop(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release })
+	defer close(release)
+	ctx, stop := context.WithCancel(t.Context())
+	errs := make(chan error, 3)
+	for range 3 {
+		go func() {
+			_, err := c.Get(ctx, "read", "/orders/36")
+			errs <- err
+		}()
+	}
+	<-arrived
+	<-arrived // two at work, the third waits
+	stop()
+	for range 3 {
+		if err := <-errs; fault.ClassOf(err) != fault.Interrupted {
+			t.Errorf("%v (%s), want it interrupted", err, fault.ClassOf(err))
+		}
+	}
+}
