@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,34 +248,33 @@ func TestRedirect(t *testing.T) {
 
 // No more requests are in flight than the store allows, and that many are.
 func TestConcurrency(t *testing.T) {
-	var mu sync.Mutex
-	inFlight, pair := 0, make(chan struct{})
-	c := shop(t, func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		if inFlight++; inFlight > 2 {
-			t.Errorf("%d requests in flight, want at most 2", inFlight)
-		} else if inFlight == 2 {
-			select {
-			case <-pair:
-			default:
-				close(pair)
-			}
+	const requests = 20
+	var inFlight atomic.Int32
+	arrived, release := make(chan struct{}, requests), make(chan struct{})
+	var c *Client
+	c = shop(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n := int(inFlight.Add(1)); n > 2 || n > len(c.slots) {
+			t.Errorf("%d requests in flight, %d hold a slot, want at most 2 and each with a slot", n, len(c.slots))
 		}
-		mu.Unlock()
-		<-pair // the first waits for a second beside it
-		mu.Lock()
-		inFlight--
-		mu.Unlock()
+		arrived <- struct{}{}
+		<-release
+		inFlight.Add(-1)
 		io.WriteString(w, "{}")
 	})
 	var all sync.WaitGroup
-	for range 20 {
+	for range requests {
 		all.Go(func() {
 			if _, err := c.Get(t.Context(), "read", "/orders/36"); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+	<-arrived
+	for range requests - 1 { // whenever one ends, another comes
+		<-arrived
+		release <- struct{}{}
+	}
+	release <- struct{}{}
 	all.Wait()
 }
 
