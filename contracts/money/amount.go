@@ -128,3 +128,19 @@ func Sum(amounts ...Amount) Amount {
 	}
 	return total
 }
+
+// Split shares an amount out by weights, at the currency's precision: the shares add up to the amount, and each
+// is less than one unit off its exact share. Weights are of one sign; where all are zero, the first takes all.
+func (a Amount) Split(weights []Amount, c Currency) []Amount {
+	shares := make([]Amount, len(weights))
+	sum, upTo, before := Sum(weights...), Zero, Zero
+	for i, weight := range weights {
+		upTo = upTo.Add(weight)
+		next := a
+		if !sum.IsZero() {
+			next = Amount{a.value.Mul(upTo.value).DivRound(sum.value, c.Precision())}
+		}
+		shares[i], before = next.Sub(before), next
+	}
+	return shares
+}

@@ -3,6 +3,8 @@ package money
 import (
 	"fmt"
 	"strings"
+
+	"github.com/shopspring/decimal"
 )
 
 // Currency is an ISO 4217 code, e.g. "USD". Its invalid form cannot be parsed.
@@ -41,6 +43,9 @@ func ParseCurrency(text string) (Currency, error) {
 
 // Precision is the number of decimals of the currency's minor unit: JPY 0, USD 2, KWD 3.
 func (c Currency) Precision() int32 { return precision[c] }
+
+// Unit is the smallest amount of the currency: JPY 1, USD 0.01, KWD 0.001.
+func (c Currency) Unit() Amount { return Amount{decimal.New(1, -c.Precision())} }
 
 // UnmarshalText reads an ISO 4217 code.
 func (c *Currency) UnmarshalText(text []byte) error {

@@ -62,6 +62,38 @@ func TestPer(t *testing.T) {
 	}
 }
 
+func TestSplit(t *testing.T) {
+	for _, c := range []struct{ amount, currency, weights, want string }{
+		{"10.00", "USD", "1 1 1", "3.33 3.34 3.33"},
+		{"0.29", "USD", "0.10 0.10 0.10", "0.10 0.09 0.10"},
+		{"8.40", "USD", "7.25 1.25", "7.16 1.24"},
+		{"1.00", "JPY", "1 1 1", "0.00 1.00 0.00"},
+		{"-1.00", "USD", "2 1", "-0.67 -0.33"},
+		{"0.02", "USD", "0 0", "0.02 0.00"},
+		{"1.000", "KWD", "1 2", "0.333 0.667"},
+	} {
+		var weights []Amount
+		for text := range strings.FieldsSeq(c.weights) {
+			weights = append(weights, MustParse(text))
+		}
+		var got []string
+		for _, share := range MustParse(c.amount).Split(weights, Currency(c.currency)) {
+			got = append(got, share.String())
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s %s by %s: %v, want %s", c.amount, c.currency, c.weights, got, c.want)
+		}
+	}
+}
+
+func TestUnit(t *testing.T) {
+	for currency, want := range map[Currency]string{"JPY": "1.00", "USD": "0.01", "KWD": "0.001"} {
+		if got := currency.Unit().String(); got != want {
+			t.Errorf("unit of %s: %s, want %s", currency, got, want)
+		}
+	}
+}
+
 // Invariant 5: text to value to text loses no digit, and sums do not depend on order.
 func TestExactness(t *testing.T) {
 	digits := rapid.StringMatching(`-?[0-9]{1,12}\.[0-9]{1,8}`)

@@ -37,6 +37,15 @@ func Int(n int64) Number { return Number{decimal.NewFromInt(n)} }
 // Decimal gives the exact value.
 func (n Number) Decimal() decimal.Decimal { return n.value }
 
+// Add gives n + m.
+func (n Number) Add(m Number) Number { return Number{n.value.Add(m.value)} }
+
+// Sub gives n - m.
+func (n Number) Sub(m Number) Number { return Number{n.value.Sub(m.value)} }
+
+// Times gives n × m, exact.
+func (n Number) Times(m Number) Number { return Number{n.value.Mul(m.value)} }
+
 // Neg gives -n.
 func (n Number) Neg() Number { return Number{n.value.Neg()} }
 

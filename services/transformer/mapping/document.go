@@ -4,17 +4,11 @@
 package mapping
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
-	"fmt"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/fault"
 )
 
 // Default is the shipped document.
@@ -31,8 +25,12 @@ type Document struct {
 	Statuses   []StatusRule    `yaml:"statuses"` // first match wins
 	SalesOrder SalesOrderBlock `yaml:"sales_order"`
 	Shipping   ShippingBlock   `yaml:"shipping"`
+	Discounts  DiscountBlock   `yaml:"discounts"`
 	Taxes      TaxBlock        `yaml:"taxes"`
 	Rounding   RoundingBlock   `yaml:"rounding"`
+	Periods    PeriodBlock     `yaml:"periods"`
+	Payments   *PaymentBlock   `yaml:"payments"` // absent: no money is booked, as with policy order everywhere
+	Refunds    RefundBlock     `yaml:"refunds"`
 	Addresses  AddressBlock    `yaml:"addresses"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
 }
@@ -49,8 +47,20 @@ type ItemBlock struct {
 	Fallback string            `yaml:"fallback"` // for lines without SKU
 	Fee      string            `yaml:"fee"`
 	Discount string            `yaml:"discount"`
+	Bundles  Bundles           `yaml:"bundles"`
 	Fields   map[string]string `yaml:"fields"` // line field → expression over line
 }
+
+// Bundles says which lines of a bundle are carried over. The money is the same either way.
+type Bundles string
+
+// The ways to carry bundles over. Sources of the marks: Product Bundles (_bundled_by, _bundle_cart_key), WPC
+// Product Bundles (_woosb_parent_id).
+const (
+	BundlesAll      Bundles = "all"      // every line as the shop lists it; the default
+	BundlesParent   Bundles = "parent"   // the bundle alone, with the money of its parts
+	BundlesChildren Bundles = "children" // the parts alone, the bundle's money shared out among them
+)
 
 // StatusRule says what an order in some state means.
 type StatusRule struct {
@@ -75,9 +85,27 @@ type ShippingBlock struct {
 	Methods map[string]string `yaml:"methods"` // "<method>:<instance>" or "<method>" → ship item name
 }
 
-// TaxBlock says what a shop's tax rate is in NetSuite.
+// DiscountBlock says how coupons and other discounts are written.
+type DiscountBlock struct {
+	As DiscountForm `yaml:"as"`
+}
+
+// DiscountForm is where a discount stands.
+type DiscountForm string
+
+// The forms of a discount.
+const (
+	DiscountLines  DiscountForm = "lines"  // a Discount item beneath each line; the default
+	DiscountHeader DiscountForm = "header" // one sum: discountItem and discountRate of the order
+)
+
+// TaxBlock says what a shop's tax is in NetSuite.
 type TaxBlock struct {
-	Rates map[string]TaxRate `yaml:"rates"` // rate code → type and code; an unmapped rate parks the order
+	Strategy event.TaxMode           `yaml:"strategy"` // override where empty
+	Rates    map[string]TaxRate      `yaml:"rates"`    // rate code → type and code; override and codes park an order with another
+	Combined map[string]CombinedRate `yaml:"combined"` // codes: rate codes sorted and joined with " + " → one legacy code
+	Exempt   string                  `yaml:"exempt"`   // codes, lines: code of what bears no tax; empty: none is sent
+	Item     string                  `yaml:"item"`     // lines: the item of tax lines
 }
 
 // TaxRate names a tax type and code.
@@ -86,11 +114,22 @@ type TaxRate struct {
 	Code string `yaml:"code"`
 }
 
+// CombinedRate is the legacy code of several rates at once.
+type CombinedRate struct {
+	Code    string `yaml:"code"`
+	Percent string `yaml:"percent"` // what NetSuite's code holds; empty: the rates' own, compounded
+}
+
 // RoundingBlock bounds the named rounding line.
 type RoundingBlock struct {
 	Item     string `yaml:"item"`
 	PerTen   string `yaml:"per_ten_lines"` // limit for each begun ten lines, e.g. "0.02"
 	ZeroUnit string `yaml:"zero_decimal"`  // limit in currencies without decimals, e.g. "1"
+}
+
+// PeriodBlock says which accounting periods are closed.
+type PeriodBlock struct {
+	ClosedThrough string `yaml:"closed_through"` // YYYY-MM-DD, the last closed day
 }
 
 // AddressBlock says how addresses are written.
@@ -107,60 +146,6 @@ type Reference struct {
 
 // Ref gives the reference as it travels.
 func (r Reference) Ref() event.Ref { return event.Ref{Record: r.Record, By: r.By, Key: r.Key} }
-
-// Parse reads a document; unknown names are mistakes, with their line.
-func Parse(data []byte) (Document, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	var d Document
-	if err := decoder.Decode(&d); err != nil {
-		return Document{}, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
-	}
-	if err := d.check(); err != nil {
-		return Document{}, fault.New(fault.MappingInvalid, "the document must be sound", fault.Field("mapping", d.Mapping), fault.Because(err))
-	}
-	return d, nil
-}
-
-func (d Document) check() error {
-	var problems []error
-	want := func(ok bool, path, rule string) {
-		if !ok {
-			problems = append(problems, fmt.Errorf("%s: %s", path, rule))
-		}
-	}
-	want(d.Mapping != "", "mapping", "want a name")
-	want(d.Version == 1, "version", "want 1")
-	want(d.Items.Fallback != "", "items.fallback", "want the item for lines without SKU")
-	want(d.Items.Fee != "", "items.fee", "want the item of fees")
-	want(d.Items.Discount != "", "items.discount", "want the Discount item")
-	want(d.Rounding.Item != "", "rounding.item", "want the item of the rounding line")
-	want(len(d.Statuses) > 0, "statuses", "want at least one rule")
-	names := map[string]bool{}
-	for i, rule := range d.Statuses {
-		path := fmt.Sprintf("statuses[%d]", i)
-		want(rule.Name != "" && !names[rule.Name], path+".name", "want a name of its own")
-		names[rule.Name] = true
-		want(oneOf(rule.Absent, event.ActionCreate, event.ActionWait, event.ActionIgnore), path+".absent", "want create, wait or ignore")
-		want(oneOf(rule.Open, event.ActionApply, event.ActionKeep), path+".open", "want apply or keep")
-		want(oneOf(rule.Fulfilled, event.ActionKeep, event.ActionPark), path+".fulfilled", "want keep or park")
-		writes := rule.Absent == event.ActionCreate || rule.Open == event.ActionApply
-		want(!writes || rule.OrderStatus == "A" || rule.OrderStatus == "B", path+".order_status", "want A (pending approval) or B (pending fulfilment)")
-	}
-	for field, limit := range d.Lengths {
-		want(limit > 0, "lengths."+field, "want a positive number of characters")
-	}
-	return errors.Join(problems...)
-}
-
-func oneOf(action event.Action, allowed ...event.Action) bool {
-	for _, a := range allowed {
-		if action == a {
-			return true
-		}
-	}
-	return false
-}
 
 // Revision names a document's bytes: the first 12 hex digits of their SHA-256.
 func Revision(data []byte) string {

@@ -11,9 +11,10 @@ import (
 
 // Env is what an expression sees.
 type Env struct {
-	Order Order `expr:"order"`
-	Line  Line  `expr:"line"` // the line at hand; empty outside items.fields
-	Store Store `expr:"store"`
+	Order  Order  `expr:"order"`
+	Line   Line   `expr:"line"`   // the line at hand; empty outside items.fields
+	Refund Refund `expr:"refund"` // the refund at hand; empty outside refunds.fields
+	Store  Store  `expr:"store"`
 }
 
 // Store is the shop.
@@ -70,6 +71,15 @@ type Payment struct {
 	TransactionID string `expr:"transaction_id"`
 	Status        string `expr:"status"`
 	PaidAt        string `expr:"paid_at"` // RFC 3339, UTC; "" unpaid
+	Date          string `expr:"date"`    // YYYY-MM-DD in the store's zone; "" unpaid
+}
+
+// Refund is money given back.
+type Refund struct {
+	ID     string       `expr:"id"`
+	Reason string       `expr:"reason"`
+	Date   string       `expr:"date"` // YYYY-MM-DD in the store's zone
+	Amount money.Amount `expr:"amount"`
 }
 
 // Line is a line item.
@@ -89,7 +99,7 @@ func envOf(o event.OrderStateV1) Env {
 		ID: o.Order, Number: o.Number, Status: o.Status, Date: o.Placed.LocalDate, Time: o.Placed.LocalTime, PlacedAt: o.Placed.At.Format(time.RFC3339), Via: o.Placed.Via,
 		Currency: string(o.Currency), Billing: o.Billing, Shipping: o.Shipping, Paid: o.Payment.PaidAt != nil,
 		Customer:      Customer{o.Customer.Account, o.Customer.Email, o.Customer.FirstName, o.Customer.LastName, o.Customer.Company, o.Customer.Phone, o.Customer.IP},
-		Payment:       Payment{Method: o.Payment.Method, Title: o.Payment.Title, TransactionID: o.Payment.TransactionID, Status: o.Payment.Status},
+		Payment:       Payment{Method: o.Payment.Method, Title: o.Payment.Title, TransactionID: o.Payment.TransactionID, Status: o.Payment.Status, Date: o.Payment.LocalDate},
 		FullyRefunded: o.Payment.Status == "refunded", Note: o.CustomerNote, RequestedDate: o.Delivery.RequestedDate, Instructions: o.Delivery.Instructions,
 		GiftMessage: o.Delivery.GiftMessage, Total: o.Totals.Total, Tax: o.Totals.Tax, ShippingTotal: o.Totals.Shipping, Discount: o.Totals.Discount, Meta: texts(o.Meta),
 	}}

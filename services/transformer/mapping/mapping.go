@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -23,6 +24,8 @@ type Mapping struct {
 	customer []field
 	order    []field
 	line     []field
+	payment  []field
+	refund   []field
 	perTen   money.Amount
 	zeroUnit money.Amount
 }
@@ -46,6 +49,12 @@ func Compile(data []byte) (*Mapping, error) {
 	m.order, err = compileFields("sales_order.fields", d.SalesOrder.Fields)
 	keep(err)
 	m.line, err = compileFields("items.fields", d.Items.Fields)
+	keep(err)
+	if d.Payments != nil {
+		m.payment, err = compileFields("payments.fields", d.Payments.Fields)
+		keep(err)
+	}
+	m.refund, err = compileFields("refunds.fields", d.Refunds.Fields)
 	keep(err)
 	for i, r := range d.Statuses {
 		program, err := compile(fmt.Sprintf("statuses[%d].when", i), r.When, expr.AsBool())
@@ -98,7 +107,7 @@ func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, er
 			return event.DesiredOrderV1{}, err
 		}
 	} else {
-		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, TaxMode: event.TaxOverride, Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
+		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, TaxMode: m.taxMode(), Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
 	}
 	return d, seal(&d)
 }
@@ -146,28 +155,55 @@ func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r
 	if d.Customer, err = m.party(o, env); err != nil {
 		return err
 	}
-	fields, err := m.values("sales_order.fields", m.order, env, true)
+	basket, err := m.basket(o, env)
 	if err != nil {
 		return err
 	}
-	books, err := m.books(o, env)
-	if err != nil {
+	if err := m.fillOrder(d, o, env, r, basket); err != nil {
 		return err
-	}
-	if err := m.ship(fields, o, books.shipping); err != nil {
-		return err
-	}
-	d.SalesOrder = event.SalesOrder{
-		ExternalID: externalID("so", o), OrderStatus: r.OrderStatus, Closed: r.Closed, Currency: o.Currency, Fields: fields,
-		Billing: m.address(o.Billing), Shipping: m.address(shipTo(o)), Lines: books.lines, TaxMode: event.TaxOverride, TaxDetails: books.taxes,
 	}
 	for _, column := range c.Adoption {
 		d.SalesOrder.Adoption = append(d.SalesOrder.Adoption, event.AdoptionKey{Field: column, Value: o.Number})
 	}
-	d.Expected = event.Expected{Total: books.total, Net: books.net(), ShopTotal: o.Totals.Total.Round(o.Currency), Rounding: books.rounding, Lines: len(books.lines)}
-	for i := range d.SalesOrder.Lines {
-		d.SalesOrder.Lines[i].Closed = r.Closed
+	return m.fillMoney(d, m.till(o, env), r, basket)
+}
+
+func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r rule, basket *basket) error {
+	fields, err := m.values("sales_order.fields", m.order, env, true)
+	if err != nil {
+		return err
 	}
+	books, err := m.books(o, env, basket)
+	if err != nil {
+		return err
+	}
+	maps.Copy(fields, books.fields)
+	if err := m.ship(fields, o, basket.shipping.total); err != nil {
+		return err
+	}
+	for i := range books.lines {
+		books.lines[i].Closed = books.lines[i].Closed || r.Closed
+	}
+	d.SalesOrder = event.SalesOrder{
+		ExternalID: externalID("so", o), OrderStatus: r.OrderStatus, Closed: r.Closed, Currency: o.Currency, Fields: fields,
+		Billing: m.address(o.Billing), Shipping: m.address(shipTo(o)), Lines: books.lines, TaxMode: m.taxMode(), TaxDetails: books.taxes,
+	}
+	d.Expected = event.Expected{
+		Total: books.total, Net: books.total.Sub(books.tax), ShopTotal: o.Totals.Total.Round(o.Currency), Rounding: books.rounding, Lines: len(books.lines),
+	}
+	return nil
+}
+
+func (m *Mapping) fillMoney(d *event.DesiredOrderV1, t till, r rule, basket *basket) (err error) {
+	if d.Deposits, err = t.deposits(); err != nil {
+		return err
+	}
+	refunds, warnings, err := t.customerRefunds(basket)
+	if err != nil {
+		return err
+	}
+	d.Refunds, d.Warnings = refunds, append(d.Warnings, warnings...)
+	d.Bill = t.bill(r)
 	return nil
 }
 

@@ -84,7 +84,7 @@ func Read(d Delivery) (Result, error) {
 func readProblem(d Delivery, p woo.Problem) Result {
 	switch {
 	case strings.HasSuffix(p.Code, "order_invalid_id") && d.Facts.Resource == ResourceRefund:
-		return Result{Read: ReadDeleted}
+		return Result{Ignored: RuleOrderGone}
 	case p.Code == "woocommerce_rest_shop_order_invalid_id" && d.Facts.Origin == event.OriginRead:
 		return Result{Gone: true}
 	case p.Code == "woocommerce_rest_shop_order_invalid_id":

@@ -85,11 +85,11 @@ func TestBadRefundsSayWhere(t *testing.T) {
 	}
 }
 
-// An order that is gone when its refunds are read is asked for itself.
+// An order that is gone when its refunds are read has no details; that it is gone is told by a read of the order.
 func TestRefundsOfAGoneOrder(t *testing.T) {
 	r, err := Read(refundRead(1, `{"code":"woocommerce_rest_order_invalid_id","message":"Invalid order ID.","data":{"status":404}}`))
-	if err != nil || r.Read != ReadDeleted || r.Gone {
-		t.Errorf("%+v, %v; want a read of the order", r, err)
+	if err != nil || r.Ignored != RuleOrderGone || r.Gone || r.Refunds != nil {
+		t.Errorf("%+v, %v; want it ignored", r, err)
 	}
 }
 

@@ -1,0 +1,270 @@
+package mapping
+
+import (
+	"slices"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// basket is what an order holds in the shop's figures, at the currency's precision: lines, fees and shipping,
+// with what refunds gave back taken off.
+type basket struct {
+	mapping  *Mapping
+	currency money.Currency
+	entries  []entry
+	shipping entry
+	keys     map[string]string // id of a line, fee or shipping line → key of its entry
+	fold     fold
+	given    money.Amount            // net and tax that went back with lines
+	givenTax map[string]money.Amount // the tax in it, by rate id
+}
+
+// entry is one line of goods, one fee, or the shipping.
+type entry struct {
+	key             string
+	item            event.Ref
+	name            string
+	quantity        money.Number
+	subtotal, total money.Amount // before and after discounts, net of tax
+	taxes           []event.LineTax
+	fields          map[string]event.Value
+	counted         bool // in pieces: a line of goods
+	closed          bool
+}
+
+const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cost, and the key of its entry
+
+func (m *Mapping) basket(o event.OrderStateV1, env Env) (*basket, error) {
+	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, givenTax: map[string]money.Amount{}}
+	var lines []event.Line
+	lines, b.fold = foldBundles(o.Lines, m.document.Items.Bundles, o.Currency)
+	for _, line := range lines {
+		env.Line = lineOf(line)
+		if err := b.line(line, env); err != nil {
+			return nil, err
+		}
+	}
+	for _, fee := range o.Fees {
+		b.fee(fee)
+	}
+	b.ship(o.Shipments)
+	b.settle(o)
+	b.giveBack(o.Refunds)
+	return b, nil
+}
+
+func item(name string) event.Ref { return event.Ref{Record: "item", By: "name", Key: name} }
+
+func (m *Mapping) itemOf(sku string) event.Ref {
+	if sku == "" {
+		return item(m.document.Items.Fallback)
+	}
+	if name, mapped := m.document.Items.SKUs[sku]; mapped {
+		return item(name)
+	}
+	return item(sku)
+}
+
+func (b *basket) line(l event.Line, env Env) error {
+	fields, err := b.mapping.values("items.fields", b.mapping.line, env, false)
+	if err != nil {
+		return err
+	}
+	e := entry{
+		key: "line-" + l.ID, item: b.mapping.itemOf(l.SKU), name: l.Name, quantity: l.Quantity, fields: fields,
+		subtotal: l.Subtotal.Round(b.currency), total: l.Total.Round(b.currency), taxes: b.rounded(l.Taxes), counted: true,
+	}
+	if e.quantity.IsZero() {
+		if !e.subtotal.IsZero() || !e.total.IsZero() {
+			return fault.New(fault.OrderInvalid, "a line with an amount needs a quantity", fault.Field("line_items."+l.ID+".quantity", "0"))
+		}
+		return nil
+	}
+	b.keys[l.ID] = e.key
+	b.entries = append(b.entries, e)
+	return nil
+}
+
+func (b *basket) fee(f event.Fee) {
+	amount := f.Total.Round(b.currency)
+	b.keys[f.ID] = "fee-" + f.ID
+	b.entries = append(b.entries, entry{
+		key: b.keys[f.ID], item: item(b.mapping.document.Items.Fee), name: f.Name, quantity: money.Int(1), subtotal: amount, total: amount, taxes: b.rounded(f.Taxes),
+	})
+}
+
+// ship sums the shipping lines into one cost, and their taxes into one row per rate.
+func (b *basket) ship(shipments []event.Shipment) {
+	b.shipping = entry{key: shippingReference}
+	var taxes []event.LineTax
+	for _, s := range shipments {
+		b.keys[s.ID] = shippingReference
+		b.shipping.total = b.shipping.total.Add(s.Total.Round(b.currency))
+		taxes = plusTaxes(taxes, s.Taxes)
+	}
+	b.shipping.taxes = b.rounded(taxes)
+}
+
+func (b *basket) rounded(taxes []event.LineTax) []event.LineTax {
+	rows := slices.Clone(taxes)
+	for i := range rows {
+		rows[i].Total = rows[i].Total.Round(b.currency)
+	}
+	return rows
+}
+
+// settle makes the rows of each rate add up to the rate's own total. A shop that rounds tax at the subtotal
+// shows each line's tax rounded and the total of what was not: as long as the difference is rounding, half a
+// unit a row, the largest row takes it.
+func (b *basket) settle(o event.OrderStateV1) {
+	for _, tax := range o.Taxes {
+		var rows []*money.Amount
+		for i := range b.entries {
+			rows = append(rows, rowsOf(b.entries[i].taxes, tax.Rate)...)
+		}
+		b.adjust(rows, len(rows), tax.Total.Round(b.currency))
+		b.adjust(rowsOf(b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency))
+	}
+}
+
+func rowsOf(taxes []event.LineTax, rate string) []*money.Amount {
+	var rows []*money.Amount
+	for i := range taxes {
+		if taxes[i].Rate == rate {
+			rows = append(rows, &taxes[i].Total)
+		}
+	}
+	return rows
+}
+
+func (b *basket) adjust(rows []*money.Amount, roundings int, want money.Amount) {
+	if len(rows) == 0 {
+		return
+	}
+	largest, difference := rows[0], want
+	for _, row := range rows {
+		difference = difference.Sub(*row)
+		if row.Abs().Cmp(largest.Abs()) > 0 {
+			largest = row
+		}
+	}
+	if difference.Abs().Times(money.Int(2)).Cmp(b.currency.Unit().Times(money.Int(int64(roundings)))) <= 0 {
+		*largest = largest.Add(difference)
+	}
+}
+
+// giveBack takes off what refunds gave back with pieces: the warehouse must not ship them. What was given back
+// without pieces leaves a line alone; shipping and fees have none and are always taken off.
+func (b *basket) giveBack(refunds []event.Refund) {
+	sums := b.returned(refunds)
+	for i := range b.entries {
+		e := &b.entries[i]
+		if g, given := sums[e.key]; given && (!e.counted || g.quantity.Sign() > 0) {
+			b.reduce(e, g)
+		}
+	}
+	if g, given := sums[shippingReference]; given {
+		b.reduce(&b.shipping, g)
+	}
+}
+
+// reduce takes an amount off an entry, to the cent. An entry of which no piece is left is closed and keeps its
+// quantity, which NetSuite wants; its amount is what was not given back, mostly nothing, for NetSuite counts a
+// closed line in its total or does not, as the account has it.
+func (b *basket) reduce(e *entry, g given) {
+	total, tax := within(g.total.Round(b.currency), e.total), within(g.tax.Round(b.currency), e.tax())
+	pieces := e.quantity.Sub(g.quantity)
+	share := money.Zero
+	switch {
+	case !e.counted:
+		e.closed = e.total.Equal(total)
+	case pieces.Sign() <= 0:
+		e.closed = true
+	default:
+		share = money.AmountOf(e.subtotal.Times(pieces).Per(e.quantity, b.currency.Precision()).Decimal())
+		e.quantity = pieces
+	}
+	e.total = e.total.Sub(total)
+	e.subtotal = e.total
+	if !e.closed && share.Cmp(e.total) > 0 {
+		e.subtotal = share
+	}
+	weights := make([]money.Amount, len(e.taxes))
+	for i, row := range e.taxes {
+		weights[i] = row.Total
+	}
+	for i, part := range tax.Split(weights, b.currency) {
+		e.taxes[i].Total = e.taxes[i].Total.Sub(part)
+		b.givenTax[e.taxes[i].Rate] = b.givenTax[e.taxes[i].Rate].Add(part)
+	}
+	b.given = b.given.Add(total).Add(tax)
+}
+
+func (e entry) tax() money.Amount {
+	sum := money.Zero
+	for _, row := range e.taxes {
+		sum = sum.Add(row.Total)
+	}
+	return sum
+}
+
+// within bounds an amount between zero and a limit of either sign.
+func within(amount, limit money.Amount) money.Amount {
+	switch {
+	case amount.Sign() != limit.Sign():
+		return money.Zero
+	case amount.Abs().Cmp(limit.Abs()) > 0:
+		return limit
+	default:
+		return amount
+	}
+}
+
+// returned sums the refunds' lines per entry. Deleted refunds gave nothing back.
+func (b *basket) returned(refunds []event.Refund) map[string]given {
+	sums := map[string]given{}
+	for _, r := range refunds {
+		if r.Detail == nil || r.Deleted {
+			continue
+		}
+		for _, l := range r.Detail.Lines {
+			b.each(l, func(key string, l event.RefundLine) {
+				g := sums[key]
+				sums[key] = given{g.quantity.Add(l.Quantity), g.total.Add(l.Total), g.tax.Add(l.Tax)}
+			})
+		}
+	}
+	return sums
+}
+
+// each calls with the entries of which a refund's line gives something back; a line that the order has no more
+// has none.
+func (b *basket) each(l event.RefundLine, call func(key string, l event.RefundLine)) {
+	for _, part := range b.fold.refunded(l) {
+		if key, known := b.keys[part.Line]; known {
+			call(key, part)
+		}
+	}
+}
+
+// credits are a refund's lines by the keys of the sales order, and the shipping given back.
+func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shipping money.Amount) {
+	list = []event.CreditLine{}
+	for _, l := range lines {
+		b.each(l, func(key string, l event.RefundLine) {
+			if key == shippingReference {
+				shipping = shipping.Add(l.Total.Round(b.currency))
+				return
+			}
+			at := slices.IndexFunc(list, func(c event.CreditLine) bool { return c.Key == key })
+			if at < 0 {
+				at, list = len(list), append(list, event.CreditLine{Key: key})
+			}
+			c := &list[at]
+			c.Quantity, c.Amount, c.Tax = c.Quantity.Add(l.Quantity), c.Amount.Add(l.Total.Round(b.currency)), c.Tax.Add(l.Tax.Round(b.currency))
+		})
+	}
+	return list, shipping
+}

@@ -1,0 +1,119 @@
+package mapping
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// Parse reads a document; unknown names are mistakes, with their line.
+func Parse(data []byte) (Document, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	var d Document
+	if err := decoder.Decode(&d); err != nil {
+		return Document{}, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
+	}
+	if err := d.check(); err != nil {
+		return Document{}, fault.New(fault.MappingInvalid, "the document must be sound", fault.Field("mapping", d.Mapping), fault.Because(err))
+	}
+	return d, nil
+}
+
+// problems collects every mistake of a document, each with its path.
+type problems []error
+
+func (p *problems) want(ok bool, path, rule string) {
+	if !ok {
+		*p = append(*p, fmt.Errorf("%s: %s", path, rule))
+	}
+}
+
+func (d Document) check() error {
+	var p problems
+	p.want(d.Mapping != "", "mapping", "want a name")
+	p.want(d.Version == 1, "version", "want 1")
+	p.want(d.Items.Fallback != "", "items.fallback", "want the item for lines without SKU")
+	p.want(d.Items.Fee != "", "items.fee", "want the item of fees")
+	p.want(d.Items.Discount != "", "items.discount", "want the Discount item")
+	p.want(slices.Contains([]Bundles{"", BundlesAll, BundlesParent, BundlesChildren}, d.Items.Bundles), "items.bundles", "want all, parent or children")
+	p.want(d.Rounding.Item != "", "rounding.item", "want the item of the rounding line")
+	d.checkStatuses(&p)
+	d.checkTaxes(&p)
+	d.checkMoney(&p)
+	for field, limit := range d.Lengths {
+		p.want(limit > 0, "lengths."+field, "want a positive number of characters")
+	}
+	return errors.Join(p...)
+}
+
+func (d Document) checkStatuses(p *problems) {
+	p.want(len(d.Statuses) > 0, "statuses", "want at least one rule")
+	names := map[string]bool{}
+	for i, rule := range d.Statuses {
+		path := fmt.Sprintf("statuses[%d]", i)
+		p.want(rule.Name != "" && !names[rule.Name], path+".name", "want a name of its own")
+		names[rule.Name] = true
+		p.want(oneOf(rule.Absent, event.ActionCreate, event.ActionWait, event.ActionIgnore), path+".absent", "want create, wait or ignore")
+		p.want(oneOf(rule.Open, event.ActionApply, event.ActionKeep), path+".open", "want apply or keep")
+		p.want(oneOf(rule.Fulfilled, event.ActionKeep, event.ActionPark), path+".fulfilled", "want keep or park")
+		writes := rule.Absent == event.ActionCreate || rule.Open == event.ActionApply
+		p.want(!writes || rule.OrderStatus == "A" || rule.OrderStatus == "B", path+".order_status", "want A (pending approval) or B (pending fulfilment)")
+	}
+}
+
+func (d Document) checkTaxes(p *problems) {
+	strategy := d.Taxes.Strategy
+	p.want(slices.Contains([]event.TaxMode{"", event.TaxOverride, event.TaxCodes, event.TaxEngine, event.TaxLines}, strategy), "taxes.strategy", "want override, codes, engine or lines")
+	p.want(strategy != event.TaxLines || d.Taxes.Item != "", "taxes.item", "strategy lines wants the item of tax lines")
+	p.want(slices.Contains([]DiscountForm{"", DiscountLines, DiscountHeader}, d.Discounts.As), "discounts.as", "want lines or header")
+	// A legacy code is computed on each line; a header discount would leave the tax of the price before it.
+	p.want(strategy != event.TaxCodes || d.Discounts.As != DiscountHeader, "discounts.as", "strategy codes wants discounts as lines")
+	for key, combined := range d.Taxes.Combined {
+		path := "taxes.combined." + key
+		p.want(combined.Code != "", path+".code", "want a tax code")
+		_, err := money.ParseNumber(combined.Percent)
+		p.want(combined.Percent == "" || err == nil, path+".percent", "want a number such as 8.5")
+	}
+}
+
+func (d Document) checkMoney(p *problems) {
+	if d.Periods.ClosedThrough != "" {
+		_, err := time.Parse(time.DateOnly, d.Periods.ClosedThrough)
+		p.want(err == nil, "periods.closed_through", "want a day such as 2026-10-31")
+	}
+	p.want(slices.Contains([]string{"", StatusChangeNone, StatusChangeMoney}, d.Refunds.StatusChange), "refunds.status_change", "want none or money")
+	p.want(d.Refunds.PostingDate == "" || d.Refunds.PostingDate == "refund" || d.Refunds.PostingDate == FirstOpen, "refunds.posting_date", "want refund or first-open")
+	p.want(d.Refunds.PostingDate != FirstOpen || d.Periods.ClosedThrough != "", "refunds.posting_date", "first-open wants periods.closed_through")
+	if d.Payments == nil {
+		return
+	}
+	b := d.Payments
+	p.want(b.PostingDate == "" || b.PostingDate == "payment" || b.PostingDate == FirstOpen, "payments.posting_date", "want payment or first-open")
+	p.want(b.PostingDate != FirstOpen || d.Periods.ClosedThrough != "", "payments.posting_date", "first-open wants periods.closed_through")
+	p.want(b.Policy == "" || b.Policy.known(), "payments.policy", "want order, deposit, cash-sale or invoice")
+	for name, g := range b.Gateways {
+		g.check(p, "payments.gateways."+name)
+	}
+	if b.GiftCards != nil {
+		b.GiftCards.check(p, "payments.gift_cards")
+		p.want(b.GiftCards.Policy == "" || b.GiftCards.Policy == PolicyOrder || b.GiftCards.Policy == PolicyDeposit, "payments.gift_cards.policy", "want order or deposit")
+	}
+}
+
+func (g Gateway) check(p *problems, path string) {
+	p.want(g.Policy == "" || g.Policy.known(), path+".policy", "want order, deposit, cash-sale or invoice")
+	p.want((g.FeeMeta == "") == (g.FeeField == ""), path+".fee_field", "fee_meta and fee_field go together")
+}
+
+func oneOf(action event.Action, allowed ...event.Action) bool {
+	return slices.Contains(allowed, action)
+}
