@@ -37,7 +37,7 @@ type FailureAttempt struct {
 // AuditActedV1 is one act of an operator; the act is the last token of type and subject.
 type AuditActedV1 struct {
 	Envelope
-	Act    string            `json:"act"`  // retried, dismissed
+	Act    string            `json:"act"`  // retried, dismissed, replayed
 	By     string            `json:"by"`   // the operator's name
 	What   string            `json:"what"` // e.g. a failure's id
 	Before map[string]string `json:"before,omitempty"`
@@ -50,6 +50,9 @@ type AuditRetriedV1 = AuditActedV1
 
 // AuditDismissedV1 says that a failure was dismissed.
 type AuditDismissedV1 = AuditActedV1
+
+// AuditReplayedV1 says that a replay plan was begun, paused, resumed, cancelled or done.
+type AuditReplayedV1 = AuditActedV1
 
 // AlertRaisedV1 is something an operator must see that is not tied to one parked order.
 type AlertRaisedV1 struct {

@@ -28,5 +28,6 @@ func Types() []Type {
 		Type{"alert.v1.raised", "AlertRaisedV1", AlertRaisedV1{}},
 		Type{"audit.v1.retried", "AuditRetriedV1", AuditActedV1{}},
 		Type{"audit.v1.dismissed", "AuditDismissedV1", AuditActedV1{}},
+		Type{"audit.v1.replayed", "AuditReplayedV1", AuditActedV1{}},
 	)
 }

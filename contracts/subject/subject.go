@@ -102,6 +102,14 @@ func (d Desired) String() string { return join("desired.v1", d.Kind, d.Account, 
 // DesiredFor matches every desired state of one NetSuite account.
 func DesiredFor(account string) string { return "desired.v1." + Any + "." + Token(account) + ".>" }
 
+// DesiredOrders matches the desired states of a store's orders; of every store's without one.
+func DesiredOrders(store string) string {
+	if store == "" {
+		return "desired.v1.order.>"
+	}
+	return "desired.v1.order." + Any + "." + Token(store) + ".>"
+}
+
 // DesiredOf matches the desired states of one order whatever its account.
 func DesiredOf(store, order string) string {
 	return "desired.v1.order." + Any + "." + Token(store) + "." + Token(order)

@@ -29,6 +29,12 @@ func Ensure(ctx context.Context, js jetstream.JetStream, t Topology) error {
 			return fmt.Errorf("ensure bucket %s: %w", b.Name, err)
 		}
 	}
+	for _, name := range t.Objects {
+		config := jetstream.ObjectStoreConfig{Bucket: name, Replicas: t.Replicas, Storage: jetstream.FileStorage}
+		if _, err := js.CreateOrUpdateObjectStore(ctx, config); err != nil {
+			return fmt.Errorf("ensure object store %s: %w", name, err)
+		}
+	}
 	for _, c := range t.Consumers {
 		if err := ensureConsumer(ctx, js, c); err != nil {
 			return err

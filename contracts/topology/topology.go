@@ -50,7 +50,8 @@ const PinTTL = 5 * time.Second
 // Bucket names.
 const (
 	Mappings = "mappings" // every mapping revision ever active
-	Cursors  = "cursors"  // watermarks of polls and sweeps
+	Cursors  = "cursors"  // watermarks of polls, sweeps and replays
+	Replays  = "replays"  // object store: replay plans, by hash
 )
 
 // Params is what a configuration may choose.
@@ -72,6 +73,7 @@ type Topology struct {
 	Streams   []jetstream.StreamConfig
 	Consumers []Consumer
 	Buckets   []Bucket
+	Objects   []string // object stores
 	Replicas  int
 }
 
@@ -90,7 +92,7 @@ const (
 
 // Of builds the topology of a configuration.
 func Of(p Params) Topology {
-	return Topology{Streams: streams(p), Consumers: consumers(p), Buckets: []Bucket{{Mappings, 64}, {Cursors, 1}}, Replicas: p.Replicas}
+	return Topology{Streams: streams(p), Consumers: consumers(p), Buckets: []Bucket{{Mappings, 64}, {Cursors, 1}}, Objects: []string{Replays}, Replicas: p.Replicas}
 }
 
 func streams(p Params) []jetstream.StreamConfig {

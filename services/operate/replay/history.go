@@ -1,0 +1,241 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+)
+
+// lab looks at one order after the other with a candidate.
+type lab struct {
+	orders    jetstream.Stream
+	outcomes  jetstream.Stream
+	candidate *mapping.Mapping
+	request   Request
+	where     func(event.OrderStateV1) (bool, error)
+}
+
+// Make shows what a candidate mapping would do to history. It writes nothing. progress, if not nil, hears how many of
+// how many orders were looked at.
+func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request, progress func(done, all int)) (Plan, error) {
+	l, err := open(ctx, js, candidate, r)
+	if err != nil {
+		return Plan{}, err
+	}
+	t := newTally(Plan{Made: time.Now().UTC(), Request: r, Mapping: candidate.Name(), Revision: candidate.Revision()})
+	if err := l.each(ctx, js, func(v verdict) { t.add(v) }, progress); err != nil {
+		return Plan{}, err
+	}
+	return t.finish(), nil
+}
+
+func open(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request) (*lab, error) {
+	l := &lab{candidate: candidate, request: r, where: func(event.OrderStateV1) (bool, error) { return true, nil }}
+	var err error
+	if r.Where != "" {
+		if l.where, err = mapping.Where(r.Where); err != nil {
+			return nil, err
+		}
+	}
+	if l.orders, err = js.Stream(ctx, topology.Orders); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.Orders, err)
+	}
+	if l.outcomes, err = js.Stream(ctx, topology.Outcomes); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.Outcomes, err)
+	}
+	return l, nil
+}
+
+const ahead = 256 // desired states read before their verdict is taken
+
+// each reads every desired state, the newest of each order, and hands the verdicts on in the order of the stream.
+// Several are worked on at once; what is kept does not grow with history.
+func (l *lab) each(ctx context.Context, js jetstream.JetStream, take func(verdict), progress func(done, all int)) error {
+	stream, err := js.Stream(ctx, topology.Desired)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.DesiredOrders(l.request.Store)}})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
+	all := int(info.NumPending)
+	if all == 0 {
+		return nil
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
+	defer messages.Stop()
+	return l.pass(ctx, messages, all, take, progress)
+}
+
+func (l *lab) pass(ctx context.Context, messages jetstream.MessagesContext, all int, take func(verdict), progress func(done, all int)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	lines := make(chan chan verdict, ahead)
+	workers := make(chan struct{}, 4*runtime.GOMAXPROCS(0))
+	group.Go(func() error {
+		defer close(lines)
+		for range all {
+			m, err := messages.Next(jetstream.NextContext(ctx))
+			if err != nil {
+				return fmt.Errorf("read %s: %w", topology.Desired, err)
+			}
+			line := make(chan verdict, 1)
+			select {
+			case lines <- line:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			workers <- struct{}{}
+			group.Go(func() error {
+				defer func() { <-workers }()
+				v, err := l.look(ctx, m)
+				line <- v
+				return err
+			})
+		}
+		return nil
+	})
+	group.Go(func() error {
+		done := 0
+		for line := range lines {
+			select {
+			case v := <-line:
+				take(v)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if done++; progress != nil {
+				progress(done, all)
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// look gives the verdict on one desired state.
+func (l *lab) look(ctx context.Context, m jetstream.Msg) (verdict, error) {
+	metadata, err := m.Metadata()
+	if err != nil {
+		return verdict{}, err
+	}
+	from, err := codec.Decode[event.DesiredOrderV1](m.Data())
+	if err != nil {
+		return verdict{}, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject(), fmt.Sprint(metadata.Sequence.Stream)), fault.Because(err))
+	}
+	if !l.wanted(from) {
+		return verdict{skipped: true}, nil
+	}
+	state, err := l.state(ctx, from)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return troubled(from, fault.New(fault.MappingFailed, "the order's state is no longer kept in ORDERS", fault.Field("sequence", fmt.Sprint(from.Source.Sequence)))), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	fits, err := l.where(state)
+	if err != nil {
+		return troubled(from, err), nil
+	}
+	if !fits {
+		return verdict{skipped: true}, nil
+	}
+	return l.compare(ctx, from, state, metadata.Sequence.Stream)
+}
+
+func (l *lab) wanted(d event.DesiredOrderV1) bool {
+	r := l.request
+	return (r.Since.IsZero() || !d.Source.PlacedAt.Before(r.Since)) && (r.Until.IsZero() || d.Source.PlacedAt.Before(r.Until)) &&
+		(len(r.Orders) == 0 || slices.Contains(r.Orders, d.Order))
+}
+
+func (l *lab) state(ctx context.Context, d event.DesiredOrderV1) (event.OrderStateV1, error) {
+	raw, err := l.orders.GetMsg(ctx, d.Source.Sequence)
+	if err != nil {
+		return event.OrderStateV1{}, err
+	}
+	return codec.Decode[event.OrderStateV1](raw.Data)
+}
+
+func troubled(d event.DesiredOrderV1, err error) verdict {
+	return verdict{trouble: &Trouble{d.Store, d.Order, string(fault.CodeOf(err)), err.Error()}}
+}
+
+// derive maps a state as it was mapped before, with the candidate.
+func (l *lab) derive(from event.DesiredOrderV1, state event.OrderStateV1, published uint64) (event.DesiredOrderV1, error) {
+	var adoption []string
+	for _, key := range from.SalesOrder.Adoption {
+		adoption = append(adoption, key.Field)
+	}
+	return l.candidate.Map(state, mapping.Context{Account: from.Account, Sequence: from.Source.Sequence, Published: published, Adoption: adoption})
+}
+
+func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state event.OrderStateV1, desired uint64) (verdict, error) {
+	to, err := l.derive(from, state, 0)
+	if err != nil {
+		return troubled(from, err), nil
+	}
+	if to.Hash == from.Hash {
+		return verdict{}, nil
+	}
+	v := verdict{currency: state.Currency, delta: to.Expected.Total.Sub(from.Expected.Total)}
+	if v.differences, err = Differences(from, to); err != nil || len(v.differences) == 0 {
+		return v, err
+	}
+	ledger, err := l.ledger(ctx, from)
+	if err != nil {
+		return verdict{}, err
+	}
+	v.call = writeTime(ledger)
+	v.change = Change{
+		Store: from.Store, Order: from.Order, Number: from.Number, Account: from.Account, Placed: from.Source.PlacedAt, Source: from.Source.Sequence,
+		Desired: desired, Hash: to.Hash, Fields: len(v.differences), Effect: effectOf(to, ledger),
+		From: from.Expected.Total.String(), To: to.Expected.Total.String(),
+	}
+	return v, nil
+}
+
+// ledger reads what NetSuite was last sent for an order; nil: nothing was recorded.
+func (l *lab) ledger(ctx context.Context, d event.DesiredOrderV1) (*event.SyncRecordedV1, error) {
+	raw, err := l.outcomes.GetLastMsgForSubject(ctx, subject.Sync{Account: d.Account, Store: d.Store, Order: d.Order}.String())
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	entry, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	return &entry, err
+}
+
+func writeTime(entry *event.SyncRecordedV1) time.Duration {
+	if entry == nil {
+		return 0
+	}
+	for _, call := range slices.Backward(entry.Calls) {
+		if call.Method == "PUT" || call.Method == "PATCH" {
+			return time.Duration(call.Millis) * time.Millisecond
+		}
+	}
+	return 0
+}

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/orderstream/orderstream/services/operate/replay"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+)
+
+func (a *app) replay() *cobra.Command {
+	c := &cobra.Command{Use: "replay", Short: "See what another mapping would do to history, then apply exactly that"}
+	c.AddCommand(a.replayPlan(), a.replayShow(), a.replayApply(),
+		a.replayControl("pause", replay.StatePaused, "Stop applying a plan; apply goes on where it stopped"),
+		a.replayControl("cancel", replay.StateCancelled, "Give a plan up; what it has published stays"),
+	)
+	return c
+}
+
+type planFlags struct {
+	mapping, since, until, html string
+	request                     replay.Request
+}
+
+func (a *app) replayPlan() *cobra.Command {
+	var f planFlags
+	c := &cobra.Command{
+		Use: "plan --mapping FILE|REVISION", Short: "Show what a mapping would change; nothing is written to NetSuite", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.times(); err != nil {
+				return usage{err}
+			}
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				plan, err := a.makePlan(ctx, js, f)
+				if err != nil {
+					return err
+				}
+				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
+			})
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.mapping, "mapping", "", "candidate: a file, or a revision kept in the bucket mappings (required)")
+	flags.StringVar(&f.request.Store, "store", "", "one store only")
+	flags.StringVar(&f.since, "since", "", "orders made at or after, 2006-01-02 or RFC 3339, UTC")
+	flags.StringVar(&f.until, "until", "", "orders made before, 2006-01-02 or RFC 3339, UTC")
+	flags.StringSliceVar(&f.request.Orders, "orders", nil, "these orders only, by the shop's id")
+	flags.StringVar(&f.request.Where, "where", "", `a condition in the mapping's language, e.g. 'order.currency == "USD"'`)
+	flags.IntVar(&f.request.Slots, "slots", 5, "requests in flight NetSuite allows, for the estimate")
+	flags.StringVar(&f.html, "html", "", "write the plan as a page to this file")
+	_ = c.MarkFlagRequired("mapping")
+	return c
+}
+
+func (f *planFlags) times() (err error) {
+	for _, bound := range []struct {
+		name, text string
+		at         *time.Time
+	}{{"--since", f.since, &f.request.Since}, {"--until", f.until, &f.request.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		if *bound.at, err = time.Parse(time.DateOnly, bound.text); err == nil {
+			continue
+		}
+		if *bound.at, err = time.Parse(time.RFC3339, bound.text); err != nil {
+			return fmt.Errorf("%s %q: want 2006-01-02 or RFC 3339", bound.name, bound.text)
+		}
+	}
+	return nil
+}
+
+func (a *app) makePlan(ctx context.Context, js jetstream.JetStream, f planFlags) (replay.Plan, error) {
+	document, err := replay.Candidate(ctx, js, f.mapping, os.ReadFile)
+	if err != nil {
+		return replay.Plan{}, err
+	}
+	candidate, err := mapping.Compile(document)
+	if err != nil {
+		return replay.Plan{}, err
+	}
+	plan, err := replay.Make(ctx, js, candidate, f.request, a.bar("orders looked at"))
+	if err != nil {
+		return replay.Plan{}, err
+	}
+	if f.html != "" {
+		if err := writePage(f.html, plan); err != nil {
+			return replay.Plan{}, err
+		}
+	}
+	return plan, replay.Save(ctx, js, plan, document)
+}
+
+func writePage(path string, plan replay.Plan) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return plan.Page(file)
+}
+
+// bar shows progress on the error output, a line that is written over; silent with --json.
+func (a *app) bar(what string) func(done, all int) {
+	if a.json {
+		return nil
+	}
+	const width = 30
+	last := -1
+	return func(done, all int) {
+		percent := 100 * done / max(all, 1)
+		if percent == last {
+			return
+		}
+		last = percent
+		full := width * percent / 100
+		fmt.Fprintf(a.errs, "\r[%s%s] %3d %% of %d %s", strings.Repeat("#", full), strings.Repeat(".", width-full), percent, all, what)
+		if done == all {
+			fmt.Fprintln(a.errs)
+		}
+	}
+}
+
+func (a *app) replayShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show <hash>", Short: "Print a plan that was made", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				plan, _, err := replay.Load(ctx, js, args[0])
+				if err != nil {
+					return err
+				}
+				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
+			})
+		},
+	}
+}
+
+func (a *app) replayApply() *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use: "apply <hash>", Short: "Write exactly what the plan showed, behind live traffic", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				bar := a.bar("changes applied")
+				p, err := replay.Apply(ctx, js, args[0], operator(), note, func(p replay.Progress) {
+					if bar != nil {
+						bar(p.Next, p.All)
+					}
+				})
+				if err != nil {
+					return err
+				}
+				return a.print(p, func(w io.Writer) { printProgress(w, args[0], p) })
+			})
+		},
+	}
+	c.Flags().StringVar(&note, "note", "", "why, for the audit stream")
+	return c
+}
+
+func (a *app) replayControl(verb string, to replay.State, short string) *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use: verb + " <hash>", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				p, err := replay.Control(ctx, js, args[0], to, operator(), note)
+				if err != nil {
+					return err
+				}
+				return a.print(p, func(w io.Writer) { printProgress(w, args[0], p) })
+			})
+		},
+	}
+	c.Flags().StringVar(&note, "note", "", "why, for the audit stream")
+	return c
+}
+
+func printProgress(w io.Writer, hash string, p replay.Progress) {
+	fmt.Fprintf(w, "plan %s is %s: %d of %d changes, %d published, %d left out\n", hash, p.State, p.Next, p.All, p.Published, len(p.Left))
+	for _, l := range p.Left {
+		fmt.Fprintf(w, "  left out  %s/%s  %s\n", l.Store, l.Order, l.Reason)
+	}
+}
+
+func printPlan(w io.Writer, p replay.Plan) {
+	fmt.Fprintf(w, "replay plan %s   mapping %s, revision %s\n\n%d orders looked at: %d change, %d stay as they are, %d cannot be mapped\n",
+		p.Hash, p.Mapping, p.Revision, p.Looked, len(p.Changes), p.Same, len(p.Troubles))
+	fmt.Fprintf(w, "applying takes %d writes, %d calls of about %v, %v in all; nothing has been written\n", p.Cost.Writes, p.Cost.Calls, p.Cost.Call, p.Cost.Elapsed)
+	for _, g := range p.Groups {
+		fmt.Fprintf(w, "\n  %-9s %6d orders  %s\n", g.Kind, g.Orders, g.Field)
+		for _, e := range g.Examples {
+			fmt.Fprintf(w, "                             %s/%s  %q → %q\n", e.Store, e.Order, e.From, e.To)
+		}
+	}
+	if len(p.Days) > 0 {
+		fmt.Fprintln(w, "\nmoney, candidate minus today")
+	}
+	for _, d := range p.Days {
+		fmt.Fprintf(w, "  %s  %4d orders  %12s %s\n", d.Day, d.Orders, d.Delta, d.Currency)
+	}
+	for _, t := range p.Troubles {
+		fmt.Fprintf(w, "\n  cannot be mapped  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
+	}
+	if len(p.Changes) > 0 {
+		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
+	}
+}
