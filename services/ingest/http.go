@@ -141,6 +141,7 @@ func (s *Service) closed(c *fiber.Ctx, err error) error {
 	if errors.Is(err, doorlog.ErrFull) {
 		code = fault.DoorLogFull
 	}
+	s.log.Error("delivery refused", "code", code, "error", err)
 	s.alerts.Raise(event.AlertDoorLog, "", code, "the door log refuses deliveries: "+code.Summary(), nil)
 	return refuse(c, fiber.StatusServiceUnavailable, code, "the delivery could not be stored")
 }

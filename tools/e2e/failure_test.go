@@ -257,6 +257,7 @@ func awaitDegraded(t *testing.T, w world.World) {
 // would create none must find it all the same. Invariant 4: the last state always arrives.
 func TestUnrecordedWriteIsFound(t *testing.T) {
 	w := world.Start(t, demo.Options{Mute: true})
+	w.Load(world.Captures(t)) // the shop is asked what was given back
 	w.Post(changed(t, "order.created-registered"))
 	w.Settle()
 	outcomes, err := w.JS.Stream(context.Background(), topology.Outcomes)

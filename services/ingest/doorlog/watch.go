@@ -14,8 +14,7 @@ func (l *Log) watch() {
 	every := min(watchEvery, l.options.patience/4)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	var seen uint64
-	var moved time.Time
+	p := progress{moved: time.Now()}
 	for {
 		select {
 		case <-l.settled:
@@ -24,15 +23,26 @@ func (l *Log) watch() {
 			if l.Failure() == nil {
 				l.disk.check()
 			}
-			if done := l.done.Load(); done != seen || done == l.begun.Load() {
-				seen, moved = done, now
-			}
-			l.setStalled(now.Sub(moved) >= l.options.patience)
+			l.setStalled(p.lastMoved(l.begun.Load(), l.done.Load(), now) >= l.options.patience)
 			if cut, _, _ := l.marks(); cut > l.written.Load() {
 				l.nudge()
 			}
 		}
 	}
+}
+
+// progress notices whether groups get done.
+type progress struct {
+	seen  uint64
+	moved time.Time // when a group was last seen to get done, or none was on its way
+}
+
+// lastMoved gives for how long groups have been on their way without one getting done.
+func (p *progress) lastMoved(begun, done uint64, now time.Time) time.Duration {
+	if done != p.seen || done == begun {
+		p.seen, p.moved = done, now
+	}
+	return now.Sub(p.moved)
 }
 
 // setStalled releases whoever waits for a disk that does not answer, and refuses others until it does.
