@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host/embednats"
+	"github.com/orderstream/orderstream/services/operate/replay"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+	"github.com/orderstream/orderstream/services/transformer/parse"
+)
+
+// replay plans a mapping change over stored history and shows how time and memory grow with it.
+func (b bench) replay(ctx context.Context) error {
+	fmt.Fprintln(b.out, "\nreplay plan: every stored order is mapped again with a candidate that changes one field, and compared")
+	for _, n := range []int{10_000, 30_000, 100_000} {
+		if err := b.planned(ctx, b.scaled(n)); err != nil {
+			return fmt.Errorf("%d orders: %w", b.scaled(n), err)
+		}
+	}
+	return nil
+}
+
+func (b bench) planned(ctx context.Context, n int) (err error) {
+	dir, remove, err := scratch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	server, err := embednats.Start(embednats.Options{Dir: dir, Trust: true})
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	conn, err := server.Connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	if err := topology.Ensure(ctx, js, topology.Of(topology.Params{Replicas: 1, Accounts: []string{"demo"}, Retention: 400 * 24 * time.Hour, MaxBytes: -1})); err != nil {
+		return err
+	}
+	if err := b.history(ctx, js, n); err != nil {
+		return err
+	}
+	candidate, err := mapping.Compile(bytes.Replace(mapping.Default, []byte(`"WooCommerce order " + order.number`), []byte(`"Woo " + order.number`), 1))
+	if err != nil {
+		return err
+	}
+	peak := watchHeap()
+	started := time.Now()
+	plan, err := replay.Make(ctx, js, candidate, replay.Request{Slots: slots}, nil)
+	took, most := time.Since(started), peak()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "%7d orders, %7d change   %6.1f s  %6.0f orders/s   heap at most %4d MB, server included   hash %s\n",
+		plan.Looked, len(plan.Changes), took.Seconds(), float64(plan.Looked)/took.Seconds(), most>>20, plan.Hash)
+	return nil
+}
+
+// history stores n orders as parse and map leave them.
+func (b bench) history(ctx context.Context, js jetstream.JetStream, n int) error {
+	m, err := mapping.Compile(mapping.Default)
+	if err != nil {
+		return err
+	}
+	for first := 1; first <= n; first += 1000 {
+		for i, d := range b.template.deliveries(first, min(1000, n-first+1)) {
+			if err := store(js, m, d, uint64(first+i)); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-js.PublishAsyncComplete():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func store(js jetstream.JetStream, m *mapping.Mapping, d delivery, sequence uint64) error {
+	facts := event.WebhookReceivedV1{Store: "main", Topic: "order.created", Resource: "order", Event: "created", ReceivedAt: time.Unix(0, 0).UTC(), Origin: event.OriginWebhook}
+	result, err := parse.Read(parse.Delivery{Facts: facts, Sequence: sequence, Body: d.body})
+	if err != nil {
+		return err
+	}
+	state, _, _, err := parse.Next(nil, *result.Order)
+	if err != nil || state == nil {
+		return errors.Join(errors.New("the sample must be an order"), err)
+	}
+	desired, err := m.Map(*state, mapping.Context{Account: "demo", Sequence: sequence, Published: 1})
+	if err != nil {
+		return err
+	}
+	for name, body := range map[string]any{
+		subject.Order{Kind: state.Kind, Store: "main", Order: state.Order}.String():               *state,
+		subject.Desired{Kind: "order", Account: "demo", Store: "main", Key: state.Order}.String(): desired,
+	} {
+		data, err := codec.Encode(body)
+		if err != nil {
+			return err
+		}
+		if _, err := js.PublishAsync(name, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchHeap samples the heap until the returned function is called, which gives the most it held.
+func watchHeap() func() uint64 {
+	runtime.GC()
+	done := make(chan struct{})
+	var most uint64
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		var m runtime.MemStats
+		for {
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapInuse)
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() uint64 { close(done); sampling.Wait(); return most }
+}
