@@ -18,7 +18,8 @@ type basket struct {
 	keys     map[string]string // id of a line, fee or shipping line → key of its entry
 	fold     fold
 	given    money.Amount            // net and tax that went back with lines
-	givenTax map[string]money.Amount // the tax in it, by rate id
+	goodsTax map[string]money.Amount // the tax in it of goods and fees, by rate id
+	shipTax  map[string]money.Amount // the tax in it of the shipping
 }
 
 // entry is one line of goods, one fee, or the shipping.
@@ -37,7 +38,7 @@ type entry struct {
 const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cost, and the key of its entry
 
 func (m *Mapping) basket(o event.OrderStateV1, env Env) (*basket, error) {
-	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, givenTax: map[string]money.Amount{}}
+	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, goodsTax: map[string]money.Amount{}, shipTax: map[string]money.Amount{}}
 	var lines []event.Line
 	lines, b.fold = foldBundles(o.Lines, m.document.Items.Bundles, o.Currency)
 	for _, line := range lines {
@@ -50,8 +51,8 @@ func (m *Mapping) basket(o event.OrderStateV1, env Env) (*basket, error) {
 		b.fee(fee)
 	}
 	b.ship(o.Shipments)
-	b.settle(o)
 	b.giveBack(o.Refunds)
+	b.settle(o)
 	return b, nil
 }
 
@@ -115,7 +116,7 @@ func (b *basket) rounded(taxes []event.LineTax) []event.LineTax {
 	return rows
 }
 
-// settle makes the rows of each rate add up to the rate's own total. A shop that rounds tax at the subtotal
+// settle makes the rows of each rate add up to the rate's own total, less what went back. A shop that rounds tax at the subtotal
 // shows each line's tax rounded and the total of what was not: as long as the difference is rounding, half a
 // unit a row, the largest row takes it.
 func (b *basket) settle(o event.OrderStateV1) {
@@ -124,8 +125,8 @@ func (b *basket) settle(o event.OrderStateV1) {
 		for i := range b.entries {
 			rows = append(rows, rowsOf(b.entries[i].taxes, tax.Rate)...)
 		}
-		b.adjust(rows, len(rows), tax.Total.Round(b.currency))
-		b.adjust(rowsOf(b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency))
+		b.adjust(rows, len(rows), tax.Total.Round(b.currency).Sub(b.goodsTax[tax.Rate]))
+		b.adjust(rowsOf(b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency).Sub(b.shipTax[tax.Rate]))
 	}
 }
 
@@ -162,18 +163,18 @@ func (b *basket) giveBack(refunds []event.Refund) {
 	for i := range b.entries {
 		e := &b.entries[i]
 		if g, given := sums[e.key]; given && (!e.counted || g.quantity.Sign() > 0) {
-			b.reduce(e, g)
+			b.reduce(e, g, b.goodsTax)
 		}
 	}
 	if g, given := sums[shippingReference]; given {
-		b.reduce(&b.shipping, g)
+		b.reduce(&b.shipping, g, b.shipTax)
 	}
 }
 
 // reduce takes an amount off an entry, to the cent. An entry of which no piece is left is closed and keeps its
 // quantity, which NetSuite wants; its amount is what was not given back, mostly nothing, for NetSuite counts a
 // closed line in its total or does not, as the account has it.
-func (b *basket) reduce(e *entry, g given) {
+func (b *basket) reduce(e *entry, g given, taxes map[string]money.Amount) {
 	total, tax := within(g.total.Round(b.currency), e.total), within(g.tax.Round(b.currency), e.tax())
 	pieces := e.quantity.Sub(g.quantity)
 	share := money.Zero
@@ -197,7 +198,7 @@ func (b *basket) reduce(e *entry, g given) {
 	}
 	for i, part := range tax.Split(weights, b.currency) {
 		e.taxes[i].Total = e.taxes[i].Total.Sub(part)
-		b.givenTax[e.taxes[i].Rate] = b.givenTax[e.taxes[i].Rate].Add(part)
+		taxes[e.taxes[i].Rate] = taxes[e.taxes[i].Rate].Add(part)
 	}
 	b.given = b.given.Add(total).Add(tax)
 }

@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,11 +19,21 @@ import (
 	"github.com/orderstream/orderstream/services/transformer/parse"
 )
 
+// orders gives the state of each capture, by its name. The states share slices: a test that changes one
+// clones it.
 func orders(t testing.TB) map[string]event.OrderStateV1 {
 	t.Helper()
-	captures, err := capture.All()
+	states, err := readCaptures()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return states
+}
+
+var readCaptures = sync.OnceValues(func() (map[string]event.OrderStateV1, error) {
+	captures, err := capture.All()
+	if err != nil {
+		return nil, err
 	}
 	states := map[string]event.OrderStateV1{}
 	for i, c := range captures {
@@ -29,14 +41,14 @@ func orders(t testing.TB) map[string]event.OrderStateV1 {
 			Store: c.Store, Resource: c.Get("X-WC-Webhook-Resource"), Event: c.Get("X-WC-Webhook-Event"), ReceivedAt: c.Received, Origin: event.OriginWebhook,
 		}})
 		if err != nil {
-			t.Fatal(c.Name, err)
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 		if r.Order != nil {
 			states[c.Name] = *r.Order
 		}
 	}
-	return states
-}
+	return states, nil
+})
 
 func compiled(t testing.TB) *Mapping {
 	t.Helper()
@@ -182,6 +194,23 @@ func TestUnmappedTaxRateIsNamed(t *testing.T) {
 	}
 }
 
+// Several rates on a line need one legacy code, which the error names by the rates.
+func TestUncombinedRatesAreNamed(t *testing.T) {
+	m := variant(t, strategy(event.TaxCodes), func(d *Document) { d.Taxes.Combined = nil })
+	_, err := m.Map(orders(t)["order.created-registered"], Context{})
+	if fault.CodeOf(err) != fault.TaxRateUnmapped || !strings.Contains(err.Error(), "US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2") {
+		t.Errorf("%v, want %s naming both rates", err, fault.TaxRateUnmapped)
+	}
+}
+
+// Codes and a header discount together would tax the price before the discount.
+func TestCodesWantDiscountLines(t *testing.T) {
+	data := strings.NewReplacer("strategy: override", "strategy: codes", "as: lines", "as: header").Replace(string(Default))
+	if _, err := Compile([]byte(data)); fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), "discounts.as") {
+		t.Errorf("%v, want %s", err, fault.MappingInvalid)
+	}
+}
+
 // Invariant 6: same input, same bytes.
 func TestSameInputSameBytes(t *testing.T) {
 	for name, o := range orders(t) {
@@ -204,6 +233,23 @@ func TestBadDocumentsSayWhere(t *testing.T) {
 		"unknown action":   {"absent: wait", "absent: later", "statuses[3].absent"},
 		"no fallback item": {"fallback: WOO-FALLBACK", "fallback: ''", "items.fallback"},
 		"version":          {"version: 1", "version: 2", "version"},
+		"strategy":         {"strategy: override", "strategy: vertex", "taxes.strategy"},
+		"tax lines":        {"strategy: override", "strategy: lines", "taxes.item"},
+		"combined code":    {"strategy: override", "strategy: codes\n  combined: {A + B: {code: ''}}", "taxes.combined.A + B.code"},
+		"combined percent": {"strategy: override", "strategy: codes\n  combined: {A + B: {code: X, percent: much}}", "taxes.combined.A + B.percent"},
+		"discounts":        {"as: lines", "as: gifts", "discounts.as"},
+		"bundles":          {"bundles: all", "bundles: some", "items.bundles"},
+		"money policy":     {"policy: deposit", "policy: wait", "payments.policy"},
+		"gateway policy":   {"rig_card: {", "rig_card: {policy: wait, ", "payments.gateways.rig_card.policy"},
+		"gateway fee":      {"rig_card: {", "rig_card: {fee_meta: _fee, ", "payments.gateways.rig_card.fee_field"},
+		"gift card policy": {"policy: deposit\n", "policy: deposit\n  gift_cards: {policy: invoice}\n", "payments.gift_cards.policy"},
+		"posting date":     {"posting_date: payment", "posting_date: today", "payments.posting_date"},
+		"no closed period": {"posting_date: payment", "posting_date: first-open", "payments.posting_date"},
+		"refund date":      {"posting_date: refund", "posting_date: first-open", "refunds.posting_date"},
+		"closed period":    {"version: 1", "version: 1\nperiods: {closed_through: October}", "periods.closed_through"},
+		"status change":    {"status_change: none", "status_change: maybe", "refunds.status_change"},
+		"refund field":     {"refund.reason", "refund.reasons", "refunds.fields.memo"},
+		"payment field":    {"order.payment.transaction_id, order.payment.title", "order.payment.transaction", "payments.fields.memo"},
 	} {
 		_, err := Compile([]byte(strings.Replace(string(Default), c.replace, c.with, 1)))
 		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), c.want) {

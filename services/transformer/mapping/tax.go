@@ -164,15 +164,15 @@ func (b *books) wholeTax(o event.OrderStateV1, from *basket) {
 	switch b.mapping.taxMode() {
 	case event.TaxLines:
 		for _, tax := range o.Taxes {
-			amount := tax.Total.Add(tax.ShippingTotal).Round(b.currency).Sub(from.givenTax[tax.Rate])
+			amount := tax.Total.Add(tax.ShippingTotal).Round(b.currency).Sub(from.goodsTax[tax.Rate]).Sub(from.shipTax[tax.Rate])
 			if !amount.IsZero() {
 				b.charge("tax-"+tax.Rate, b.mapping.document.Taxes.Item, cmp.Or(tax.Label, tax.Code), amount)
 			}
 		}
 	case event.TaxEngine:
 		b.tax = o.Totals.Tax.Round(b.currency)
-		for _, given := range from.givenTax {
-			b.tax = b.tax.Sub(given)
+		for _, tax := range o.Taxes {
+			b.tax = b.tax.Sub(from.goodsTax[tax.Rate]).Sub(from.shipTax[tax.Rate])
 		}
 	}
 }

@@ -110,6 +110,22 @@ func TestOrderInFull(t *testing.T) {
 	}
 }
 
+// Two plugins list redeemed cards beside the order's own fields.
+func TestGiftCards(t *testing.T) {
+	d := replaced(deliveries(t)["order.created-simple"], `"refunds":[`, `"gift_cards":[{"id":3,"code":"AAAA","amount":12.5}],"pw_gift_cards_redeemed":[{"number":"BBBB","amount":"7.25"}],"refunds":[`)
+	o, err := Order(d)
+	if err != nil || fmt.Sprint(o.GiftCards) != "[{AAAA 12.50} {BBBB 7.25}]" {
+		t.Errorf("%v, %v", o.GiftCards, err)
+	}
+}
+
+// The day of the payment is the store's: 22 November in New York is the 23rd in UTC.
+func TestLocalDateOfPayment(t *testing.T) {
+	if o := order(t, "order.created-simple"); o.Payment.LocalDate != "2026-11-22" || o.Payment.PaidAt.Format(time.DateOnly) != "2026-11-23" {
+		t.Errorf("paid on %s, at %s", o.Payment.LocalDate, o.Payment.PaidAt)
+	}
+}
+
 // Invariant 6: same input, same bytes.
 func TestSameBytes(t *testing.T) {
 	for name, d := range deliveries(t) {
