@@ -2,6 +2,7 @@ package transformer
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,39 @@ func TestAnAnswerOvertakesNoState(t *testing.T) {
 	}
 	if wish := b.wish("order"); wish == nil || wish.Reason != "tie" {
 		t.Errorf("wish %+v, want a read because of the tie", wish)
+	}
+}
+
+// Invariant 4: a newer state that was dropped as a repeat still makes an older one stale, also when the details of
+// the refunds came in between.
+func TestAStaleStateIsFoundBehindAnAnswer(t *testing.T) {
+	b := newBench(t)
+	body := string(captured(t, "order.updated-partial-refund-lines"))
+	modified := regexp.MustCompile(`"date_modified_gmt":"[^"]*"`)
+	at := func(second string) string { return modified.ReplaceAllString(body, `"date_modified_gmt":"2026-11-23T05:00:`+second+`"`) }
+	first := b.deliver("order", "updated", event.OriginWebhook, []byte(at("00")))
+	touched := b.deliver("order", "updated", event.OriginWebhook, []byte(at("05")))
+	stale := b.deliver("order", "updated", event.OriginWebhook, []byte(strings.Replace(at("02"), `"status":"processing"`, `"status":"on-hold"`, 1)))
+	answer := b.deliver("refund", "read", event.OriginRead, []byte(refundsOf37))
+	for _, m := range []consume.Message{first, answer, touched, stale} {
+		b.settle(m)
+	}
+	if state := b.newest(); state.Status != "processing" || state.Refunds[0].Detail == nil {
+		t.Errorf("status %s, refunds %+v; want the newest state with the details", state.Status, state.Refunds)
+	}
+}
+
+// An order that is gone is gone, also when the details of its refunds were stored behind that news.
+func TestAnAnswerHidesNoDeletion(t *testing.T) {
+	b := newBench(t)
+	order := b.deliver("order", "updated", event.OriginWebhook, captured(t, "order.updated-partial-refund-lines"))
+	gone := b.deliver("order", "read", event.OriginRead, []byte(`{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}`))
+	answer := b.deliver("refund", "read", event.OriginRead, []byte(refundsOf37))
+	for _, m := range []consume.Message{order, answer, gone} {
+		b.settle(m)
+	}
+	if state := b.newest(); state.Status != "deleted" || state.Refunds[0].Detail == nil {
+		t.Errorf("status %s, refunds %+v; want it deleted", state.Status, state.Refunds)
 	}
 }
 

@@ -136,3 +136,19 @@ func TestRefundOfABundle(t *testing.T) {
 		}
 	}
 }
+
+// A box whose parts have the prices: what goes back for the parts goes back for the box.
+func TestRefundOfABundlePricedByPart(t *testing.T) {
+	o := orderOf(t, goods("1", "BOX", 2, "0.00", metaBundleKey, "abc"), goods("2", "CUP", 4, "12.00", metaBundledBy, "abc"), goods("3", "SPOON", 2, "6.00", metaBundledBy, "abc"))
+	o.Refunds = []event.Refund{refund("80", "-9.90", "", back("1", 1, "0.00", "0.00"), back("2", 2, "6.00", "0.60"), back("3", 1, "3.00", "0.30"))}
+	d := mapWith(t, o, func(d *Document) { d.Items.Bundles = BundlesParent })
+	if diff := cmp.Diff([]string{"line-1 BOX 1 × 9.00"}, lines(d)); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"wc-cr-main-36-80 9.90 2026-11-24; line-1 1 × 9.00 + 0.90"}, refunds(d)); diff != "" {
+		t.Errorf("refunds (-want +got):\n%s", diff)
+	}
+	if err := proves(d, shippedCodes); err != nil || d.Expected.Total.String() != "9.90" {
+		t.Errorf("total %s, want 9.90: %v", d.Expected.Total, err)
+	}
+}

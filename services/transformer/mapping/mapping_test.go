@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +201,17 @@ func TestUncombinedRatesAreNamed(t *testing.T) {
 	_, err := m.Map(orders(t)["order.created-registered"], Context{})
 	if fault.CodeOf(err) != fault.TaxRateUnmapped || !strings.Contains(err.Error(), "US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2") {
 		t.Errorf("%v, want %s naming both rates", err, fault.TaxRateUnmapped)
+	}
+}
+
+// A line may name its rates in any order: the key of their code is sorted.
+func TestCombinedRatesInAnyOrder(t *testing.T) {
+	o := orders(t)["order.created-registered"]
+	o.Lines = slices.Clone(o.Lines)
+	o.Lines[0].Taxes = slices.Clone(o.Lines[0].Taxes)
+	slices.Reverse(o.Lines[0].Taxes)
+	if got := mapWith(t, o, strategy(event.TaxCodes)).SalesOrder.Lines[0].TaxCode; got == nil || got.Key != "CA_SF" {
+		t.Errorf("code %v, want CA_SF", got)
 	}
 }
 

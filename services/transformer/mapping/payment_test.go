@@ -77,6 +77,7 @@ func TestDeposits(t *testing.T) {
 		"to an account":         {nil, func(d *Document) { d.Payments.Gateways["rig_card"] = Gateway{Account: "Checking"} }, []string{"wc-cd-main-36-payment 28.14 account=account Checking tranDate=2026-11-22"}},
 		"payment method":        {nil, func(d *Document) { d.Payments.OptionField = "paymentMethod" }, []string{strings.Replace(card, "paymentOption", "paymentMethod", 1)}},
 		"a closed period":       {nil, func(d *Document) { d.Payments.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-11-30" }, []string{strings.Replace(card, "2026-11-22", "2026-12-01", 1)}},
+		"the last closed day":   {nil, func(d *Document) { d.Payments.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-11-22" }, []string{strings.Replace(card, "2026-11-22", "2026-11-23", 1)}},
 		"an open period":        {nil, func(d *Document) { d.Payments.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-11-21" }, []string{card}},
 		"its own date all same": {nil, func(d *Document) { d.Periods.ClosedThrough = "2026-11-30" }, []string{card}},
 		"a part is paid": {meta("_paid", "10.5"), func(d *Document) {

@@ -85,6 +85,8 @@ func TestRefunds(t *testing.T) {
 			[]string{tees, beanies, hour}, []string{}, "232.11", "5.95", "refund 70 was made by a change of status: no money is booked", false},
 		"that reason, but lines": {[]event.Refund{refund("72", "-21.44", "Order fully refunded.", back("5", 1, "19.99", "1.45"))}, nil,
 			[]string{"line-5 TEE-001 2 × 39.98", beanies, hour}, []string{"wc-cr-main-37-72 21.44 2026-11-24; line-5 1 × 19.99 + 1.45"}, "210.67", "5.95", "", false},
+		"that reason, but by the gateway": {[]event.Refund{throughGateway(refund("70", "-232.11", "Order fully refunded."))}, nil,
+			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-70 232.11 2026-11-24"}, "232.11", "5.95", "", false},
 		"deleted": {[]event.Refund{deleted(refund("72", "-21.44", "", back("5", 1, "19.99", "1.45")))}, nil, []string{tees, beanies, hour},
 			[]string{`wc-cr-main-37-72 21.44 2026-11-24; line-5 1 × 19.99 + 1.45 ? refund-deleted: refunds.id = "72": the shop lists it no more: void it, or make it again`}, "232.11", "5.95", "", false},
 		"a closed period": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Refunds.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-12-31" },
@@ -128,6 +130,11 @@ func TestRefunds(t *testing.T) {
 			}
 		}
 	}
+}
+
+func throughGateway(r event.Refund) event.Refund {
+	r.Detail.ThroughGateway = true
+	return r
 }
 
 func deleted(r event.Refund) event.Refund {

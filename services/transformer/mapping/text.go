@@ -23,9 +23,11 @@ func cutBytes(value string, limit int) string {
 	return strings.TrimSpace(strings.ToValidUTF8(value[:limit], ""))
 }
 
+var separators = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ")
+
 // clean drops control characters but line breaks, which become \n; the line separators of Unicode too.
 func clean(value string) string {
-	value = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\t", " ").Replace(strings.ToValidUTF8(value, ""))
+	value = separators.Replace(strings.ToValidUTF8(value, ""))
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' {
 			return -1
