@@ -3,6 +3,7 @@ package statuspublisher
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -38,25 +39,59 @@ func newBatcher(ctx context.Context, shop *rest.Client) *batcher {
 	return &batcher{ctx: ctx, shop: shop}
 }
 
-// write tells the shop and returns the call it took, shared or not.
-func (b *batcher) write(ctx context.Context, way, order string, facts event.ShopFacts) (event.Call, error) {
+// write tells the shop and returns the calls it took, shared or not.
+func (b *batcher) write(ctx context.Context, way, order string, facts event.ShopFacts) ([]event.Call, error) {
 	if way == "note" {
-		note := map[string]any{"note": fmt.Sprintf("NetSuite sales order %s (id %s), status %s", facts.TranID, facts.SalesOrderID, facts.Status), "customer_note": false}
-		answer, err := b.shop.Post(ctx, "note", "/orders/"+order+"/notes", note)
-		return answer.Call, err
+		return b.note(ctx, order, facts)
 	}
 	value, err := codec.Encode(facts)
 	if err != nil {
-		return event.Call{}, err
+		return nil, err
 	}
 	w := &write{order: order, value: string(value), done: make(chan struct{})}
 	b.add(w)
 	select {
 	case <-w.done:
-		return w.call, w.err
+		return []event.Call{w.call}, w.err
 	case <-ctx.Done():
-		return event.Call{}, ctx.Err()
+		return nil, ctx.Err()
 	}
+}
+
+// noteBegins is how each of our notes begins.
+const noteBegins = "NetSuite sales order "
+
+// note adds a note unless our newest one says the same. Invariant 2: a second POST makes a second note, and a
+// crash or a lost answer hides the first.
+func (b *batcher) note(ctx context.Context, order string, facts event.ShopFacts) ([]event.Call, error) {
+	path := "/orders/" + order + "/notes"
+	text := fmt.Sprintf(noteBegins+"%s (id %s), status %s", facts.TranID, facts.SalesOrderID, facts.Status)
+	look, err := b.shop.Get(ctx, "look for the note", path+"?type=internal")
+	if err != nil {
+		return []event.Call{look.Call}, err
+	}
+	newest, err := newestNote(look.Body)
+	if err != nil || newest == text {
+		return []event.Call{look.Call}, err
+	}
+	made, err := b.shop.Post(ctx, "note", path, map[string]any{"note": text, "customer_note": false})
+	return []event.Call{look.Call, made.Call}, err
+}
+
+// newestNote finds our newest note in a list, which is newest first; "" when there is none.
+func newestNote(body []byte) (string, error) {
+	notes, err := codec.Decode[[]struct {
+		Note woo.Text `json:"note"`
+	}](body)
+	if err != nil {
+		return "", fault.New(fault.Unexpected, "the shop must answer with a list of notes", fault.Because(err))
+	}
+	for _, n := range notes {
+		if strings.HasPrefix(string(n.Note), noteBegins) {
+			return string(n.Note), nil
+		}
+	}
+	return "", nil
 }
 
 func (b *batcher) add(w *write) {
@@ -93,9 +128,7 @@ func meta(w *write) []map[string]any {
 
 func (b *batcher) send(group []*write) {
 	if len(group) == 1 {
-		w := group[0]
-		answer, err := b.shop.Put(b.ctx, "tell the shop", "/orders/"+w.order, map[string]any{"meta_data": meta(w)})
-		w.call, w.err = answer.Call, err
+		b.alone(group[0])
 		return
 	}
 	items := make([]map[string]any, len(group))
@@ -103,37 +136,52 @@ func (b *batcher) send(group []*write) {
 		items[i] = map[string]any{"id": codec.Number(w.order), "meta_data": meta(w)}
 	}
 	answer, err := b.shop.Post(b.ctx, "tell the shop", "/orders/batch", map[string]any{"update": items})
+	if fault.ClassOf(err) == fault.Terminal {
+		// Refused as a whole, e.g. by a plugin's lower limit: that says nothing about a single order.
+		for _, w := range group {
+			b.alone(w)
+		}
+		return
+	}
 	answer.Call.Grouped = len(group)
 	results := itemErrors(answer.Body)
-	for i, w := range group {
+	for _, w := range group {
+		result, told := results[w.order]
 		w.call, w.err = answer.Call, err
 		switch {
 		case err != nil:
-		case i < len(results):
-			w.err = results[i]
+		case told:
+			w.err = result
 		default:
 			w.err = fault.New(fault.Unexpected, "a batch's answer must speak of each item", fault.Field("order", w.order))
 		}
 	}
 }
 
-// itemErrors reads a batch's answer: it is 200 even when single items fail.
-func itemErrors(body []byte) []error {
+func (b *batcher) alone(w *write) {
+	answer, err := b.shop.Put(b.ctx, "tell the shop", "/orders/"+w.order, map[string]any{"meta_data": meta(w)})
+	w.call, w.err = answer.Call, err
+}
+
+// itemErrors reads a batch's answer by order: it is 200 even when single items fail.
+func itemErrors(body []byte) map[string]error {
 	answer, err := codec.Decode[struct {
 		Update []struct {
+			ID    woo.Text     `json:"id"`
 			Error *woo.Problem `json:"error"`
 		} `json:"update"`
 	}](body)
 	if err != nil {
 		return nil
 	}
-	errs := make([]error, len(answer.Update))
-	for i, item := range answer.Update {
+	results := make(map[string]error, len(answer.Update))
+	for _, item := range answer.Update {
+		results[string(item.ID)] = nil
 		if item.Error != nil {
-			errs[i] = itemFault(*item.Error)
+			results[string(item.ID)] = itemFault(*item.Error)
 		}
 	}
-	return errs
+	return results
 }
 
 func itemFault(p woo.Problem) error {

@@ -74,6 +74,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		})
 	}
 	if err != nil {
+		s.book.Close()
 		stop()
 	}
 	return s, err
@@ -137,8 +138,8 @@ func (s *Service) handle(ctx context.Context, m consume.Message) ([]publish.Mess
 	if err != nil || e.done(hash, m.Sequence) {
 		return nil, err
 	}
-	call, err := shop.write(ctx, s.stores[outcome.Store].WriteBack, outcome.Order, facts)
-	return s.conclude(m, outcome, e, facts, hash, call, err)
+	calls, err := shop.write(ctx, s.stores[outcome.Store].WriteBack, outcome.Order, facts)
+	return s.conclude(m, outcome, e, facts, hash, calls, err)
 }
 
 func factsOf(o event.SyncRecordedV1) event.ShopFacts {
@@ -176,9 +177,9 @@ func (e entry) done(hash string, sequence uint64) bool {
 	return told || e.last.Source.Sequence > sequence || e.last.Source.Sequence == sequence && e.last.State != event.ShopRetried
 }
 
-func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, facts event.ShopFacts, hash string, call event.Call, cause error) ([]publish.Message, error) {
+func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, facts event.ShopFacts, hash string, calls []event.Call, cause error) ([]publish.Message, error) {
 	class := fault.ClassOf(cause)
-	body := event.ShopRecordedV1{Kind: kindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: []event.Call{call}}
+	body := event.ShopRecordedV1{Kind: kindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: calls}
 	if e.last != nil && e.last.Source == body.Source {
 		body.Attempts = e.last.Attempts
 	}
