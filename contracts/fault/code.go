@@ -33,6 +33,7 @@ const (
 	TaxRateUnmapped  Code = "tax-rate-unmapped"
 	PaymentUnmapped  Code = "payment-unmapped"
 	RefundDeleted    Code = "refund-deleted"
+	RefundUncovered  Code = "refund-uncovered"
 	MoneyMismatch    Code = "money-mismatch"
 	CustomerUnnamed  Code = "customer-unnamed"
 	ValidationFailed Code = "validation-failed"
@@ -100,6 +101,7 @@ var registry = map[Code]entry{
 	TaxRateUnmapped:  {Terminal, "the mapping's tax table lacks a rate of this order"},
 	PaymentUnmapped:  {Terminal, "the mapping's payment table lacks the order's gateway"},
 	RefundDeleted:    {Terminal, "the shop deleted a refund that may be booked"},
+	RefundUncovered:  {Terminal, "no deposit in NetSuite covers a refund"},
 	MoneyMismatch:    {Terminal, "shop total and computed total differ by more than the limit"},
 	CustomerUnnamed:  {Terminal, "the order names no customer and the store has no default one"},
 	ValidationFailed: {Terminal, "a validation rule of the mapping refuses the order"},

@@ -50,7 +50,7 @@ func (w *writer) entry(j *job, o outcome, cause error) (publish.Message, error) 
 	d := j.desired
 	body := event.SyncRecordedV1{
 		Envelope: event.Envelope{Type: "sync.v1.recorded", Store: d.Store, Time: w.now(), ID: fmt.Sprintf("sync:%s:%d:%d", j.subject, j.message.Sequence, j.sequence)},
-		Account:  w.key, Order: d.Order, Number: d.Number, Kind: o.kind, Rule: o.rule, Reason: o.reason, Ledger: j.ledger, Calls: j.calls, Superseded: j.superseded,
+		Account:  w.key, Order: d.Order, Number: d.Number, Kind: o.kind, Rule: o.rule, Reason: o.reason, Ledger: j.ledger, Calls: j.calls, Superseded: j.superseded, Questions: j.questions,
 		Desired: event.DesiredTaken{
 			Sequence: j.message.Sequence, Orders: d.Source.Sequence, Version: d.Source.Version, Status: d.Source.Status, Hash: d.Hash,
 			Mapping: d.Source.Mapping, Revision: d.Source.Revision, Rule: d.Policy.Rule,

@@ -33,8 +33,11 @@ type writer struct {
 	log       *slog.Logger
 	client    *suitetalk.Client
 	directory *directory
-	readBacks *loader[held] // before a decision
-	verifies  *loader[held] // after a write
+	readBacks *loader[held]  // before a decision
+	verifies  *loader[held]  // after a write
+	payments  *loader[paper] // deposits, refunds and bills before a decision
+	receipts  *loader[paper] // and after a write
+	started   time.Time
 	people    *people
 	now       clock
 	// pinned gives nil while this process is the account's active writer; asked before each call that changes
@@ -49,6 +52,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client),
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
+		started: time.Now().UTC(),
 	}
 	w.people = &people{
 		client: client, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
@@ -58,6 +62,11 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	}
 	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: fetch}
 	w.verifies = &loader[held]{ctx: ctx, width: readBackWidth, linger: verifyLinger, fetch: fetch}
+	money := func(ctx context.Context, keys []string) (map[string]paper, []event.Call, error) {
+		return papers(ctx, client, keys)
+	}
+	w.payments = &loader[paper]{ctx: ctx, width: lookupWidth, fetch: money}
+	w.receipts = &loader[paper]{ctx: ctx, width: lookupWidth, linger: verifyLinger, fetch: money}
 	return w
 }
 
@@ -73,6 +82,7 @@ type job struct {
 	asked    bool // NetSuite was asked
 	retry    bool // an operator asked for it: remembered misses do not count
 
+	questions  []event.Question   // parts that wait for a person
 	superseded []event.Superseded // states that came between the last one written and this one
 }
 
@@ -226,9 +236,17 @@ func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 		return outcome{}, err
 	}
 	if decision.Do == plan.Record {
-		return outcome{decision.Outcome, decision.Rule, decision.Reason}, nil
+		// The sales order stays as it is; money that came or went since is booked all the same.
+		if decision.Outcome == event.OutcomeSkipped && j.ledger.SalesOrder != nil && facts.Status != "" {
+			j.ledger.SalesOrder.Status, err = facts.Status, w.settle(ctx, j)
+		}
+		return outcome{decision.Outcome, decision.Rule, decision.Reason}, err
 	}
-	return w.write(ctx, j)
+	done, err := w.write(ctx, j)
+	if err == nil {
+		err = w.settle(ctx, j)
+	}
+	return done, err
 }
 
 // holds tells whether the ledger shows the desired state as written and verified.
@@ -321,7 +339,11 @@ func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
 		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
 		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
 	}
-	return outcome{kind: event.OutcomeSynced}, nil
+	done := outcome{kind: event.OutcomeSynced}
+	if difference := now.total.Sub(j.desired.Expected.Total); !difference.IsZero() {
+		done.reason = "NetSuite computes tax: its total differs from the shop's by " + difference.String()
+	}
+	return done, nil
 }
 
 // differs names what a read-back shows otherwise than desired. Invariant 5: to the cent.
@@ -332,7 +354,9 @@ func (w *writer) differs(d event.DesiredOrderV1, now held) error {
 	switch {
 	case now.id == "":
 		return fault.New(fault.NetSuiteAmbiguous, "the order must be found after the write", fault.Field("externalId", d.SalesOrder.ExternalID))
-	case !now.total.Equal(d.Expected.Total):
+	case d.SalesOrder.TaxMode == event.TaxEngine && !now.total.Sub(now.tax).Equal(d.Expected.Net):
+		return mismatch("total without tax", now.total.Sub(now.tax).String(), d.Expected.Net.String())
+	case d.SalesOrder.TaxMode != event.TaxEngine && !now.total.Equal(d.Expected.Total):
 		return mismatch("total", now.total.String(), d.Expected.Total.String())
 	case len(now.lines) != d.Expected.Lines:
 		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))

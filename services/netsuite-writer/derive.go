@@ -21,10 +21,22 @@ func derive(book *failures.Book) consume.Handler {
 		switch {
 		case outcome.Kind == event.OutcomeParked && outcome.Fault != nil:
 			return book.Park(ctx, outcome.Store, outcome.Order, desiredPosition(outcome), *outcome.Fault, outcome.Time)
+		case len(outcome.Questions) > 0:
+			return book.Park(ctx, outcome.Store, outcome.Order, desiredPosition(outcome), asked(outcome.Questions), outcome.Time)
 		case outcome.Kind == event.OutcomeRetried:
 			return nil, nil
 		default:
 			return book.Resolve(ctx, outcome.Store, outcome.Order, desiredPosition(outcome), outcome.Time)
 		}
 	}
+}
+
+// asked makes one failure of an order's questions: the first one, and how many follow. A retry goes through all.
+func asked(questions []event.Question) event.Fault {
+	f := questions[0].Fault
+	f.Message = questions[0].Subject + ": " + f.Message
+	if more := len(questions) - 1; more > 0 {
+		f.Message += fmt.Sprintf(" (and %d more)", more)
+	}
+	return f
 }

@@ -25,7 +25,10 @@ var sources = map[string]map[string]source{
 	"currency":   {"name": {"currency", "symbol", "isinactive"}},
 	"subsidiary": {"name": {"subsidiary", "name", "isinactive"}},
 	"location":   {"name": {"location", "name", "isinactive"}},
-	"customer":   {"externalId": {"customer", "externalid", "isinactive"}, "email": {"customer", "email", "isinactive"}},
+	"account":    {"name": {"account", "name", "isinactive"}},
+
+	"paymentMethod": {"name": {"paymentmethod", "name", "isinactive"}},
+	"customer":      {"externalId": {"customer", "externalid", "isinactive"}, "email": {"customer", "email", "isinactive"}},
 }
 
 // found is one record of a look-up.

@@ -14,7 +14,7 @@ import (
 // held is a sales order as NetSuite holds it.
 type held struct {
 	id, externalID, tranID, status string
-	total                          money.Amount
+	total, tax                     money.Amount
 	lines                          []event.LedgerLine // keys empty
 }
 
@@ -24,7 +24,7 @@ const readBackWidth = 100
 // readBack reads orders by externalId, many in one query. Keys are lower-case: externalId ignores case.
 func readBack(ctx context.Context, client *suitetalk.Client, externalIDs []string) (map[string]held, []event.Call, error) {
 	slices.Sort(externalIDs)
-	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.tranid AS tranid, t.status AS status, t.foreigntotal AS total,"+
+	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.tranid AS tranid, t.status AS status, t.foreigntotal AS total, t.taxtotal AS tax,"+
 		" l.id AS line, l.foreignamount AS amount, l.isclosed AS closed"+
 		" FROM transaction t JOIN transactionline l ON l.transaction = t.id"+
 		" WHERE t.type = 'SalesOrd' AND LOWER(t.externalid) IN (%s) AND l.mainline = 'F' AND l.taxline = 'F' AND l.itemtype <> 'ShipItem'"+
@@ -41,6 +41,11 @@ func readBack(ctx context.Context, client *suitetalk.Client, externalIDs []strin
 			order = held{id: row["id"], externalID: row["externalid"], tranID: row["tranid"], status: letter(row["status"])}
 			if order.total, err = money.Parse(row["total"]); err != nil {
 				return nil, calls, fmt.Errorf("read back %s: total: %w", row["externalid"], err)
+			}
+			if tax, given := row["tax"]; given { // a null column is absent
+				if order.tax, err = money.Parse(tax); err != nil {
+					return nil, calls, fmt.Errorf("read back %s: tax: %w", row["externalid"], err)
+				}
 			}
 		}
 		amount, err := money.Parse(row["amount"])

@@ -27,6 +27,9 @@ func Refs(d event.DesiredOrderV1) []event.Ref {
 	refs = append(refs, fieldRefs(d.SalesOrder.Fields)...)
 	for _, line := range d.SalesOrder.Lines {
 		refs = append(append(refs, line.Item), fieldRefs(line.Fields)...)
+		if line.TaxCode != nil {
+			refs = append(refs, *line.TaxCode)
+		}
 	}
 	for _, tax := range d.SalesOrder.TaxDetails {
 		refs = append(refs, tax.TaxType, tax.TaxCode)
@@ -74,8 +77,10 @@ func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs) ([]byte, error
 		lines = append(lines, l)
 	}
 	body["item"] = list{lines}
-	body["taxDetailsOverride"] = true
-	body["taxDetails"] = list{taxDetails(so.TaxDetails, ids)}
+	if so.TaxMode == event.TaxOverride {
+		body["taxDetailsOverride"] = true
+		body["taxDetails"] = list{taxDetails(so.TaxDetails, ids)}
+	}
 	return codec.Encode(body)
 }
 
@@ -97,6 +102,9 @@ func orderLine(line event.OrderLine, ids IDs) (object, error) {
 	}
 	if line.TaxReference != "" {
 		l["taxDetailsReference"] = line.TaxReference
+	}
+	if line.TaxCode != nil {
+		l["taxCode"] = id(ids[*line.TaxCode])
 	}
 	return l, setFields(l, line.Fields, ids)
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func TestSalesOrderBody(t *testing.T) {
 	taxType, taxCode := event.Ref{Record: "taxType", By: "name", Key: "US"}, event.Ref{Record: "taxCode", By: "name", Key: "CA"}
 	two, rate := money.Int(2), money.MustParseNumber("0.33333333")
 	d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{
-		ExternalID: "wc-so-main-36", OrderStatus: "B", Currency: "USD",
+		ExternalID: "wc-so-main-36", OrderStatus: "B", Currency: "USD", TaxMode: event.TaxOverride,
 		Fields:  map[string]event.Value{"memo": text("one\ntwo"), "custbody_wc_coupons": {Empty: true}},
 		Billing: &event.PostalAddress{Addressee: "Sam", Addr1: "760 Market St", Country: "US"},
 		Lines: []event.OrderLine{
@@ -99,5 +100,26 @@ func TestSalesOrderBody(t *testing.T) {
 		`{"taxAmount":0.04,"taxBasis":0.57,"taxCode":{"id":"2"},"taxDetailsReference":"line-1","taxRate":7.25,"taxType":{"id":"1"}}]},"taxDetailsOverride":true}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}
+
+// Without the override NetSuite computes: codes stand on the lines, no tax rows are sent.
+func TestTaxCodesBody(t *testing.T) {
+	item, code := event.Ref{Record: "item", By: "name", Key: "TEE"}, event.Ref{Record: "taxCode", By: "name", Key: "CA"}
+	one := money.Int(1)
+	d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{
+		ExternalID: "x", OrderStatus: "B", Currency: "USD", TaxMode: event.TaxCodes,
+		Lines: []event.OrderLine{{Key: "line-1", Item: item, Quantity: &one, Amount: money.MustParse("1"), TaxCode: &code}},
+	}}
+	if refs := Refs(d); !slices.Contains(refs, code) {
+		t.Errorf("refs %v lack the code", refs)
+	}
+	got, err := SalesOrder(d, "1", IDs{item: "11", code: "2", currencyRef("USD"): "3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"currency":{"id":"3"},"entity":{"id":"1"},"externalId":"x","item":{"items":[{"amount":1.00,"isClosed":false,"item":{"id":"11"},"quantity":1,"rate":1.00,"taxCode":{"id":"2"}}]},"orderStatus":{"id":"B"}}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

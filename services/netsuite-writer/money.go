@@ -1,0 +1,240 @@
+package netsuitewriter
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/internal/failures"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// paper is a deposit, refund or bill as NetSuite holds it.
+type paper struct {
+	id    string
+	total money.Amount
+}
+
+// papers reads transactions by externalId, many in one query.
+func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string) (map[string]paper, []event.Call, error) {
+	slices.Sort(externalIDs)
+	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.foreigntotal AS total FROM transaction t"+
+		" WHERE t.type IN ('CustDep', 'CustRfnd', 'CustInvc', 'CashSale') AND LOWER(t.externalid) IN (%s) ORDER BY t.id", suitetalk.In(externalIDs))
+	rows, calls, err := client.Query(ctx, "read back payments", q)
+	if err != nil {
+		return nil, calls, err
+	}
+	found := map[string]paper{}
+	for _, row := range rows {
+		total, err := money.Parse(row["total"])
+		if err != nil {
+			return nil, calls, fmt.Errorf("read back %s: total: %w", row["externalid"], err)
+		}
+		found[strings.ToLower(row["externalid"])] = paper{row["id"], total.Abs()}
+	}
+	return found, calls, nil
+}
+
+// settle makes the deposits, refunds and the bill that the order lacks in NetSuite, once its sales order is there. What
+// needs a person becomes a question of the outcome; the order itself is done.
+func (w *writer) settle(ctx context.Context, j *job) error {
+	lacking := plan.Lacking(j.desired, j.ledger)
+	if lacking.Empty() || j.ledger.SalesOrder == nil {
+		return nil
+	}
+	// A state that is not the order's first may find what an earlier one made before a crash; its amount stands. The
+	// first one makes the same again: the external id keeps it one record.
+	if j.last != nil || j.desired.Source.Replaces > 0 || j.message.StoredAt.Before(w.started) {
+		if err := w.recall(ctx, j, lacking); err != nil {
+			return err
+		}
+		if lacking = plan.Lacking(j.desired, j.ledger); lacking.Empty() {
+			return nil
+		}
+	}
+	made, err := w.makeAll(ctx, j, lacking)
+	if err != nil || len(made) == 0 {
+		return err
+	}
+	return w.checkMoney(ctx, j, made)
+}
+
+// recall enters what NetSuite holds already.
+func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
+	found, err := w.look(ctx, j, w.payments, lacking.ExternalIDs())
+	if err != nil {
+		return err
+	}
+	for _, d := range lacking.Deposits {
+		if p, is := found[strings.ToLower(d.ExternalID)]; is {
+			j.ledger.Deposits = append(j.ledger.Deposits, entryOf(p.id, d.ExternalID, d.Payment, p.total))
+		}
+	}
+	for _, r := range lacking.Refunds {
+		if p, is := found[strings.ToLower(r.ExternalID)]; is {
+			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
+		}
+	}
+	if b := lacking.Bill; b != nil {
+		if p, is := found[strings.ToLower(b.ExternalID)]; is {
+			j.ledger.Bill = &event.RecordID{ID: p.id, ExternalID: b.ExternalID}
+		}
+	}
+	return nil
+}
+
+func entryOf(id, externalID, key string, amount money.Amount) event.LedgerMoney {
+	return event.LedgerMoney{RecordID: event.RecordID{ID: id, ExternalID: externalID}, Key: key, Amount: amount}
+}
+
+func (w *writer) look(ctx context.Context, j *job, from *loader[paper], externalIDs []string) (map[string]paper, error) {
+	keys := make([]string, len(externalIDs))
+	for i, id := range externalIDs {
+		keys[i] = strings.ToLower(id)
+	}
+	found, calls, err := from.load(ctx, keys)
+	j.add(calls)
+	return found, err
+}
+
+// makeAll makes what lacks, deposits before refunds before the bill, and gives the amounts to verify by externalId.
+func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[string]money.Amount, error) {
+	made := map[string]money.Amount{}
+	for _, d := range lacking.Deposits {
+		id, err := w.make(ctx, j, d.ExternalID, d.Question, func(ids plan.IDs) (suitetalk.Request, []byte, error) {
+			body, err := plan.Deposit(d, j.ledger.SalesOrder.ID, ids)
+			return suitetalk.Request{Method: http.MethodPut, Path: "/record/v1/customerDeposit/eid:" + d.ExternalID, Purpose: "make customer deposit"}, body, err
+		}, plan.Money{Deposits: []event.Deposit{d}}.Refs())
+		if err != nil {
+			return nil, err
+		}
+		if id != "" {
+			j.ledger.Deposits = append(j.ledger.Deposits, entryOf(id, d.ExternalID, d.Payment, d.Amount))
+			made[d.ExternalID] = d.Amount
+		}
+	}
+	for _, r := range lacking.Refunds {
+		id, err := w.make(ctx, j, r.ExternalID, r.Question, func(ids plan.IDs) (suitetalk.Request, []byte, error) {
+			return w.refund(j, r, ids)
+		}, plan.Money{Refunds: []event.CustomerRefund{r}}.Refs())
+		if err != nil {
+			return nil, err
+		}
+		if id != "" {
+			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(id, r.ExternalID, r.Refund, r.Amount))
+			made[r.ExternalID] = r.Amount
+		}
+	}
+	return made, w.bill(ctx, j, lacking.Bill)
+}
+
+// refund takes the money from the order's deposits while nothing is billed. A billed order needs a credit memo of what
+// was billed, which a person makes.
+func (w *writer) refund(j *job, r event.CustomerRefund, ids plan.IDs) (suitetalk.Request, []byte, error) {
+	if j.ledger.Bill != nil || strings.Contains("EG", j.ledger.SalesOrder.Status) {
+		return suitetalk.Request{}, nil, fault.New(fault.RefundUncovered, "the order is billed: credit the bill in NetSuite", fault.Field("status", j.ledger.SalesOrder.Status))
+	}
+	parts, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, r.Amount)
+	if err != nil {
+		return suitetalk.Request{}, nil, err
+	}
+	body, err := plan.Refund(r, j.ledger.Customer.ID, parts, ids)
+	return suitetalk.Request{Method: http.MethodPut, Path: "/record/v1/customerRefund/eid:" + r.ExternalID, Purpose: "make customer refund"}, body, err
+}
+
+func (w *writer) bill(ctx context.Context, j *job, b *event.Bill) error {
+	if b == nil {
+		return nil
+	}
+	id, err := w.make(ctx, j, b.ExternalID, "", func(ids plan.IDs) (suitetalk.Request, []byte, error) {
+		body, err := plan.Bill(*b, ids)
+		return suitetalk.Request{Method: http.MethodPost, Path: "/record/v1/salesOrder/" + j.ledger.SalesOrder.ID + "/!transform/" + b.Record, Purpose: "bill the order"}, body, err
+	}, plan.Money{Bill: b}.Refs())
+	if err == nil && id != "" {
+		j.ledger.Bill = &event.RecordID{ID: id, ExternalID: b.ExternalID}
+	}
+	return err
+}
+
+// make writes one record and gives its id; "" when it became a question. A trouble of the moment is an error: the whole
+// order is tried again, and what is made is found.
+func (w *writer) make(ctx context.Context, j *job, externalID, question string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {
+	id, err := "", error(nil)
+	if question != "" {
+		err = fault.New(fault.PaymentUnmapped, question)
+	} else {
+		id, err = w.post(ctx, j, externalID, request, refs)
+	}
+	switch fault.ClassOf(err) {
+	case fault.Terminal, fault.Poison:
+		if err != nil {
+			j.questions = append(j.questions, event.Question{Subject: externalID, Fault: failures.FaultOf(err)})
+		}
+		return id, nil
+	default:
+		return id, err
+	}
+}
+
+func (w *writer) post(ctx context.Context, j *job, externalID string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {
+	ids, calls, err := w.directory.resolve(ctx, refs, j.retry)
+	j.add(calls)
+	if err != nil {
+		return "", err
+	}
+	r, body, err := request(ids)
+	if err != nil {
+		return "", err
+	}
+	if err := w.pinned(ctx); err != nil {
+		return "", err
+	}
+	w.setDirty(j.subject, true)
+	r.Body, r.Header = body, map[string]string{"X-NetSuite-PropertyNameValidation": "Error"}
+	answer, err := w.client.Do(ctx, r)
+	j.add([]event.Call{answer.Call})
+	switch fault.CodeOf(err) {
+	case fault.NetSuiteAmbiguous, fault.ExternalIDTaken:
+		// It may have happened: look before repeating.
+		found, lookErr := w.look(ctx, j, w.payments, []string{externalID})
+		if lookErr != nil {
+			return "", lookErr
+		}
+		if p, is := found[strings.ToLower(externalID)]; is {
+			return p.id, nil
+		}
+		return "", err
+	}
+	if err != nil {
+		return "", err
+	}
+	return answer.ID()
+}
+
+// checkMoney accepts only what a read-back shows. Invariant 5: to the cent.
+func (w *writer) checkMoney(ctx context.Context, j *job, made map[string]money.Amount) error {
+	var ids []string
+	for id := range made {
+		ids = append(ids, id)
+	}
+	found, err := w.look(ctx, j, w.receipts, ids)
+	if err != nil {
+		return err
+	}
+	for id, want := range made {
+		p, is := found[strings.ToLower(id)]
+		if !is {
+			return fault.New(fault.NetSuiteAmbiguous, "the record must be found after the write", fault.Field("externalId", id))
+		}
+		if !p.total.Equal(want) {
+			return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want.String(), fault.Field(id, p.total.String()))
+		}
+	}
+	return nil
+}

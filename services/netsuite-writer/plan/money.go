@@ -1,0 +1,146 @@
+package plan
+
+import (
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// Money is what an order's money still lacks in NetSuite.
+type Money struct {
+	Deposits []event.Deposit
+	Refunds  []event.CustomerRefund
+	Bill     *event.Bill
+}
+
+// Empty tells whether nothing lacks.
+func (m Money) Empty() bool { return len(m.Deposits) == 0 && len(m.Refunds) == 0 && m.Bill == nil }
+
+// ExternalIDs lists the records that lack.
+func (m Money) ExternalIDs() []string {
+	var ids []string
+	for _, d := range m.Deposits {
+		ids = append(ids, d.ExternalID)
+	}
+	for _, r := range m.Refunds {
+		ids = append(ids, r.ExternalID)
+	}
+	if m.Bill != nil {
+		ids = append(ids, m.Bill.ExternalID)
+	}
+	return ids
+}
+
+// Refs lists the references their bodies need.
+func (m Money) Refs() []event.Ref {
+	var refs []event.Ref
+	for _, d := range m.Deposits {
+		refs = append(refs, fieldRefs(d.Fields)...)
+	}
+	for _, r := range m.Refunds {
+		refs = append(refs, fieldRefs(r.Fields)...)
+	}
+	if m.Bill != nil {
+		refs = append(refs, fieldRefs(m.Bill.Fields)...)
+	}
+	return refs
+}
+
+// Lacking compares the desired money with the ledger. What NetSuite holds is never made again and never changed: a
+// deposit's amount is fixed when the payment is first seen. Invariant 2: one deposit per payment, one refund per refund.
+func Lacking(d event.DesiredOrderV1, l event.Ledger) Money {
+	var m Money
+	for _, deposit := range d.Deposits {
+		if !holds(l.Deposits, deposit.Payment) && !deposit.Amount.IsZero() {
+			m.Deposits = append(m.Deposits, deposit)
+		}
+	}
+	for _, refund := range d.Refunds {
+		if !holds(l.Refunds, refund.Refund) && !refund.Amount.IsZero() {
+			m.Refunds = append(m.Refunds, refund)
+		}
+	}
+	if l.Bill == nil {
+		m.Bill = d.Bill
+	}
+	return m
+}
+
+func holds(list []event.LedgerMoney, key string) bool {
+	for _, entry := range list {
+		if entry.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Deposit writes the body of a customer deposit of a sales order, which brings customer and currency.
+func Deposit(d event.Deposit, salesOrder string, ids IDs) ([]byte, error) {
+	body := object{"externalId": d.ExternalID, "salesOrder": id(salesOrder), "payment": number(d.Amount.String())}
+	if err := setFields(body, d.Fields, ids); err != nil {
+		return nil, err
+	}
+	return codec.Encode(body)
+}
+
+// Part is what a refund takes from one deposit.
+type Part struct {
+	Deposit string // internal id
+	Amount  money.Amount
+}
+
+// Allot takes a refund's amount from the deposits in their order, what earlier refunds took apart. Deposits that do not
+// cover it are a fault: the money was booked elsewhere.
+func Allot(deposits, refunds []event.LedgerMoney, amount money.Amount) ([]Part, error) {
+	taken := money.Zero
+	for _, refund := range refunds {
+		taken = taken.Add(refund.Amount)
+	}
+	var parts []Part
+	lacking := amount
+	for _, deposit := range deposits {
+		left := deposit.Amount
+		used := smaller(left, taken)
+		left, taken = left.Sub(used), taken.Sub(used)
+		if part := smaller(left, lacking); part.Sign() > 0 {
+			parts = append(parts, Part{deposit.ID, part})
+			lacking = lacking.Sub(part)
+		}
+	}
+	if lacking.Sign() > 0 {
+		return nil, fault.New(fault.RefundUncovered, "the deposits of the order must cover the refund; "+lacking.String()+" are missing", fault.Field("refund.amount", amount.String()))
+	}
+	return parts, nil
+}
+
+func smaller(a, b money.Amount) money.Amount {
+	if a.Cmp(b) < 0 {
+		return a
+	}
+	return b
+}
+
+// Refund writes the body of a customer refund from deposits.
+func Refund(r event.CustomerRefund, customer string, parts []Part, ids IDs) ([]byte, error) {
+	body := object{"externalId": r.ExternalID, "customer": id(customer)}
+	if err := setFields(body, r.Fields, ids); err != nil {
+		return nil, err
+	}
+	lines := make([]object, 0, len(parts))
+	for _, part := range parts {
+		lines = append(lines, object{"doc": id(part.Deposit), "apply": true, "amount": number(part.Amount.String())})
+	}
+	body["deposit"] = list{lines}
+	return codec.Encode(body)
+}
+
+// Bill writes the body of the transform that bills a sales order.
+func Bill(b event.Bill, ids IDs) ([]byte, error) {
+	body := object{"externalId": b.ExternalID}
+	if err := setFields(body, b.Fields, ids); err != nil {
+		return nil, err
+	}
+	return codec.Encode(body)
+}
