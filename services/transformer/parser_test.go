@@ -161,7 +161,9 @@ func TestAStaleStateIsFoundBehindAnAnswer(t *testing.T) {
 	b := newBench(t)
 	body := string(captured(t, "order.updated-partial-refund-lines"))
 	modified := regexp.MustCompile(`"date_modified_gmt":"[^"]*"`)
-	at := func(second string) string { return modified.ReplaceAllString(body, `"date_modified_gmt":"2026-11-23T05:00:`+second+`"`) }
+	at := func(second string) string {
+		return modified.ReplaceAllString(body, `"date_modified_gmt":"2026-11-23T05:00:`+second+`"`)
+	}
 	first := b.deliver("order", "updated", event.OriginWebhook, []byte(at("00")))
 	touched := b.deliver("order", "updated", event.OriginWebhook, []byte(at("05")))
 	stale := b.deliver("order", "updated", event.OriginWebhook, []byte(strings.Replace(at("02"), `"status":"processing"`, `"status":"on-hold"`, 1)))

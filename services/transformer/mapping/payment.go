@@ -183,6 +183,7 @@ func (t till) deposit(key string, amount money.Amount, g Gateway, question strin
 		return event.Deposit{}, err
 	}
 	t.place(fields, g, t.paidOn(), t.m.document.Payments.PostingDate)
+	hold(fields, g.Account)
 	if fee := t.env.Order.Meta[g.FeeMeta]; g.FeeMeta != "" && fee != "" {
 		amount, err := t.metaAmount(g.FeeMeta, fee)
 		if err != nil {
@@ -205,7 +206,7 @@ func (t till) paidOn() string {
 	}
 }
 
-// place adds where the money is and when it is posted.
+// place adds how it was paid and when it is posted.
 func (t till) place(fields map[string]event.Value, g Gateway, date, policy string) {
 	if date = t.m.posted(date, policy); date != "" {
 		fields["tranDate"] = event.Value{Text: &date}
@@ -213,12 +214,20 @@ func (t till) place(fields map[string]event.Value, g Gateway, date, policy strin
 	if g.Option != "" {
 		fields[cmp.Or(t.m.document.Payments.OptionField, defaultOption)] = event.Value{Ref: &event.Ref{Record: "paymentMethod", By: "name", Key: g.Option}}
 	}
-	if g.Account != "" {
-		fields["account"] = event.Value{Ref: &event.Ref{Record: "account", By: "name", Key: g.Account}}
+}
+
+// hold adds where the money is: in an account, else among the undeposited funds.
+func hold(fields map[string]event.Value, account string) {
+	if account != "" {
+		fields["account"] = accountOf(account)
 		return
 	}
 	undeposited := true
 	fields["undepFunds"] = event.Value{Flag: &undeposited}
+}
+
+func accountOf(name string) event.Value {
+	return event.Value{Ref: &event.Ref{Record: "account", By: "name", Key: name}}
 }
 
 // posted moves a date (YYYY-MM-DD) out of the closed periods where the policy says so.
@@ -242,6 +251,7 @@ func (t till) bill(r rule) *event.Bill {
 	switch {
 	case t.gateway.Policy == PolicyCashSale && t.captured():
 		t.place(fields, t.gateway, t.paidOn(), t.m.document.Payments.PostingDate)
+		hold(fields, t.gateway.Account)
 		return &event.Bill{Record: "cashSale", ExternalID: externalID("cs", t.order), Fields: fields}
 	case t.gateway.Policy == PolicyInvoice:
 		if date := t.m.posted(t.order.Placed.LocalDate, t.m.document.Payments.PostingDate); date != "" {

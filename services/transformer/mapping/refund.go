@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -11,6 +12,7 @@ import (
 // RefundBlock says what refunds become.
 type RefundBlock struct {
 	PostingDate         string            `yaml:"posting_date"`          // refund (its own date; the default), first-open
+	Account             string            `yaml:"account"`               // name of the account refunds are paid from; the gateway's, else NetSuite's own choice
 	StatusChange        string            `yaml:"status_change"`         // what a refund made by a change of status is: none (the default), money
 	StatusChangeReasons []string          `yaml:"status_change_reasons"` // how the shop words such a refund; WooCommerce's own text where empty
 	Fields              map[string]string `yaml:"fields"`                // of each customer refund: NetSuite field → expression over refund
@@ -77,6 +79,9 @@ func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, e
 	}
 	if r.Detail != nil {
 		t.place(fields, t.gateway, r.Detail.LocalDate, t.m.document.Refunds.PostingDate)
+		if account := cmp.Or(t.m.document.Refunds.Account, t.gateway.Account); account != "" {
+			fields["account"] = accountOf(account)
+		}
 		c.Lines, c.Shipping = b.credits(r.Detail.Lines)
 	}
 	return c, nil

@@ -16,6 +16,11 @@ func refunds(d event.DesiredOrderV1) []string {
 	list := []string{}
 	for _, r := range d.Refunds {
 		word := r.ExternalID + " " + r.Amount.String() + " " + text(r.Fields["tranDate"])
+		for _, field := range []string{"account", "undepFunds"} {
+			if v, set := r.Fields[field]; set {
+				word += " " + field + "=" + text(v)
+			}
+		}
 		for _, l := range r.Lines {
 			word += "; " + l.Key + " " + l.Quantity.String() + " × " + l.Amount.String() + " + " + l.Tax.String()
 		}
@@ -91,6 +96,10 @@ func TestRefunds(t *testing.T) {
 			[]string{`wc-cr-main-37-72 21.44 2026-11-24; line-5 1 × 19.99 + 1.45 ? refund-deleted: refunds.id = "72": the shop lists it no more: void it, or make it again`}, "232.11", "5.95", "", false},
 		"a closed period": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Refunds.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-12-31" },
 			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-71 10.00 2027-01-01"}, "232.11", "5.95", "", false},
+		"from an account": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Refunds.Account = "Checking" },
+			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-71 10.00 2026-11-24 account=account Checking"}, "232.11", "5.95", "", false},
+		"from the gateway's account": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Payments.Gateways["rig_card"] = Gateway{Account: "Stripe"} },
+			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-71 10.00 2026-11-24 account=account Stripe"}, "232.11", "5.95", "", false},
 		"policy order": {[]event.Refund{refund("72", "-21.44", "", back("5", 1, "19.99", "1.45"))}, policy(PolicyOrder),
 			[]string{"line-5 TEE-001 2 × 39.98", beanies, hour}, []string{}, "210.67", "5.95", "", false},
 		"unknown gateway": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Payments.Gateways = nil }, []string{tees, beanies, hour},
