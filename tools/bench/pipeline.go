@@ -1,20 +1,27 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
+
+// ordersAlone is the shipped mapping without deposits, so that calls per order mean those of the sales order.
+var ordersAlone = bytes.Replace(mapping.Default, []byte("\n  policy: deposit\n"), []byte("\n  policy: order\n"), 1)
 
 // slots are the requests NetSuite takes at once, its default.
 const slots = 5
@@ -33,9 +40,13 @@ func start(ctx context.Context, t template) (p *pipeline, err error) {
 	if err != nil {
 		return nil, err
 	}
+	file := filepath.Join(dir, "mapping.yaml")
+	if err := os.WriteFile(file, ordersAlone, 0o600); err != nil {
+		return nil, errors.Join(err, remove())
+	}
 	const any = "127.0.0.1:0"
 	d, err := demo.Start(ctx, demo.Options{
-		Dir: dir, Stores: []string{"main"}, Ingest: any, Health: any, NetSuite: any, Shop: any, NATS: any, SyncEach: true, Slots: slots, Mute: true,
+		Dir: dir, Stores: []string{"main"}, Ingest: any, Health: any, NetSuite: any, Shop: any, NATS: any, SyncEach: true, Slots: slots, Mute: true, Mapping: file,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -39,9 +39,10 @@ type Options struct {
 	NetSuite string
 	Shop     string
 	NATS     string
-	SyncEach bool // fsync JetStream before every acknowledgement
-	Slots    int  // requests in flight at NetSuite; 0: 5
-	Mute     bool // the shop double sends no webhooks of its own
+	SyncEach bool   // fsync JetStream before every acknowledgement
+	Slots    int    // requests in flight at NetSuite; 0: 5
+	Mapping  string // file of the mapping; empty: the shipped one
+	Mute     bool   // the shop double sends no webhooks of its own
 	Log      *slog.Logger
 	Adjust   func(*host.Config) // last changes to the configuration
 }

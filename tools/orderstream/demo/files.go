@@ -122,6 +122,9 @@ func writeConfig(o Options, k keys, netsuite string, shop *shopsim.Server) (host
 		}},
 		"channels": map[string]any{"terminal": map[string]any{"kind": "log"}},
 	}
+	if o.Mapping != "" {
+		file["mappings"] = map[string]any{"default": map[string]any{"file": o.Mapping}}
+	}
 	if o.Health != "" {
 		file["health"] = map[string]any{"listen": o.Health}
 	}
