@@ -53,12 +53,14 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		read           func(m *jetstream.RawStreamMsg) (Step, error)
 	}{
 		{topology.Woo, subject.WebhooksOf(store, "order", order), delivery},
+		{topology.Woo, subject.WebhooksOf(store, parse.ResourceRefund, order), delivery},
 		{topology.Orders, subject.OrdersOf(store, order), orderEvent},
 		{topology.Desired, subject.DesiredOf(store, order), desired},
 		{topology.Outcomes, subject.SyncOf(store, order), outcome},
 		{topology.ShopOutcomes, subject.Shop(store, "order", order), shopOutcome},
 		{topology.Failures, subject.FailuresAbout(store, order), failure},
-		{topology.Failures, subject.FailuresAbout(store, "order-"+order), failure}, // stage parse names the resource too: its objects are not orders only
+		{topology.Failures, subject.FailuresAbout(store, parse.ResourceRefund+"-"+order), failure}, // of stage read
+		{topology.Failures, subject.FailuresAbout(store, parse.ResourceOrder+"-"+order), failure},  // of stage parse, whose objects are not orders only
 	} {
 		err := each(ctx, js, source.stream, source.filter, func(m *jetstream.RawStreamMsg) error {
 			step, err := source.read(m)
@@ -143,6 +145,8 @@ func delivery(m *jetstream.RawStreamMsg) (Step, error) {
 		step.Detail = "read again: " + result.Read
 	case result.Gone:
 		step.Detail = "gone for good"
+	case result.Refunds != nil:
+		step.Detail = fmt.Sprintf("records of %d refunds", len(result.Refunds))
 	case result.Order != nil:
 		o := result.Order
 		step.Detail = fmt.Sprintf("status %s, total %s %s, modified %s", o.Status, o.Totals.Total, o.Currency, o.Version.ModifiedAt.Format(time.RFC3339))

@@ -123,6 +123,7 @@ func TestTimelineShowsFailuresOfEveryStage(t *testing.T) {
 	_, woo := s.delivery("order.created-simple", "main")
 	s.failure("parse", "order-36", event.FailureParked, woo, 0)
 	s.failure("map", "36", event.FailureParked, woo, time.Second)
+	s.failure("read", "refund-36", event.FailureParked, woo, 2*time.Second)
 	s.failure("map", "136", event.FailureParked, woo, time.Second)
 	s.failure("parse", "customer-36", event.FailureParked, woo, time.Second)
 	got, err := operate.Show(natstest.Context(t), s.JS, "main", "36")
@@ -135,8 +136,37 @@ func TestTimelineShowsFailuresOfEveryStage(t *testing.T) {
 			failures = append(failures, step.What)
 		}
 	}
-	if diff := cmp.Diff([]string{"parked in stage parse: sku-unknown", "parked in stage map: sku-unknown"}, failures); diff != "" {
+	if diff := cmp.Diff([]string{"parked in stage parse: sku-unknown", "parked in stage map: sku-unknown", "parked in stage read: sku-unknown"}, failures); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The records of its refunds belong to an order, and an outcome names what was replaced and what waits.
+func TestTimelineOfRefundsAndQuestions(t *testing.T) {
+	s := start(t)
+	w := event.WebhookReceivedV1{Store: "main", Resource: "refund", Event: "read", ObjectID: "36", Topic: "refund.read", ReceivedAt: s.at, Origin: event.OriginRead}
+	name := subject.Webhook{Store: "main", Resource: "refund", Event: "read", ID: "36"}.String()
+	s.put(publish.Message{Stream: topology.Woo, Subject: name, ID: "refunds", Header: w.Header(), Data: []byte("[]")})
+	o := event.SyncRecordedV1{
+		Envelope: event.Envelope{Type: "sync.v1.recorded", Store: "main", Time: s.at.Add(time.Second)}, Account: "ns", Order: "36", Kind: event.OutcomeSynced, Reason: "done",
+		Superseded: []event.Superseded{{Orders: 4, Status: "on-hold"}, {Orders: 5, Status: "processing"}},
+		Questions:  []event.Question{{Subject: "wc-cd-main-36-1", Fault: event.Fault{Code: "payment-unmapped"}}},
+	}
+	s.body(topology.Outcomes, subject.Sync{Account: "ns", Store: "main", Order: "36"}.String(), o.Envelope, o)
+	got, err := operate.Show(natstest.Context(t), s.JS, "main", "36")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var details []string
+	for _, step := range got.Steps {
+		details = append(details, step.What+": "+step.Detail)
+	}
+	want := []string{
+		"refund.read, origin read: records of 0 refunds",
+		"synced: done; superseded: ORDERS 4 (on-hold); superseded: ORDERS 5 (processing); waits: wc-cd-main-36-1 (payment-unmapped)",
+	}
+	if diff := cmp.Diff(want, details); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

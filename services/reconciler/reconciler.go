@@ -54,7 +54,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 			if err != nil {
 				return s.book.Park(ctx, "", m.Subject, m.Position(), failures.FaultOf(cause), s.now())
 			}
-			return s.book.Park(ctx, wish.Store, wish.ObjectID, m.Position(), failures.FaultOf(cause), s.now())
+			return s.book.Park(ctx, wish.Store, keyOf(wish), m.Position(), failures.FaultOf(cause), s.now())
 		},
 	})
 	return s, err
@@ -108,8 +108,17 @@ func (s *Service) read(ctx context.Context, m consume.Message) ([]publish.Messag
 	if err != nil && fault.CodeOf(err) != fault.ShopOrderMissing {
 		return nil, err
 	}
-	resolved, err := s.book.Resolve(ctx, wish.Store, wish.ObjectID, m.Position(), s.now())
+	resolved, err := s.book.Resolve(ctx, wish.Store, keyOf(wish), m.Position(), s.now())
 	return append([]publish.Message{s.delivery(wish, m, answer)}, resolved...), err
+}
+
+// keyOf names the object in the failure queue: an order by its id, anything else by its resource too. A read of an
+// order must not close the failed read of its refunds.
+func keyOf(wish event.ReadRequestedV1) string {
+	if wish.Resource == "order" {
+		return wish.ObjectID
+	}
+	return wish.Resource + "-" + wish.ObjectID
 }
 
 // pathOf gives what is asked of the shop: an object, or an order's refunds. One page takes a
