@@ -1,6 +1,7 @@
 package statuspublisher
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,8 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/nats-io/nats.go/jetstream"
 
