@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -23,7 +22,6 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
@@ -33,7 +31,8 @@ import (
 type Options struct {
 	URL         string // service URL, e.g. https://1234567.suitetalk.api.netsuite.com
 	Credentials Credentials
-	Concurrency int // requests in flight at most
+	Concurrency int     // requests in flight at most, when there is no Limiter
+	Limiter     Limiter // nil: Concurrency slots, lanes alike
 	Timeout     time.Duration
 }
 
@@ -41,7 +40,7 @@ type Options struct {
 type Client struct {
 	options Options
 	http    *http.Client
-	slots   chan struct{}
+	limit   Limiter
 	tokens  *tokens
 }
 
@@ -50,8 +49,11 @@ func New(options Options) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = options.Concurrency, 2*options.Concurrency
 	c := &Client{
-		options: options, slots: make(chan struct{}, options.Concurrency),
+		options: options, limit: options.Limiter,
 		http: &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+	if c.limit == nil {
+		c.limit = make(slots, options.Concurrency)
 	}
 	tokens, err := newTokens(options, c.http)
 	c.tokens = tokens
@@ -77,18 +79,31 @@ type Answer struct {
 	Location string // of a written record
 	Body     []byte
 	Call     event.Call
+	took     time.Duration
 }
 
 const maxAnswer = 64 << 20
 
-// Do sends a request within the limit of requests in flight. A refused token is renewed once.
+// Do sends a request within the limit of requests in flight, on the lane of ctx. A refused token is renewed once.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+	release, err := c.limit.Acquire(ctx, LaneOf(ctx))
+	if err != nil {
+		return Answer{}, err
 	}
+	answer, err := c.traced(ctx, r)
+	release(resultOf(answer, err))
+	return answer, err
+}
+
+func resultOf(a Answer, err error) Result {
+	result := Result{Status: a.Status, Latency: a.took}
+	if err != nil {
+		result.Fault = fault.CodeOf(err)
+	}
+	return result
+}
+
+func (c *Client) traced(ctx context.Context, r Request) (Answer, error) {
 	ctx, span := telemetry.Tracer().Start(ctx, "netsuite "+r.Method, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(attribute.String("orderstream.purpose", r.Purpose), attribute.String("url.path", r.Path)))
 	defer span.End()
@@ -143,7 +158,8 @@ func (c *Client) send(ctx context.Context, r Request, token string) (Answer, err
 		answer.Status, answer.Location = response.StatusCode, response.Header.Get("Location")
 		answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	}
-	answer.Call.Status, answer.Call.Millis = answer.Status, time.Since(started).Milliseconds()
+	answer.took = time.Since(started)
+	answer.Call.Status, answer.Call.Millis = answer.Status, answer.took.Milliseconds()
 	if err != nil {
 		return answer, lost(ctx, r, err)
 	}
@@ -186,64 +202,4 @@ func (a Answer) ID() (string, error) {
 		return "", fault.New(fault.NetSuiteAnswerUnusable, "want a Location with the internal id", fault.Field("Location", a.Location))
 	}
 	return id, nil
-}
-
-// Row is one row of SuiteQL: lower-case column names, text values; a null column is absent.
-type Row map[string]string
-
-const pageRows = 1000
-
-// Query runs SuiteQL and reads every page. The query needs a unique ORDER BY when it may span pages.
-func (c *Client) Query(ctx context.Context, purpose, q string) ([]Row, []event.Call, error) {
-	body, err := codec.Encode(map[string]string{"q": q})
-	if err != nil {
-		return nil, nil, err
-	}
-	var rows []Row
-	var calls []event.Call
-	for offset := 0; ; offset += pageRows {
-		answer, err := c.Do(ctx, Request{
-			Method: http.MethodPost, Path: "/query/v1/suiteql", Body: body, Purpose: purpose, Header: map[string]string{"Prefer": "transient"},
-			Query: url.Values{"limit": {fmt.Sprint(pageRows)}, "offset": {fmt.Sprint(offset)}},
-		})
-		calls = append(calls, answer.Call)
-		if err != nil {
-			return nil, calls, err
-		}
-		page, err := codec.Decode[struct {
-			HasMore bool                   `json:"hasMore"`
-			Items   []map[string]codec.Raw `json:"items"`
-		}](answer.Body)
-		if err != nil {
-			return nil, calls, fault.New(fault.NetSuiteAnswerUnusable, "want a page of SuiteQL rows", fault.Because(err))
-		}
-		for _, item := range page.Items {
-			rows = append(rows, rowOf(item))
-		}
-		if !page.HasMore {
-			return rows, calls, nil
-		}
-	}
-}
-
-func rowOf(item map[string]codec.Raw) Row {
-	row := Row{}
-	for name, raw := range item {
-		if text, err := codec.Decode[string](raw); err == nil {
-			row[strings.ToLower(name)] = text
-		}
-	}
-	return row
-}
-
-// Quote writes a text as a SuiteQL literal.
-func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-// In writes a list of literals for IN (…); at most 1,000.
-func In(keys []string) string {
-	quoted := make([]string, len(keys))
-	for i, key := range keys {
-		quoted[i] = Quote(key)
-	}
-	return strings.Join(quoted, ", ")
 }
