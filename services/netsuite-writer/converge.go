@@ -20,6 +20,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
@@ -43,16 +44,19 @@ type writer struct {
 	// pinned gives nil while this process is the account's active writer; asked before each call that changes
 	// NetSuite.
 	pinned func(ctx context.Context) error
+	// backlog tells whether more orders wait for a slot than there are slots.
+	backlog func() bool
 
 	mu    sync.Mutex
 	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
 }
 
 func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) *writer {
+	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client),
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
-		started: time.Now().UTC(),
+		started: time.Now().UTC(), backlog: func() bool { return false },
 	}
 	w.people = &people{
 		client: client, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
@@ -61,12 +65,12 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 		return readBack(ctx, client, keys)
 	}
 	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: fetch}
-	w.verifies = &loader[held]{ctx: ctx, width: readBackWidth, linger: verifyLinger, fetch: fetch}
+	w.verifies = &loader[held]{ctx: ctx, width: readBackWidth, linger: w.linger, fetch: fetch}
 	money := func(ctx context.Context, keys []string) (map[string]paper, []event.Call, error) {
 		return papers(ctx, client, keys)
 	}
 	w.payments = &loader[paper]{ctx: ctx, width: lookupWidth, fetch: money}
-	w.receipts = &loader[paper]{ctx: ctx, width: lookupWidth, linger: verifyLinger, fetch: money}
+	w.receipts = &loader[paper]{ctx: ctx, width: lookupWidth, linger: w.linger, fetch: money}
 	return w
 }
 
@@ -105,11 +109,26 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	} else if gone, err := w.outdated(ctx, m); gone || err != nil {
 		return nil, err
 	}
+	ctx = suitetalk.WithLane(ctx, laneOf(m, j.desired))
 	if j.superseded, err = w.replaced(ctx, j); err != nil {
 		return nil, err
 	}
 	outcome, err := w.converge(ctx, j)
 	return w.conclude(j, outcome, err)
+}
+
+// laneOf says how urgent an order's writes are.
+func laneOf(m consume.Message, d event.DesiredOrderV1) int {
+	switch {
+	case len(m.Header[event.HeaderOrigin]) > 0 && m.Header[event.HeaderOrigin][0] == string(event.OriginReplay):
+		return governor.LaneReplay
+	case d.Source.Kind == event.KindPlaced, d.Source.Kind == event.KindPaid:
+		return governor.LanePaid
+	case d.Source.Kind == event.KindRefunded:
+		return governor.LaneRefund
+	default:
+		return governor.LaneEdit
+	}
 }
 
 // open reads the order's ledger.
@@ -308,9 +327,19 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	return err
 }
 
-// verifyLinger is for how long verifications gather while orders follow one another: at 50 orders a second a dozen
-// share a query, and the shop hears of its order a little later.
-const verifyLinger = 200 * time.Millisecond
+// For how long verifications gather while orders follow one another: at 50 orders a second a dozen share a query, and
+// the shop hears of its order a little later. In a backlog the slots are what is scarce.
+const (
+	verifyLinger  = 200 * time.Millisecond
+	backlogLinger = 2 * time.Second
+)
+
+func (w *writer) linger() time.Duration {
+	if w.backlog() {
+		return backlogLinger
+	}
+	return verifyLinger
+}
 
 // read reads the order back, grouped with others.
 func (w *writer) read(ctx context.Context, j *job) (held, error) { return w.load(ctx, j, w.readBacks) }

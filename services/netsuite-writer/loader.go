@@ -14,7 +14,7 @@ import (
 type loader[V any] struct {
 	ctx    context.Context // of the service, not of one order: a group serves many
 	width  int
-	linger time.Duration
+	linger func() time.Duration // nil: none
 	fetch  func(ctx context.Context, keys []string) (map[string]V, []event.Call, error)
 
 	mu      sync.Mutex
@@ -92,10 +92,10 @@ func (l *loader[V]) gather() {
 	l.mu.Lock()
 	g, busy := l.waiting, time.Since(l.asked[l.next%many]) < time.Second
 	l.mu.Unlock()
-	if g == nil || !busy || l.linger == 0 {
+	if g == nil || !busy || l.linger == nil {
 		return
 	}
-	timer := time.NewTimer(l.linger)
+	timer := time.NewTimer(l.linger())
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -165,21 +165,21 @@ func (w *writer) bill(ctx context.Context, j *job, b *event.Bill) error {
 // make writes one record and gives its id; "" when it became a question. A trouble of the moment is an error: the whole
 // order is tried again, and what is made is found.
 func (w *writer) make(ctx context.Context, j *job, externalID, question string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {
-	id, err := "", error(nil)
 	if question != "" {
-		err = fault.New(fault.PaymentUnmapped, question)
-	} else {
-		id, err = w.post(ctx, j, externalID, request, refs)
+		return "", j.ask(externalID, fault.New(fault.PaymentUnmapped, question))
 	}
-	switch fault.ClassOf(err) {
-	case fault.Terminal, fault.Poison:
-		if err != nil {
-			j.questions = append(j.questions, event.Question{Subject: externalID, Fault: failures.FaultOf(err)})
-		}
-		return id, nil
-	default:
-		return id, err
+	id, err := w.post(ctx, j, externalID, request, refs)
+	return id, j.ask(externalID, err)
+}
+
+// ask turns an error that stays into a question about a part of the order; any other is handed back.
+func (j *job) ask(subject string, err error) error {
+	class := fault.ClassOf(err)
+	if err == nil || class != fault.Terminal && class != fault.Poison {
+		return err
 	}
+	j.questions = append(j.questions, event.Question{Subject: subject, Fault: failures.FaultOf(err)})
+	return nil
 }
 
 func (w *writer) post(ctx context.Context, j *job, externalID string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {

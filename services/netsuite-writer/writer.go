@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -21,6 +23,8 @@ import (
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
+	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
@@ -70,8 +74,12 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if err != nil {
 		return nil, fault.New(fault.ConfigurationWrong, "want a key that can be read", fault.Field("accounts."+key+".private_key", c.PrivateKey.String()), fault.Because(err))
 	}
+	limiter := governor.New(c.Concurrency, nil)
+	if err := gauge(key, limiter); err != nil {
+		return nil, err
+	}
 	client, err := suitetalk.New(suitetalk.Options{
-		URL: c.URL, Concurrency: c.Concurrency, Timeout: c.Timeout.Std(),
+		URL: c.URL, Concurrency: c.Concurrency, Timeout: c.Timeout.Std(), Limiter: limiter,
 		Credentials: suitetalk.Credentials{ClientID: c.ClientID, CertificateID: c.Certificate, PrivateKey: private, Algorithm: c.Algorithm},
 	})
 	if err != nil {
@@ -87,8 +95,39 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if err != nil {
 		return nil, err
 	}
-	w.pinned = consumer.Pinned
+	w.pinned, w.backlog = consumer.Pinned, limiter.Backlog
 	return &account{key, client, consumer}, nil
+}
+
+// gauge shows the governor of an account in the metrics.
+func gauge(account string, g *governor.Governor) error {
+	name := metric.WithAttributes(attribute.String("account", account))
+	meter := telemetry.Meter()
+	limit, err := meter.Int64ObservableGauge("orderstream_netsuite_slots", metric.WithDescription("requests in flight allowed at present"))
+	if err != nil {
+		return err
+	}
+	busy, err := meter.Int64ObservableGauge("orderstream_netsuite_in_flight", metric.WithDescription("requests in flight"))
+	if err != nil {
+		return err
+	}
+	throttled, err := meter.Int64ObservableCounter("orderstream_netsuite_throttled", metric.WithDescription("requests answered too many requests"))
+	if err != nil {
+		return err
+	}
+	held, err := meter.Float64ObservableCounter("orderstream_netsuite_slot_seconds", metric.WithDescription("seconds for which slots were held"))
+	if err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		s := g.Stats()
+		o.ObserveInt64(limit, int64(s.Limit), name)
+		o.ObserveInt64(busy, int64(s.InFlight), name)
+		o.ObserveInt64(throttled, int64(s.Throttled), name)
+		o.ObserveFloat64(held, s.SlotTime.Seconds(), name)
+		return nil
+	}, limit, busy, throttled, held)
+	return err
 }
 
 // Ready says which accounts are paused because NetSuite is unavailable.

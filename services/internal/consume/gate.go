@@ -54,12 +54,15 @@ type gate struct {
 	shut     bool
 	probing  bool
 	failures int
+	after    time.Duration // asked for by the other side; 0: nothing
 	changed  chan struct{} // closed and replaced at every change
 }
 
 const (
 	firstProbe = 100 * time.Millisecond
 	lastProbe  = 5 * time.Second
+
+	longestAfter = 5 * time.Minute // of a pause that the other side asks for
 )
 
 func newGate() *gate { return &gate{changed: make(chan struct{})} }
@@ -118,19 +121,20 @@ func (g *gate) pause(ctx context.Context, changed <-chan struct{}, delay time.Du
 }
 
 func (g *gate) delay() time.Duration {
-	if g.failures > 8 {
-		return lastProbe
+	delay := lastProbe
+	if g.failures <= 8 {
+		delay = min(firstProbe<<max(g.failures-1, 0), lastProbe)
 	}
-	return min(firstProbe<<max(g.failures-1, 0), lastProbe)
+	return max(delay, min(g.after, longestAfter))
 }
 
-// report says what a handler found.
-func (g *gate) report(unavailable bool) {
+// report says what a handler found; after is how long the other side asks to be left alone.
+func (g *gate) report(unavailable bool, after time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case unavailable:
-		g.shut, g.probing = true, false
+		g.shut, g.probing, g.after = true, false, after
 		g.failures++
 	case g.shut:
 		g.shut, g.probing, g.failures = false, false, 0

@@ -65,7 +65,7 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 		}
 		err := c.once(ctx, m)
 		class := fault.ClassOf(err)
-		gate.report(err != nil && class == fault.Unavailable)
+		gate.report(err != nil && class == fault.Unavailable, fault.AfterOf(err))
 		switch {
 		case err == nil:
 			c.meter.done(ctx, "done", started)

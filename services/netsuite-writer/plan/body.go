@@ -77,7 +77,8 @@ func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs) ([]byte, error
 		lines = append(lines, l)
 	}
 	body["item"] = list{lines}
-	if so.TaxMode == event.TaxOverride {
+	// With the shop's tax as lines an override without rows keeps NetSuite's engine from adding its own.
+	if so.TaxMode == event.TaxOverride || so.TaxMode == event.TaxLines {
 		body["taxDetailsOverride"] = true
 		body["taxDetails"] = list{taxDetails(so.TaxDetails, ids)}
 	}

@@ -1,0 +1,243 @@
+// Package governor decides how many requests may be in flight at one NetSuite account, and whose turn is next. NetSuite
+// limits concurrent requests account-wide, shared with every other integration, and says so by a 429 only: the governor
+// follows that limit down at once and feels its way up slowly. Source: Oracle's NetSuite help, bridgehead_1500275603.
+package governor
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// The lanes, the most urgent first. A free slot goes to the first lane that waits, so that a replay or a backlog keeps a
+// fresh paid order waiting for one call at most.
+const (
+	LaneFinish = iota // what ends work that has begun: read-backs, look-ups shared by orders
+	LanePaid          // fresh orders
+	LaneEdit          // later states of an order
+	LaneRefund
+	LaneStock
+	LaneReplay
+	lanes
+)
+
+const (
+	patience     = 30 * time.Second // after which the longest waiting of any lane goes first once in a while
+	agedEvery    = 8                // grants between two that go by waiting time
+	firstProbe   = time.Second      // without a 429 at full use before the limit is raised by one
+	lastProbe    = 2 * time.Minute
+	slowedBy     = 3               // times the usual latency that count as a sign of overload
+	latencyEvery = 2 * time.Second // between two steps down for latency
+	settledAfter = 20              // answers before latency is judged
+)
+
+// Governor limits the requests of one account. Use New.
+type Governor struct {
+	ceiling int
+	now     func() time.Time
+
+	mu       sync.Mutex
+	limit    int
+	inFlight int
+	waiting  [lanes]list.List // of *waiter
+	grants   int
+
+	lowered time.Time     // when the limit went down
+	raised  time.Time     // or up
+	probe   time.Duration // from the last change to the next step up
+	full    bool          // all of the limit was in use since the last change
+	usual   float64       // latency of the long run, seconds
+	recent  float64       // and of the last few answers
+	answers int
+	stats   Stats
+}
+
+type waiter struct {
+	lane  int
+	since time.Time
+	ready chan struct{}
+}
+
+// Stats describes a governor.
+type Stats struct {
+	Limit     int
+	InFlight  int
+	Waiting   [lanes]int
+	Requests  int
+	Throttled int           // answered "too many requests"
+	SlotTime  time.Duration // time slots were held, all told
+}
+
+// New makes a governor that starts at ceiling, the limit configured or discovered, and never exceeds it. now is
+// monotonic; nil is the clock.
+func New(ceiling int, now func() time.Time) *Governor {
+	if now == nil {
+		now = time.Now
+	}
+	return &Governor{ceiling: max(ceiling, 1), now: now, limit: max(ceiling, 1), probe: firstProbe, lowered: now(), raised: now()}
+}
+
+// Acquire waits for a slot in a lane. Its release must be called once, with what came of the request.
+func (g *Governor) Acquire(ctx context.Context, lane int) (release func(suitetalk.Result), err error) {
+	w := &waiter{lane: min(max(lane, 0), lanes-1), since: g.now(), ready: make(chan struct{})}
+	g.mu.Lock()
+	place := g.waiting[w.lane].PushBack(w)
+	g.serve()
+	g.mu.Unlock()
+	select {
+	case <-w.ready:
+		return g.releaser(), nil
+	case <-ctx.Done():
+		g.leave(w, place)
+		return nil, ctx.Err()
+	}
+}
+
+// leave takes a waiter away; a slot it was given meanwhile goes to the next one.
+func (g *Governor) leave(w *waiter, place *list.Element) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-w.ready:
+		g.inFlight--
+		g.serve()
+	default:
+		g.waiting[w.lane].Remove(place)
+	}
+}
+
+// serve gives free slots away.
+func (g *Governor) serve() {
+	g.rise()
+	for g.inFlight < g.limit {
+		place := g.next()
+		if place == nil {
+			return
+		}
+		w := g.waiting[place.Value.(*waiter).lane].Remove(place).(*waiter)
+		g.inFlight++
+		g.grants++
+		close(w.ready)
+	}
+	g.full = true
+}
+
+// next is the first of the most urgent lane; once in a while it is whoever has waited longest, if that is long. So no
+// lane waits for ever: with n older waiters a slot comes within patience and n+1 times agedEvery grants.
+func (g *Governor) next() *list.Element {
+	var first, oldest *list.Element
+	for lane := range g.waiting {
+		place := g.waiting[lane].Front()
+		if place == nil {
+			continue
+		}
+		if first == nil {
+			first = place
+		}
+		if oldest == nil || place.Value.(*waiter).since.Before(oldest.Value.(*waiter).since) {
+			oldest = place
+		}
+	}
+	if oldest != nil && g.grants%agedEvery == 0 && g.now().Sub(oldest.Value.(*waiter).since) >= patience {
+		return oldest
+	}
+	return first
+}
+
+func (g *Governor) releaser() func(suitetalk.Result) {
+	began := g.now()
+	var once sync.Once
+	return func(r suitetalk.Result) {
+		once.Do(func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.learn(r, began)
+			g.inFlight--
+			g.serve()
+		})
+	}
+}
+
+// learn follows what an answer says of the limit. A request that began before the last step down says nothing new.
+func (g *Governor) learn(r suitetalk.Result, began time.Time) {
+	now := g.now()
+	g.stats.Requests++
+	g.stats.SlotTime += now.Sub(began)
+	switch {
+	case r.Fault == fault.NetSuiteThrottled:
+		g.stats.Throttled++
+		if began.Before(g.lowered) {
+			return
+		}
+		// A step up that was too much is tried again later and later.
+		if g.raised.After(g.lowered) || g.probe > firstProbe {
+			g.probe = min(2*g.probe, lastProbe)
+		}
+		g.lower(min(g.limit, g.inFlight)-1, now)
+	case r.Fault == "" && r.Latency > 0:
+		g.judge(r.Latency.Seconds(), now)
+	}
+}
+
+// judge lowers the limit when answers become much slower than usual, which is how an account says that it is full
+// before it refuses.
+func (g *Governor) judge(seconds float64, now time.Time) {
+	g.answers++
+	if g.answers == 1 {
+		g.usual, g.recent = seconds, seconds
+	}
+	g.usual += (seconds - g.usual) / 200
+	g.recent += (seconds - g.recent) / 10
+	if g.answers > settledAfter && g.recent > slowedBy*g.usual && now.Sub(g.lowered) > latencyEvery {
+		g.lower(g.limit-1, now)
+		g.usual += (g.recent - g.usual) / 2 // what lasts becomes usual
+	}
+}
+
+func (g *Governor) lower(to int, now time.Time) {
+	g.limit = max(to, 1)
+	g.lowered, g.full = now, false
+}
+
+// rise takes one step up when all of the limit was used for a while and nothing was refused.
+func (g *Governor) rise() {
+	now := g.now()
+	last := g.lowered
+	if g.raised.After(last) {
+		last = g.raised
+		if g.probe > firstProbe && now.Sub(last) >= firstProbe && g.full {
+			g.probe = firstProbe // the step held: the limit has grown, go on quickly
+		}
+	}
+	if g.limit >= g.ceiling || !g.full || now.Sub(last) < g.probe {
+		return
+	}
+	g.limit++
+	g.raised, g.full = now, false
+}
+
+// Backlog tells whether more requests wait than may be in flight.
+func (g *Governor) Backlog() bool {
+	s := g.Stats()
+	waiting := 0
+	for _, n := range s.Waiting {
+		waiting += n
+	}
+	return waiting > s.Limit
+}
+
+// Stats gives the present figures.
+func (g *Governor) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.stats
+	s.Limit, s.InFlight = g.limit, g.inFlight
+	for lane := range g.waiting {
+		s.Waiting[lane] = g.waiting[lane].Len()
+	}
+	return s
+}

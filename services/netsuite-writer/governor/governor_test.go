@@ -1,0 +1,287 @@
+package governor
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// clock is a time that tests move.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func newClock() *clock { return &clock{time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)} }
+
+func ok() suitetalk.Result { return suitetalk.Result{Status: 200} }
+
+func throttled() suitetalk.Result {
+	return suitetalk.Result{Status: 429, Fault: fault.NetSuiteThrottled}
+}
+
+func acquire(t testing.TB, g *Governor, lane int) func(suitetalk.Result) {
+	t.Helper()
+	release, err := g.Acquire(t.Context(), lane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+// One refusal is one step down, however many requests were in flight; those that began before it say nothing new.
+func TestOneStepDownPerRefusal(t *testing.T) {
+	c := newClock()
+	g := New(5, c.now)
+	var all []func(suitetalk.Result)
+	for range 5 {
+		all = append(all, acquire(t, g, LanePaid))
+	}
+	c.at = c.at.Add(time.Second)
+	for _, release := range all {
+		release(throttled())
+		release(throttled()) // a second call does nothing
+	}
+	if s := g.Stats(); s.Limit != 4 || s.InFlight != 0 || s.Throttled != 5 {
+		t.Errorf("%+v, want limit 4 after five refusals of one moment", s)
+	}
+	for range 10 {
+		release := acquire(t, g, LanePaid)
+		c.at = c.at.Add(time.Second)
+		release(throttled())
+	}
+	if s := g.Stats(); s.Limit != 1 {
+		t.Errorf("limit %d, want never below 1", s.Limit)
+	}
+}
+
+// Slower answers, lastingly, are a step down too.
+func TestSlowAnswersLowerTheLimit(t *testing.T) {
+	c := newClock()
+	g := New(5, c.now)
+	answer := func(latency time.Duration) {
+		release := acquire(t, g, LanePaid)
+		c.at = c.at.Add(latency)
+		release(suitetalk.Result{Status: 200, Latency: latency})
+	}
+	for range 100 {
+		answer(300 * time.Millisecond)
+	}
+	if s := g.Stats(); s.Limit != 5 {
+		t.Fatalf("limit %d while answers are as usual", s.Limit)
+	}
+	for range 20 {
+		answer(3 * time.Second)
+	}
+	if s := g.Stats(); s.Limit >= 5 {
+		t.Errorf("limit %d although answers take ten times as long", s.Limit)
+	}
+}
+
+func TestLeavingAQueue(t *testing.T) {
+	g := New(1, nil)
+	release := acquire(t, g, LanePaid)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.Acquire(ctx, LanePaid); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want Canceled", err)
+	}
+	release(ok())
+	if s := g.Stats(); s.InFlight != 0 || s.Waiting[LanePaid] != 0 {
+		t.Errorf("%+v, want no trace of who left", s)
+	}
+	acquire(t, g, LaneReplay)(ok())
+}
+
+// world is a governor in simulated time.
+type world struct {
+	*Governor
+	clock *clock
+}
+
+// join queues a request without waiting for its slot.
+func (w world) join(lane int) *waiter {
+	waiting := &waiter{lane: lane, since: w.clock.at, ready: make(chan struct{})}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting[lane].PushBack(waiting)
+	w.serve()
+	return waiting
+}
+
+func (w *waiter) served() bool {
+	select {
+	case <-w.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// A fresh paid order waits for one call at most, whatever stands in the other lanes; and no lane waits for ever.
+func TestLanes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newClock()
+		w := world{New(rapid.IntRange(1, 5).Draw(t, "slots"), c.now), c}
+		var releases []func(suitetalk.Result)
+		var queued []*waiter
+		take := func() {
+			rest := queued[:0]
+			for _, q := range queued {
+				if q.served() {
+					releases = append(releases, w.releaser())
+				} else {
+					rest = append(rest, q)
+				}
+			}
+			queued = rest
+		}
+		for range rapid.IntRange(10, 60).Draw(t, "backlog") {
+			queued = append(queued, w.join(LaneReplay))
+		}
+		take()
+		fresh := w.join(LanePaid)
+		queued = append(queued, fresh)
+		c.at = c.at.Add(300 * time.Millisecond)
+		releases[0](ok()) // one call ends
+		releases = releases[1:]
+		if !fresh.served() {
+			t.Fatal("a fresh paid order waits behind a replay")
+		}
+		take()
+		starving := w.join(LaneStock)
+		for calls := 0; !starving.served(); calls++ { // paid orders never stop coming
+			if waited := c.at.Sub(starving.since); waited > patience+time.Duration(len(queued)+2)*agedEvery*10*time.Second {
+				t.Fatalf("a lane starves: %v, %d queued", waited, len(queued))
+			}
+			queued = append(queued, w.join(LanePaid), w.join(LanePaid))
+			c.at = c.at.Add(time.Second)
+			releases[0](ok())
+			releases = releases[1:]
+			take()
+		}
+	})
+}
+
+// events are the ends of requests in simulated time.
+type events []event
+
+type event struct {
+	at      time.Time
+	release func()
+}
+
+func (e events) Len() int           { return len(e) }
+func (e events) Less(i, j int) bool { return e[i].at.Before(e[j].at) }
+func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// period is what a stretch of time showed once the governor had settled.
+type period struct {
+	used, free          time.Duration
+	requests, throttled int
+}
+
+func (p period) use() float64     { return float64(p.used) / float64(p.free) }
+func (p period) refused() float64 { return float64(p.throttled) / float64(p.requests) }
+
+const settle = 5 * time.Minute
+
+// simulate plays an account whose limit goes through limits, half an hour each, with a backlog that never ends and
+// another integration that holds foreign slots, changed at random about every hold. Calls take 250 ms.
+func simulate(seed uint64, limits []int, foreign int, hold time.Duration) []period {
+	random := rand.New(rand.NewPCG(seed, 1))
+	c := newClock()
+	w := world{New(15, c.now), c}
+	var ends events
+	var periods []period
+	taken, busy, next := 0, 0, c.at
+	var waiting *waiter
+	for _, limit := range limits {
+		var p period
+		start := c.at
+		for c.at.Sub(start) < 30*time.Minute {
+			if foreign > 0 && !c.at.Before(next) {
+				taken, next = random.IntN(min(foreign, limit-1)+1), c.at.Add(time.Duration(random.ExpFloat64()*float64(hold)))
+			}
+			for { // the backlog takes every slot it is given
+				if waiting == nil {
+					waiting = w.join(LanePaid)
+				}
+				if !waiting.served() {
+					break
+				}
+				waiting = nil
+				release := w.releaser()
+				settled := c.at.Sub(start) > settle
+				if busy+taken >= limit {
+					if settled {
+						p.requests, p.throttled = p.requests+1, p.throttled+1
+					}
+					heap.Push(&ends, event{c.at.Add(30 * time.Millisecond), func() { release(throttled()) }})
+					continue
+				}
+				if settled {
+					p.requests++
+				}
+				busy++
+				heap.Push(&ends, event{c.at.Add(250 * time.Millisecond), func() { busy--; release(suitetalk.Result{Status: 204, Latency: 250 * time.Millisecond}) }})
+			}
+			e := heap.Pop(&ends).(event)
+			if elapsed := e.at.Sub(c.at); c.at.Sub(start) > settle {
+				p.used += elapsed * time.Duration(busy)
+				p.free += elapsed * time.Duration(limit-taken)
+			}
+			c.at = e.at
+			e.release()
+		}
+		periods = append(periods, p)
+	}
+	return periods
+}
+
+// The limit goes 5 → 15 → 3: the governor follows, uses what is free and is hardly refused.
+func TestFollowsALimitThatChanges(t *testing.T) {
+	for seed := range uint64(5) {
+		for i, p := range simulate(seed, []int{5, 15, 3}, 0, 0) {
+			if p.use() < 0.95 || p.refused() >= 0.005 {
+				t.Errorf("seed %d, limit %d: %.1f %% of the free slots used, %.2f %% refused", seed, []int{5, 15, 3}[i], 100*p.use(), 100*p.refused())
+			}
+		}
+	}
+}
+
+func BenchmarkSharedAccount(b *testing.B) {
+	for b.Loop() {
+		var all period
+		for _, p := range simulate(1, []int{5, 15, 3}, 2, time.Minute) {
+			all.used, all.free, all.requests, all.throttled = all.used+p.used, all.free+p.free, all.requests+p.requests, all.throttled+p.throttled
+		}
+		b.ReportMetric(100*all.use(), "%use")
+		b.ReportMetric(100*all.refused(), "%429")
+	}
+}
+
+func BenchmarkAcquire(b *testing.B) {
+	g := New(5, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		release, err := g.Acquire(b.Context(), LanePaid)
+		if err != nil {
+			b.Fatal(err)
+		}
+		release(ok())
+	}
+}
