@@ -7,6 +7,8 @@ BIN      := $(CURDIR)/bin
 FUZZTIME ?= 20s
 OUTAGE   ?= 60s
 
+SEQUENCE_ORDERS ?= 10000
+
 .PHONY: help
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,11 +53,20 @@ verify: ## Prove that each module builds alone and is tidy
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./contracts/money
 	@$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime $(FUZZTIME) ./services/transformer/parse
+	@$(GO) test -run '^$$' -fuzz FuzzRefunds -fuzztime $(FUZZTIME) ./services/transformer/parse
 	@$(GO) test -run '^$$' -fuzz FuzzValid -fuzztime $(FUZZTIME) ./services/ingest/signature
 
 .PHONY: outage
 outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is killed
 	CHAOS_OUTAGE=$(OUTAGE) $(GO) test -count=1 -run UnderLoad ./tools/chaos
+
+.PHONY: sequences
+sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDERS (10000) of them; the seed is printed
+	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 30m -v -run RandomSequences ./tools/e2e
+
+.PHONY: soak
+soak: ## The same with a million orders (hours)
+	SEQUENCE_ORDERS=1000000 $(GO) test -count=1 -timeout 48h -v -run RandomSequences ./tools/e2e
 
 .PHONY: foreign
 foreign: ## Check the NetSuite double with clients that others wrote (npm; says so where npm is absent)
@@ -70,4 +81,4 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 	$(GO) run ./tools/tracetree
 
 .PHONY: ci
-ci: vet verify arch lint race test outage foreign fuzz ## Everything CI runs
+ci: vet verify arch lint race test outage sequences foreign fuzz ## Everything CI runs
