@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(play(dir))
 	}
+	if dir := os.Getenv(writerDir); dir != "" {
+		os.Exit(playWriter(dir))
+	}
 	if dir := os.Getenv(doorDir); dir != "" {
 		os.Exit(playDoor(dir))
 	}
