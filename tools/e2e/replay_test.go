@@ -3,10 +3,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/e2e/world"
@@ -177,5 +179,40 @@ func TestReplayWritesThePlan(t *testing.T) {
 	}
 	if left := plan(t, w, document); len(left.Changes) != 1 || left.Changes[0].Order != "36" {
 		t.Errorf("%d changes remain, want that of order 36", len(left.Changes))
+	}
+}
+
+// Every order of history is derived again to the same hash, with the mapping of then. Invariant 6.
+func TestHistoryIsDerivedAgain(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	all := world.Captures(t)
+	w.Load(all)
+	for _, c := range all {
+		w.Post(c)
+	}
+	w.Settle()
+	ctx := context.Background()
+	revisions, err := operate.Revisions(ctx, w.JS)
+	if err != nil || len(revisions) != 1 || revisions[0].Mapping != "default" {
+		t.Fatalf("revisions %+v, %v, want the default one", revisions, err)
+	}
+	derived := 0
+	for _, change := range plan(t, w, bytes.Replace(mapping.Default, []byte(`"WooCommerce order " + order.number`), []byte(`"Woo " + order.number`), 1)).Changes {
+		for _, revision := range []string{"", revisions[0].Revision, "default." + revisions[0].Revision[:6]} {
+			d, err := operate.Derive(ctx, w.JS, change.Store, change.Order, revision)
+			if err != nil || !d.Same {
+				t.Errorf("%s/%s at %q: same %v, %v", change.Store, change.Order, revision, d.Same, err)
+			}
+			derived++
+		}
+	}
+	if derived < 3*40 {
+		t.Errorf("%d derivations, want three of every order that is written", derived)
+	}
+	if _, err := operate.Derive(ctx, w.JS, "main", "36", "ffff"); !errors.Is(err, operate.ErrNoRevision) {
+		t.Errorf("a revision that never was: %v", err)
+	}
+	if _, err := operate.Derive(ctx, w.JS, "main", "4711", ""); !errors.Is(err, operate.ErrNoOrder) {
+		t.Errorf("an order that never was: %v", err)
 	}
 }

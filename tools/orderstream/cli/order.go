@@ -31,6 +31,7 @@ func (a *app) order() *cobra.Command {
 			})
 		},
 	})
+	c.AddCommand(a.derive())
 	return c
 }
 

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+)
+
+func (a *app) mapping() *cobra.Command {
+	c := &cobra.Command{Use: "mapping", Short: "Look at mapping documents and their revisions"}
+	c.AddCommand(
+		&cobra.Command{
+			Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error {
+				document, err := os.ReadFile(args[0])
+				if err != nil {
+					return usage{err}
+				}
+				m, err := mapping.Compile(document)
+				if err != nil {
+					return err
+				}
+				sound := map[string]string{"mapping": m.Name(), "revision": m.Revision()}
+				return a.print(sound, func(w io.Writer) { fmt.Fprintf(w, "mapping %s, revision %s: sound\n", m.Name(), m.Revision()) })
+			},
+		},
+		&cobra.Command{
+			Use: "history", Short: "List every revision ever used, oldest first", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+					list, err := operate.Revisions(ctx, js)
+					if err != nil {
+						return err
+					}
+					return a.print(list, func(w io.Writer) {
+						for _, r := range list {
+							fmt.Fprintf(w, "%s  %s.%s  %d bytes\n", r.At.Format(time.RFC3339), r.Mapping, r.Revision, r.Bytes)
+						}
+					})
+				})
+			},
+		},
+		&cobra.Command{
+			Use: "show <revision>", Short: "Print the document of a revision", Args: cobra.ExactArgs(1),
+			RunE: func(c *cobra.Command, args []string) error {
+				return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+					document, err := operate.Document(ctx, js, args[0])
+					if err != nil {
+						return err
+					}
+					return a.print(map[string]string{"document": string(document)}, func(w io.Writer) { fmt.Fprint(w, string(document)) })
+				})
+			},
+		},
+	)
+	return c
+}
+
+func (a *app) derive() *cobra.Command {
+	var at string
+	c := &cobra.Command{
+		Use: "derive [<store>/]<order>", Short: "Make an order's desired state again from history, with a mapping revision", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			store, order, named := strings.Cut(args[0], "/")
+			if !named {
+				store, order = "", args[0]
+			}
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				d, err := operate.Derive(ctx, js, store, order, at)
+				if err != nil {
+					return err
+				}
+				return a.print(d, func(w io.Writer) {
+					fmt.Fprintf(w, "order %s of store %s with mapping %s revision %s: hash %s, same as sent: %v\n  rule %s, %d lines, total %s %s\n",
+						d.Desired.Order, d.Desired.Store, d.Desired.Source.Mapping, d.Desired.Source.Revision, d.Desired.Hash, d.Same,
+						d.Desired.Policy.Rule, len(d.Desired.SalesOrder.Lines), d.Desired.Expected.Total, d.Desired.SalesOrder.Currency)
+				})
+			})
+		},
+	}
+	c.Flags().StringVar(&at, "at", "", "mapping revision; without it the one the order was mapped with")
+	return c
+}
