@@ -87,10 +87,15 @@ func (b *board) tell(n digest.Notice, r *receipt) {
 	}
 }
 
-func (b *board) resolve(id string, position uint64) {
+// resolve tells that a cause is over when its last failure is. Nothing waits for that notice: a stop in between
+// may lose it.
+func (b *board) resolve(r digest.Resolution) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.digest.Resolve(id, position, b.clock())
+	if notice, over := b.digest.Resolve(r, b.clock()); over {
+		b.tell(notice, b.take(notice.Cause))
+		b.rouse()
+	}
 }
 
 func (b *board) recall(o digest.Occurrence) {
@@ -99,12 +104,12 @@ func (b *board) recall(o digest.Occurrence) {
 	b.digest.Recall(o)
 }
 
-// due ends windows; messages of a summary that became empty have nothing left to wait for.
+// due ends windows; messages of a summary that became empty wait for nothing any more.
 func (b *board) due() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	summaries, quiet := b.digest.Due(b.clock())
-	for _, n := range summaries {
+	notices, quiet := b.digest.Due(b.clock())
+	for _, n := range notices {
 		b.tell(n, b.take(n.Cause))
 	}
 	for _, cause := range quiet {

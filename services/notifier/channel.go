@@ -21,14 +21,21 @@ type sender interface {
 	send(ctx context.Context, n digest.Notice) error
 }
 
+// refusals is where a notice goes that a channel will never take, and where it ends once the channel takes one.
+type refusals interface {
+	park(ctx context.Context, channel string, n digest.Notice, cause error) error
+	resolve(ctx context.Context, channel string, n digest.Notice) error
+}
+
 // channel tells notices one after the other, at its own pace: one that is down keeps no other one waiting.
 type channel struct {
-	name    string
-	sender  sender
-	log     *slog.Logger
-	counter metric.Int64Counter
-	pause   func(attempt int) time.Duration
-	down    atomic.Bool
+	name     string
+	sender   sender
+	refusals refusals
+	log      *slog.Logger
+	counter  metric.Int64Counter
+	pause    func(attempt int) time.Duration
+	down     atomic.Bool
 
 	mu    sync.Mutex
 	queue []task
@@ -40,8 +47,8 @@ type task struct {
 	receipt *receipt
 }
 
-func newChannel(name string, s sender, log *slog.Logger, counter metric.Int64Counter) *channel {
-	return &channel{name: name, sender: s, log: log.With("channel", name), counter: counter, pause: backoff, wake: make(chan struct{}, 1)}
+func newChannel(s named, r refusals, log *slog.Logger, counter metric.Int64Counter) *channel {
+	return &channel{name: s.name, sender: s.sender, refusals: r, log: log.With("channel", s.name), counter: counter, pause: backoff, wake: make(chan struct{}, 1)}
 }
 
 // add never blocks. What waits here is bounded by the messages that wait for it unacked.
@@ -83,18 +90,15 @@ func (c *channel) run(ctx context.Context) {
 // sendTimeout bounds one try, and with it how long stopping takes.
 const sendTimeout = 8 * time.Second
 
-// deliver tries until the message is told, refused for good, or we stop: then its receipt stays open and the
-// message in the stream unacked.
+// deliver tries until the message is told, refused for good and parked, or we stop: then its receipt stays open
+// and the message in the stream unacked.
 func (c *channel) deliver(ctx context.Context, t task) {
 	for attempt := 0; ; attempt++ {
-		err := c.try(ctx, t.notice)
-		switch {
-		case err == nil:
-			c.conclude(ctx, t, "told")
-			return
-		case fault.CodeOf(err) == fault.ChannelRefused:
-			c.log.ErrorContext(ctx, "notice refused", "notice", t.notice.Key, "code", fault.ChannelRefused, "error", err)
-			c.conclude(ctx, t, "refused")
+		outcome, err := c.settle(ctx, t.notice)
+		if err == nil {
+			c.down.Store(false)
+			c.count(ctx, outcome)
+			t.receipt.settle()
 			return
 		}
 		c.down.Store(true)
@@ -110,17 +114,28 @@ func (c *channel) deliver(ctx context.Context, t task) {
 	}
 }
 
+// settle tells the notice, or parks what will never be taken. Invariant 3: nothing is dropped.
+func (c *channel) settle(ctx context.Context, n digest.Notice) (outcome string, err error) {
+	err = c.try(ctx, n)
+	if fault.CodeOf(err) == fault.ChannelRefused {
+		c.log.ErrorContext(ctx, "notice refused", "notice", n.Key, "code", fault.ChannelRefused, "error", err)
+		return "refused", c.refusals.park(ctx, c.name, n, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := c.refusals.resolve(ctx, c.name, n); err != nil {
+		// People are told: that the refusal before it ended is said with the next notice.
+		c.log.WarnContext(ctx, "refusal stays on record", "code", fault.CodeOf(err), "error", err)
+	}
+	return "told", nil
+}
+
 func (c *channel) try(ctx context.Context, n digest.Notice) error {
 	// Stopping does not cut a message in two: whether it was told would be unknown.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
 	return c.sender.send(ctx, n)
-}
-
-func (c *channel) conclude(ctx context.Context, t task, outcome string) {
-	c.down.Store(false)
-	c.count(ctx, outcome)
-	t.receipt.settle()
 }
 
 func (c *channel) count(ctx context.Context, outcome string) {

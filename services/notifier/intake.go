@@ -3,7 +3,10 @@ package notifier
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -27,7 +30,7 @@ func (s *Service) failure(ctx context.Context, m consume.Message) ([]publish.Mes
 	case event.FailureParked:
 		return nil, s.wait(ctx, s.board.add(occurrenceOf(entry, m.Subject, m.Sequence)))
 	case event.FailureResolved, event.FailureDismissed:
-		s.board.resolve(failureID(m.Subject), m.Sequence)
+		s.board.resolve(digest.Resolution{ID: failureID(m.Subject), Position: m.Sequence, At: entry.LastAt, Dismissed: entry.State == event.FailureDismissed})
 	}
 	return nil, nil
 }
@@ -40,7 +43,7 @@ func (s *Service) alert(ctx context.Context, m consume.Message) ([]publish.Messa
 	code := fault.Code(a.Code)
 	return nil, s.wait(ctx, s.board.add(digest.Occurrence{
 		Cause:    digest.Cause{Origin: digest.Alert, Name: a.Kind, Code: a.Code, Store: a.Store},
-		Position: m.Sequence, Count: a.Count, Class: code.Class().String(), Summary: a.Summary, At: a.Time,
+		Position: m.Sequence, Subject: m.Subject, Count: a.Count, Class: code.Class().String(), Summary: oneLine(a.Summary), At: a.Time,
 	}))
 }
 
@@ -69,9 +72,9 @@ func occurrenceOf(entry event.FailureParkedV1, name string, sequence uint64) dig
 	return digest.Occurrence{
 		Cause: digest.Cause{
 			Origin: digest.Failure, Name: entry.Stage, Code: entry.Fault.Code, Store: entry.Store,
-			Field: entry.Fault.Field, Value: shown(entry.Fault.Field, entry.Fault.Value),
+			Field: ordinals.ReplaceAllString(entry.Fault.Field, "*"), Value: causal(code, entry.Fault),
 		},
-		ID: failureID(name), Position: sequence, Class: entry.Fault.Class, Summary: code.Summary(), Rule: entry.Fault.Rule, At: entry.LastAt,
+		ID: failureID(name), Position: sequence, Subject: name, Class: entry.Fault.Class, Summary: code.Summary(), Rule: oneLine(entry.Fault.Rule), At: entry.LastAt,
 	}
 }
 
@@ -85,7 +88,7 @@ func undecodable(m consume.Message) digest.Occurrence {
 	}
 	return digest.Occurrence{
 		Cause:    digest.Cause{Origin: origin, Name: "notify", Code: string(code), Field: m.Stream},
-		Position: m.Sequence, Class: code.Class().String(), Summary: code.Summary(), At: m.StoredAt,
+		Position: m.Sequence, Subject: m.Subject, Class: code.Class().String(), Summary: code.Summary(), At: m.StoredAt,
 	}
 }
 
@@ -97,23 +100,34 @@ func failureID(name string) string {
 	return f.ID()
 }
 
+// ordinals are the numbers in a field's path: they tell one line or order from another, not one cause.
+var ordinals = regexp.MustCompile(`\b[0-9]+\b`)
+
+// configured are the codes whose value names something that a person puts right once for every order: it is part
+// of the cause. Of any other code it tells one order from the next (a total, an id), would make each a cause of
+// its own and may be about a person: `orderstream failures show` has it.
+var configured = []fault.Code{
+	fault.ConfigurationWrong, fault.CurrencyUnknown, fault.ItemInactive, fault.PaymentUnmapped, fault.ReferenceUnknown,
+	fault.SKUAmbiguous, fault.SKUUnknown, fault.StatusUnmapped, fault.TaxRateUnmapped,
+}
+
 const hidden = "(hidden)"
 
-// personal are the words of a field's path whose value is about a person.
-var personal = []string{"billing", "shipping.", "shipping_address", "email", "phone", "first_name", "last_name", "address", "customer_note", "customer_ip", "postcode", "birth"}
+// causal is the value of a fault as far as it is part of the cause.
+func causal(code fault.Code, f event.Fault) string {
+	switch {
+	case f.Field != "status" && !slices.Contains(configured, code):
+		return ""
+	case strings.Contains(f.Value, "@"):
+		return hidden // a name that somebody made of an e-mail address
+	default:
+		return oneLine(f.Value)
+	}
+}
 
-// shown is a value as it may leave the house: nothing that is about a person.
-func shown(field, value string) string {
-	path := strings.ToLower(field)
-	for _, word := range personal {
-		if strings.Contains(path, word) && value != "" {
-			return hidden
-		}
-	}
-	if strings.Contains(value, "@") {
-		return hidden
-	}
-	return value
+// oneLine keeps a text that others wrote from breaking out of its line.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 }
 
 // recall learns which failures are open, so that counts are right after a restart. The messages among them

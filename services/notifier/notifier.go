@@ -39,6 +39,7 @@ const held = 10_000
 type Service struct {
 	js        jetstream.JetStream
 	board     *board
+	refused   *queue
 	consumers []*consume.Consumer
 	drained   chan struct{} // closed when no channel tells any more
 }
@@ -53,11 +54,15 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	refused, err := openQueue(ctx, env.JS)
+	if err != nil {
+		return nil, err
+	}
 	channels := make([]*channel, 0, len(senders))
 	for _, s := range senders {
-		channels = append(channels, newChannel(s.name, s.sender, env.Log, counter))
+		channels = append(channels, newChannel(s, refused, env.Log, counter))
 	}
-	s := &Service{js: env.JS, board: newBoard(env.Config.Notifier.Group.Std(), channels), drained: make(chan struct{})}
+	s := &Service{js: env.JS, board: newBoard(env.Config.Notifier.Group.Std(), channels), refused: refused, drained: make(chan struct{})}
 	for _, c := range []consume.Config{
 		{Stream: topology.Failures, Durable: topology.ConsumerNotifyFailures, Stage: StageFailures, Handle: s.failure},
 		{Stream: topology.Alerts, Durable: topology.ConsumerNotifyAlerts, Stage: StageAlerts, Handle: s.alert},
@@ -95,6 +100,7 @@ func (s *Service) Degraded() string {
 // Run works until ctx ends. What is being told then is told; everything else is handed back and comes again.
 // Invariant 7: SIGTERM drains.
 func (s *Service) Run(ctx context.Context) error {
+	defer s.refused.book.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, c := range s.consumers {
 		group.Go(func() error { return c.Run(ctx) })

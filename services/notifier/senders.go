@@ -18,7 +18,7 @@ type named struct {
 	sender sender
 }
 
-// senders makes a sender per channel in use and reports every mistake at once.
+// senders makes the senders of every channel in use and reports every mistake at once.
 func senders(c config.Config, log *slog.Logger) ([]named, error) {
 	names := c.Notifier.Channels
 	if len(names) == 0 {
@@ -30,24 +30,33 @@ func senders(c config.Config, log *slog.Logger) ([]named, error) {
 	var list []named
 	var problems []error
 	for _, name := range names {
-		s, err := senderOf("channels."+name, c.Channels[name], log)
+		made, err := sendersOf(name, c.Channels[name], log)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		list = append(list, named{name, s})
+		list = append(list, made...)
 	}
 	return list, errors.Join(problems...)
 }
 
-func senderOf(path string, c config.Channel, log *slog.Logger) (sender, error) {
+// sendersOf makes one sender, or one per address of an e-mail channel: an address that is refused keeps nobody
+// else from being told.
+func sendersOf(name string, c config.Channel, log *slog.Logger) ([]named, error) {
+	path := "channels." + name
 	switch c.Kind {
 	case "webhook":
-		return newWebhook(path, c)
+		w, err := newWebhook(path, c)
+		return []named{{name, w}}, err
 	case "email":
-		return newEmail(path, c)
+		mails, err := newEmails(path, c)
+		var list []named
+		for i, m := range mails {
+			list = append(list, named{fmt.Sprintf("%s-%d", name, i+1), m})
+		}
+		return list, err
 	case "log":
-		return journal{log}, nil
+		return []named{{name, journal{log}}}, nil
 	default:
 		return nil, wrong(path+".kind", c.Kind, "want webhook, email or log", nil)
 	}
@@ -73,7 +82,7 @@ func secretOf(path string, s config.Secret) (string, error) {
 type journal struct{ log *slog.Logger }
 
 func (j journal) send(ctx context.Context, n digest.Notice) error {
-	j.log.WarnContext(ctx, "notice: "+title(n), "notice", n.Key, "origin", n.Origin, "name", n.Name, "code", n.Code, "class", n.Class, "store", n.Store,
+	j.log.WarnContext(ctx, "notice: "+title(n), "notice", n.Key, "part", n.Part, "origin", n.Origin, "name", n.Name, "code", n.Code, "class", n.Class, "store", n.Store,
 		"summary", n.Summary, "field", n.Field, "value", n.Value, "rule", n.Rule, "count", n.Count, "open", n.Open, "failures", fmt.Sprint(n.IDs), "runbook", runbook(n))
 	return nil
 }

@@ -30,26 +30,29 @@ type webhook struct {
 	clock  func() time.Time
 }
 
+// newWebhook reports both mistakes of a channel at once.
 func newWebhook(path string, c config.Channel) (*webhook, error) {
 	address, err := secretOf(path+".url", c.URL)
-	if err != nil {
-		return nil, err
-	}
 	// The address may hold a token: neither it nor the parser's complaint is repeated.
-	if parsed, err := url.Parse(address); err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
-		return nil, wrong(path+".url", c.URL.String(), "want the reference of an http or https address", nil)
+	if err == nil && !isAddress(address) {
+		err = wrong(path+".url", c.URL.String(), "want the reference of an http or https address", nil)
 	}
-	secret, err := secretOf(path+".secret", c.Secret)
-	if err != nil {
+	secret, unread := secretOf(path+".secret", c.Secret)
+	key, odd := keyOf(secret)
+	if unread == nil && odd != nil {
+		unread = wrong(path+".secret", c.Secret.String(), "want base64 behind whsec_", nil)
+	}
+	if err := errors.Join(err, unread); err != nil {
 		return nil, err
-	}
-	key, err := keyOf(secret)
-	if err != nil {
-		return nil, wrong(path+".secret", c.Secret.String(), "want base64 behind whsec_", nil)
 	}
 	// A redirect would carry the signed body to where nobody meant it to go.
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &webhook{url: address, key: key, client: client, clock: time.Now}, nil
+}
+
+func isAddress(text string) bool {
+	parsed, err := url.Parse(text)
+	return err == nil && parsed.Host != "" && (parsed.Scheme == "https" || parsed.Scheme == "http")
 }
 
 // keyOf reads a signing secret: base64 behind "whsec_", any other text as it stands.
@@ -109,7 +112,7 @@ func judge(response *http.Response) error {
 	case status >= 200 && status < 300:
 		return nil
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
-		return fault.New(fault.ChannelUnavailable, "want 2xx", answer, fault.After(retryAfter(response.Header)))
+		return fault.New(fault.ChannelUnavailable, "want 2xx", answer, fault.After(retryAfter(response.Header, time.Now())))
 	default:
 		return fault.New(fault.ChannelRefused, "want 2xx", answer)
 	}
@@ -118,10 +121,15 @@ func judge(response *http.Response) error {
 // maxAfter bounds how long one answer can silence a channel.
 const maxAfter = 5 * time.Minute
 
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
+// retryAfter reads both forms of the header (RFC 9110, 10.2.3): seconds or a date.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	text := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 16); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxAfter)
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return min(time.Duration(min(seconds, 3600))*time.Second, maxAfter)
+	return min(max(at.Sub(now), 0), maxAfter)
 }

@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // body is the webhook's payload, in the shape Standard Webhooks recommends: type, timestamp, data. It is the
 // same at every try.
 type body struct {
-	Type      string    `json:"type"`      // notice.first, notice.repeat
+	Type      string    `json:"type"`      // notice.first, notice.repeat, notice.recovered
 	Timestamp time.Time `json:"timestamp"` // of the newest occurrence, UTC
 	Data      data      `json:"data"`
 }
@@ -38,13 +39,10 @@ type data struct {
 }
 
 func bodyOf(n digest.Notice) body {
-	b := body{Type: "notice.first", Timestamp: n.Last, Data: data{
+	b := body{Type: "notice." + string(n.Part), Timestamp: n.Last, Data: data{
 		Title: title(n), Origin: n.Origin, Code: n.Code, Class: n.Class, Store: n.Store, Summary: n.Summary, Field: n.Field, Value: n.Value,
 		Rule: n.Rule, Count: n.Count, Open: n.Open, Failures: n.IDs, Commands: commands(n), Runbook: runbook(n), First: n.First, Last: n.Last,
 	}}
-	if n.Repeat {
-		b.Type = "notice.repeat"
-	}
 	if n.Origin == digest.Failure {
 		b.Data.Stage = n.Name
 	} else {
@@ -61,12 +59,22 @@ func title(n digest.Notice) string {
 		fmt.Fprintf(&b, " (store %s)", n.Store)
 	}
 	switch {
-	case n.Repeat:
+	case n.Part == digest.Recovered:
+		b.WriteString(" is over")
+	case n.Part == digest.Repeat:
 		fmt.Fprintf(&b, ", %d more", n.Count)
 	case n.Count > 1:
 		fmt.Fprintf(&b, ", %d times", n.Count)
 	}
 	return b.String()
+}
+
+// headline says what is wrong, or that it is no more.
+func headline(n digest.Notice) string {
+	if n.Part == digest.Recovered {
+		return "Over: " + n.Summary + ". No failure of this cause is open any more."
+	}
+	return n.Summary
 }
 
 func runbook(n digest.Notice) string { return "deploy/runbooks/" + n.Code + ".md" }
@@ -79,6 +87,13 @@ func commands(n digest.Notice) []string {
 	return list
 }
 
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
 // text is the notice as an e-mail says it.
 func text(n digest.Notice) string {
 	var b strings.Builder
@@ -87,17 +102,15 @@ func text(n digest.Notice) string {
 			fmt.Fprintf(&b, "%-9s %s\n", label+":", value)
 		}
 	}
-	fmt.Fprintf(&b, "%s\n\n", n.Summary)
+	fmt.Fprintf(&b, "%s\n\n", headline(n))
 	line("Code", n.Code)
 	line("Class", n.Class)
 	line("Store", n.Store)
 	line("Field", n.Field)
 	line("Value", n.Value)
 	line("Rule", n.Rule)
-	line("Count", fmt.Sprint(n.Count))
-	if n.Open > 0 {
-		line("Open", fmt.Sprint(n.Open))
-	}
+	line("Count", number(n.Count))
+	line("Open", number(n.Open))
 	line("First", n.First.Format(time.RFC3339))
 	line("Last", n.Last.Format(time.RFC3339))
 	line("Runbook", runbook(n))

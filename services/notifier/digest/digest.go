@@ -1,5 +1,6 @@
 // Package digest groups what went wrong by cause, so that one cause is one message: the first occurrence is
-// told at once, repeats inside the window are counted and told as one summary when the window ends. It is
+// told at once, repeats inside the window are counted and told as one summary when the window ends. When the
+// last failure of a cause is resolved, people are told that it is over, once and within the same bound. It is
 // pure: the time is an argument.
 package digest
 
@@ -31,6 +32,7 @@ type Occurrence struct {
 	Cause
 	ID       string // the failure's id; empty for an alert
 	Position uint64 // sequence in its stream: the newer state of a failure has the larger one
+	Subject  string // of its message
 	Count    int    // occurrences it stands for; less than 1 counts as 1
 	Class    string
 	Summary  string
@@ -38,19 +40,36 @@ type Occurrence struct {
 	At       time.Time // UTC
 }
 
+// Part says which part of a cause's story a notice tells.
+type Part string
+
+// The parts.
+const (
+	First     Part = "first"     // the first occurrence of a window
+	Repeat    Part = "repeat"    // a summary of repeats
+	Recovered Part = "recovered" // no failure of the cause is open any more
+)
+
 // Notice is one message to people.
 type Notice struct {
 	Cause
 	Key     string // the same for the same occurrence, over restarts too
-	Repeat  bool   // a summary of repeats; false: the first occurrence of a window
-	Count   int    // occurrences this notice stands for
-	Open    int    // failures of this cause that wait for someone; 0 for an alert
+	Part    Part
+	Count   int // occurrences this notice stands for; 0 when Recovered
+	Open    int // failures of this cause that wait for someone; 0 for an alert
 	IDs     []string
+	Message Message // the oldest occurrence's
 	Class   string
 	Summary string
 	Rule    string
 	First   time.Time // of the occurrences it stands for, UTC
 	Last    time.Time
+}
+
+// Message names a stored message.
+type Message struct {
+	Sequence uint64
+	Subject  string
 }
 
 // Fate is what becomes of an occurrence.
@@ -69,6 +88,21 @@ type Digest struct {
 	groups   map[Cause]*group
 	failures map[string]failure // by id
 	open     map[Cause]int
+	known    map[Cause]*trouble // what people know to be wrong
+}
+
+// trouble is a cause of failures that people were told of and that is not known to be over.
+type trouble struct {
+	newest Occurrence
+	end    Resolution // the newest, when it left nothing open
+}
+
+// Resolution ends a failure.
+type Resolution struct {
+	ID        string
+	Position  uint64
+	At        time.Time // UTC
+	Dismissed bool      // a person closed it, and so knows
 }
 
 type failure struct {
@@ -88,11 +122,22 @@ type group struct {
 
 // New makes an empty digest; window is the time in which one cause is one message.
 func New(window time.Duration) *Digest {
-	return &Digest{window: window, groups: map[Cause]*group{}, failures: map[string]failure{}, open: map[Cause]int{}}
+	return &Digest{window: window, groups: map[Cause]*group{}, failures: map[string]failure{}, open: map[Cause]int{}, known: map[Cause]*trouble{}}
 }
 
 // Recall notes a failure that is open and was told earlier; it says nothing to anyone.
-func (d *Digest) Recall(o Occurrence) { d.note(o) }
+func (d *Digest) Recall(o Occurrence) {
+	if d.note(o) {
+		d.tell(o)
+	}
+}
+
+// tell notes that people know of the cause.
+func (d *Digest) tell(o Occurrence) {
+	if o.ID != "" {
+		d.known[o.Cause] = &trouble{newest: o}
+	}
+}
 
 // Add takes an occurrence. With Told the notice is to be sent at once.
 func (d *Digest) Add(o Occurrence, now time.Time) (Notice, Fate) {
@@ -102,7 +147,7 @@ func (d *Digest) Add(o Occurrence, now time.Time) (Notice, Fate) {
 	}
 	g := d.groups[o.Cause]
 	if g == nil || len(g.repeats) == 0 && !now.Before(g.ends) {
-		d.groups[o.Cause] = &group{ends: now.Add(d.window), repeats: map[string]int{}}
+		d.groups[o.Cause] = d.begin(now)
 		return d.first(o), Told
 	}
 	g.count(o)
@@ -132,18 +177,53 @@ func (g *group) count(o Occurrence) {
 }
 
 // Resolve notes that a failure no longer waits for anyone: it leaves the open count of its cause and the
-// summary to come.
-func (d *Digest) Resolve(id string, position uint64, now time.Time) {
-	f := d.failures[id]
-	if position < f.position {
-		return
+// summary to come. True: the cause is over, and the notice that says so is to be sent at once; inside a window
+// Due gives it at the end.
+func (d *Digest) Resolve(r Resolution, now time.Time) (Notice, bool) {
+	f := d.failures[r.ID]
+	if r.Position < f.position {
+		return Notice{}, false
 	}
-	d.shut(id)
-	if g := d.groups[f.cause]; g != nil {
-		delete(g.repeats, id)
+	d.shut(r.ID)
+	g := d.groups[f.cause]
+	if g != nil {
+		delete(g.repeats, r.ID)
 	}
 	// The position stays known for a while: an older state may still be under way.
-	d.failures[id] = failure{cause: f.cause, position: position, closed: now}
+	d.failures[r.ID] = failure{cause: f.cause, position: r.Position, closed: now}
+	if !f.open || !d.over(f.cause, r) || g != nil && now.Before(g.ends) {
+		return Notice{}, false
+	}
+	return d.recovery(f.cause, now), true
+}
+
+// over notes the end of a cause that people know of; false: something is still open, or a person closed it.
+func (d *Digest) over(c Cause, r Resolution) bool {
+	t := d.known[c]
+	if t == nil || d.open[c] > 0 {
+		return false
+	}
+	if r.Dismissed {
+		delete(d.known, c)
+		return false
+	}
+	t.end = r
+	return true
+}
+
+// recovery tells the end of a cause and begins a window: a cause that comes and goes stays one message each.
+func (d *Digest) recovery(c Cause, now time.Time) Notice {
+	t := d.known[c]
+	delete(d.known, c)
+	d.groups[c] = d.begin(now)
+	return Notice{
+		Cause: c, Key: key(Failure, t.end.Position, Recovered), Part: Recovered,
+		Class: t.newest.Class, Summary: t.newest.Summary, First: t.newest.At, Last: t.end.At,
+	}
+}
+
+func (d *Digest) begin(now time.Time) *group {
+	return &group{ends: now.Add(d.window), repeats: map[string]int{}}
 }
 
 func (d *Digest) shut(id string) {
@@ -156,23 +236,31 @@ func (d *Digest) shut(id string) {
 	}
 }
 
-// Due ends the windows that are over: summaries are to be sent now; quiet are the causes whose window ended
-// with nothing left to tell. A cause with a summary begins a new window, so that it stays one message each.
-func (d *Digest) Due(now time.Time) (summaries []Notice, quiet []Cause) {
+// Due ends the windows that are over: notices are summaries and recoveries to be sent now; quiet are the causes
+// whose window ended with nothing left to tell. A cause with a notice begins a new window, so that it stays one
+// message each.
+func (d *Digest) Due(now time.Time) (notices []Notice, quiet []Cause) {
 	for cause, g := range d.groups {
 		switch {
 		case now.Before(g.ends):
-		case len(g.repeats) == 0:
+		case len(g.repeats) > 0:
+			notices = append(notices, d.summary(g))
+			d.groups[cause] = d.begin(now)
+		case d.ended(cause):
+			notices = append(notices, d.recovery(cause, now))
+		default:
 			delete(d.groups, cause)
 			quiet = append(quiet, cause)
-		default:
-			summaries = append(summaries, d.summary(g))
-			d.groups[cause] = &group{ends: now.Add(d.window), repeats: map[string]int{}}
 		}
 	}
 	d.forget(now)
-	slices.SortFunc(summaries, func(a, b Notice) int { return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Key, b.Key)) })
-	return summaries, quiet
+	slices.SortFunc(notices, func(a, b Notice) int { return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Key, b.Key)) })
+	return notices, quiet
+}
+
+func (d *Digest) ended(c Cause) bool {
+	t := d.known[c]
+	return t != nil && d.open[c] == 0 && t.end.ID != ""
 }
 
 func (d *Digest) forget(now time.Time) {
@@ -195,7 +283,8 @@ func (d *Digest) Next() (time.Time, bool) {
 }
 
 func (d *Digest) first(o Occurrence) Notice {
-	n := d.notice(o, o, "first")
+	d.tell(o)
+	n := d.notice(o, o, First)
 	n.Count = o.Count
 	if o.ID != "" {
 		n.IDs = []string{o.ID}
@@ -207,8 +296,8 @@ func (d *Digest) first(o Occurrence) Notice {
 const maxIDs = 20
 
 func (d *Digest) summary(g *group) Notice {
-	n := d.notice(g.opening, g.latest, "repeat")
-	n.Repeat = true
+	d.tell(g.latest)
+	n := d.notice(g.opening, g.latest, Repeat)
 	for id, count := range g.repeats {
 		n.Count += count
 		if id != "" {
@@ -220,10 +309,14 @@ func (d *Digest) summary(g *group) Notice {
 	return n
 }
 
-func (d *Digest) notice(oldest, newest Occurrence, part string) Notice {
+func (d *Digest) notice(oldest, newest Occurrence, part Part) Notice {
 	return Notice{
-		Cause: newest.Cause, Key: fmt.Sprintf("notice_%s_%d_%s", oldest.Origin, oldest.Position, part),
-		Open: d.open[newest.Cause], Class: newest.Class, Summary: newest.Summary, Rule: newest.Rule,
+		Cause: newest.Cause, Key: key(oldest.Origin, oldest.Position, part), Part: part,
+		Message: Message{oldest.Position, oldest.Subject}, Open: d.open[newest.Cause], Class: newest.Class, Summary: newest.Summary, Rule: newest.Rule,
 		First: oldest.At, Last: newest.At,
 	}
+}
+
+func key(origin string, position uint64, part Part) string {
+	return fmt.Sprintf("notice_%s_%d_%s", origin, position, part)
 }
