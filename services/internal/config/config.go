@@ -86,18 +86,38 @@ type Store struct {
 
 // Account is one NetSuite account.
 type Account struct {
-	AccountID   string   `json:"account_id"` // e.g. 1234567_SB1
-	URL         string   `json:"url"`        // service URL; empty: derived from AccountID
-	ClientID    string   `json:"client_id"`
-	Certificate string   `json:"certificate_id"`
-	PrivateKey  Secret   `json:"private_key"` // PEM
-	Algorithm   string   `json:"algorithm"`   // PS256, ES256; empty: by the key
+	AccountID string `json:"account_id"` // e.g. 1234567_SB1
+	URL       string `json:"url"`        // service URL; empty: derived from AccountID
+
+	// OAuth 2.0 client credentials (machine to machine), or TBA.
+	ClientID    string       `json:"client_id"`
+	Certificate string       `json:"certificate_id"`
+	PrivateKey  Secret       `json:"private_key"` // PEM
+	Algorithm   string       `json:"algorithm"`   // PS256 … ES512; empty: by the key
+	Next        *Certificate `json:"next"`        // takes over as soon as NetSuite accepts it
+	TBA         *TBA         `json:"tba"`
+
 	Concurrency int      `json:"concurrency"` // requests in flight
 	Timeout     Duration `json:"timeout"`     // of one request
 	Attempts    int      `json:"attempts"`
 	Writes      string   `json:"writes"`      // on, hold
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
+}
+
+// Certificate is a further key pair of the same client.
+type Certificate struct {
+	ID         string `json:"certificate_id"`
+	PrivateKey Secret `json:"private_key"` // PEM
+	Algorithm  string `json:"algorithm"`   // empty: by the key
+}
+
+// TBA is token-based authentication (OAuth 1.0a), for accounts that still have it.
+type TBA struct {
+	ConsumerKey    Secret `json:"consumer_key"`
+	ConsumerSecret Secret `json:"consumer_secret"`
+	TokenID        Secret `json:"token_id"`
+	TokenSecret    Secret `json:"token_secret"`
 }
 
 // Mapping is one mapping document.

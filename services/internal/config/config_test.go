@@ -17,6 +17,20 @@ accounts:
   ns: {account_id: 1234567_SB1, client_id: c, certificate_id: k, private_key: "file:/run/key.pem"}
 `
 
+const tba = `{consumer_key: "env:A", consumer_secret: "env:B", token_id: "env:C", token_secret: "env:D"}`
+
+func TestLogins(t *testing.T) {
+	machine := `client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`
+	c, err := Parse([]byte(strings.Replace(good, machine, "tba: "+tba, 1)), nil)
+	if err != nil || c.Accounts["ns"].TBA == nil || c.Accounts["ns"].TBA.TokenSecret.String() != "env:D" {
+		t.Errorf("tba alone: %+v, %v", c.Accounts["ns"].TBA, err)
+	}
+	c, err = Parse([]byte(strings.Replace(good, machine, machine+`, next: {certificate_id: n, private_key: "env:K", algorithm: PS512}`, 1)), nil)
+	if want := (Certificate{ID: "n", PrivateKey: SecretOf("env:K"), Algorithm: "PS512"}); err != nil || c.Accounts["ns"].Next == nil || *c.Accounts["ns"].Next != want {
+		t.Errorf("a next certificate: %+v, %v", c.Accounts["ns"].Next, err)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c, err := Parse([]byte(good), nil)
 	if err != nil {
@@ -52,6 +66,11 @@ func TestMistakesAreNamed(t *testing.T) {
 		"unknown account":    {"account: ns", "account: other", []string{"stores.main.account", `"other"`, "accounts"}},
 		"unknown zone":       {"America/New_York", "Mars/Base", []string{"stores.main.time_zone", "Mars/Base"}},
 		"missing field":      {"client_id: c, ", "", []string{"accounts.ns", "client_id"}},
+		"no login":           {`client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`, "url: \"https://x\"", []string{"accounts.ns.client_id", "accounts.ns.certificate_id", "accounts.ns.private_key", "or tba"}},
+		"two logins":         {"client_id: c,", "client_id: c, tba: " + tba + ",", []string{"accounts.ns.client_id", "without tba"}},
+		"half a TBA":         {"client_id: c,", "client_id: c, tba: {consumer_key: \"env:A\"},", []string{"accounts.ns.tba", "consumer_secret", "token_id", "token_secret"}},
+		"half a certificate": {"client_id: c,", "client_id: c, next: {certificate_id: n},", []string{"accounts.ns.next", "private_key"}},
+		"next beside TBA":    {`client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`, "tba: " + tba + ", next: {certificate_id: n, private_key: \"env:K\"}", []string{"accounts.ns.next.certificate_id", `"n"`, "without tba"}},
 		"two at once":        {"account: ns, time_zone: America/New_York", "account: x, time_zone: y", []string{"stores.main.account", "stores.main.time_zone"}},
 		"not YAML":           {"stores:", "stores: [", []string{"line"}},
 	} {

@@ -230,6 +230,9 @@ func (c Config) Check() error {
 			report("stores."+key+".time_zone", store.TimeZone, "want an IANA time zone, e.g. America/New_York")
 		}
 	}
+	for key, account := range c.Accounts {
+		checkCredentials(account, func(field, value, rule string) { report("accounts."+key+"."+field, value, rule) })
+	}
 	if (c.Ingest.TLSCertificate == "") != (c.Ingest.TLSKey == "") {
 		report("ingest.tls_key", c.Ingest.TLSKey, "want both tls_certificate and tls_key, or neither")
 	}
@@ -240,4 +243,20 @@ func (c Config) Check() error {
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)
+}
+
+// checkCredentials proves that an account has exactly one way to log in, and all of it.
+func checkCredentials(a Account, report func(field, value, rule string)) {
+	machine := []struct{ field, value string }{{"client_id", a.ClientID}, {"certificate_id", a.Certificate}, {"private_key", a.PrivateKey.String()}}
+	for _, m := range machine {
+		switch {
+		case a.TBA == nil && m.value == "":
+			report(m.field, m.value, "want client_id, certificate_id and private_key, or tba")
+		case a.TBA != nil && m.value != "":
+			report(m.field, m.value, "want it without tba: an account logs in in one way")
+		}
+	}
+	if a.TBA != nil && a.Next != nil {
+		report("next.certificate_id", a.Next.ID, "want it without tba: a token has no certificate")
+	}
 }

@@ -1,6 +1,7 @@
-// Package suitetalk is a client of NetSuite's SuiteTalk REST web services: records, SuiteQL, OAuth 2.0
-// client credentials. It limits requests in flight, which is what NetSuite limits, and gives every failure
-// its fault. Facts: Oracle's NetSuite help, 2026.2.
+// Package suitetalk is a client of NetSuite's SuiteTalk REST web services: records, transformations, SuiteQL,
+// asynchronous batches; OAuth 2.0 client credentials or token-based authentication. It asks a limiter before each
+// request, because requests in flight are what NetSuite limits, and gives every failure its fault. Facts: Oracle's
+// NetSuite help, 2026.2.
 package suitetalk
 
 import (
@@ -9,13 +10,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"path"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -38,30 +40,47 @@ type Options struct {
 
 // Client talks to one account.
 type Client struct {
-	options Options
-	http    *http.Client
-	limit   Limiter
-	tokens  *tokens
+	base      string // up to and with /services/rest
+	http      *http.Client
+	limit     Limiter
+	authority authority
+	standing  standing
 }
 
-// New makes a client.
+// idleConnections is how many connections wait for their next request: the 140 slots that an account can have at most,
+// and a few for tokens.
+const idleConnections = 144
+
+// New makes a client. Nothing is sent before the first request.
 func New(options Options) (*Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = options.Concurrency, 2*options.Concurrency
 	c := &Client{
-		options: options, limit: options.Limiter,
-		http: &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		base: strings.TrimSuffix(options.URL, "/") + "/services/rest", limit: options.Limiter,
+		http: &http.Client{Transport: transport(), Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	if c.limit == nil {
 		c.limit = make(slots, options.Concurrency)
 	}
-	tokens, err := newTokens(options, c.http)
-	c.tokens = tokens
+	var err error
+	c.authority, err = newAuthority(options, c.base, c.http)
 	return c, err
 }
 
-// Close drops idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// transport keeps one connection per request in flight alive. HTTP/1.1 on purpose: over HTTP/2 all requests share a
+// connection, and when it is lost every write on it becomes ambiguous at once.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost, t.MaxIdleConns = idleConnections, idleConnections
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	t.ForceAttemptHTTP2 = false
+	return t
+}
+
+// Close ends a renewal of the token under way and drops idle connections.
+func (c *Client) Close() {
+	c.authority.close()
+	c.http.CloseIdleConnections()
+}
 
 // Request is one call.
 type Request struct {
@@ -71,21 +90,35 @@ type Request struct {
 	Header  map[string]string
 	Body    []byte
 	Purpose string // in words, for the timeline
+
+	reports bool // the answer is another request's: the result of a task
 }
 
-// Answer is what NetSuite said, and the call as the timeline shows it. On an error Call is filled too.
+// reads tells whether the request changes nothing.
+func (r Request) reads() bool {
+	return r.Method == http.MethodGet || strings.HasPrefix(r.Path, "/query/")
+}
+
+// Answer is what NetSuite said, and the call as the timeline shows it. On an error Call is filled too, and Status and
+// Location as far as there was an answer.
 type Answer struct {
 	Status   int
-	Location string // of a written record
+	Location string // of a written record, a job
 	Body     []byte
 	Call     event.Call
-	took     time.Duration
+
+	job  string // X-NetSuite-JobId
+	date string // NetSuite's clock
+	took time.Duration
 }
 
 const maxAnswer = 64 << 20
 
-// Do sends a request within the limit of requests in flight, on the lane of ctx. A refused token is renewed once.
+// Do sends a request when the limiter lets it, on the lane of ctx. A refused token is renewed once.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+	if err := addressable(r.Path); err != nil {
+		return Answer{}, err
+	}
 	release, err := c.limit.Acquire(ctx, LaneOf(ctx))
 	if err != nil {
 		return Answer{}, err
@@ -116,33 +149,43 @@ func (c *Client) traced(ctx context.Context, r Request) (Answer, error) {
 	return answer, err
 }
 
-func (c *Client) authorised(ctx context.Context, r Request) (Answer, error) {
-	token, err := c.tokens.get(ctx, "")
-	if err != nil {
-		return Answer{Call: event.Call{Method: http.MethodPost, Path: tokenPath, At: time.Now().UTC(), Purpose: "token"}}, err
-	}
-	answer, err := c.send(ctx, r, token)
-	if fault.CodeOf(err) != fault.NetSuiteUnauthorised {
-		return answer, err
-	}
-	// An expired token is renewed once; a second refusal means the credentials, or an overload that NetSuite
-	// reports as 401.
-	if token, err = c.tokens.get(ctx, token); err != nil {
-		return answer, err
-	}
-	return c.send(ctx, r, token)
-}
-
-func (c *Client) send(ctx context.Context, r Request, token string) (Answer, error) {
-	target := strings.TrimSuffix(c.options.URL, "/") + "/services/rest" + r.Path
+func (c *Client) target(r Request) string {
+	target := c.base + r.Path
 	if len(r.Query) > 0 {
 		target += "?" + r.Query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
+	return target
+}
+
+func (c *Client) authorised(ctx context.Context, r Request) (Answer, error) {
+	target := c.target(r)
+	header, err := c.authority.header(ctx, r.Method, target)
 	if err != nil {
-		return Answer{}, err
+		return Answer{Call: event.Call{Method: http.MethodPost, Path: tokenPath, At: time.Now().UTC(), Purpose: "token"}}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := c.send(ctx, r, target, header)
+	if answer.Status == http.StatusUnauthorized {
+		again, failed := c.authority.renew(ctx, header, answer.date)
+		if failed != nil {
+			return answer, failed
+		}
+		if again {
+			if header, failed = c.authority.header(ctx, r.Method, target); failed != nil {
+				return answer, failed
+			}
+			answer, err = c.send(ctx, r, target, header)
+		}
+	}
+	return answer, c.standing.judge(answer, err)
+}
+
+func (c *Client) send(ctx context.Context, r Request, target, authorization string) (Answer, error) {
+	trace := &departure{}
+	request, err := http.NewRequestWithContext(trace.watch(ctx), r.Method, target, bytes.NewReader(r.Body))
+	if err != nil {
+		return Answer{}, fmt.Errorf("request %s %s: %w", r.Method, r.Path, err)
+	}
+	request.Header.Set("Authorization", authorization)
 	request.Header.Set("Accept", "application/json")
 	if len(r.Body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
@@ -152,18 +195,28 @@ func (c *Client) send(ctx context.Context, r Request, token string) (Answer, err
 	}
 	started := time.Now()
 	answer := Answer{Call: event.Call{Method: r.Method, Path: r.Path, At: started.UTC(), Purpose: r.Purpose, SendHash: hash(r.Body)}}
-	response, err := c.http.Do(request)
-	if err == nil {
-		defer response.Body.Close()
-		answer.Status, answer.Location = response.StatusCode, response.Header.Get("Location")
-		answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	}
+	header, err := c.exchange(request, &answer)
 	answer.took = time.Since(started)
 	answer.Call.Status, answer.Call.Millis = answer.Status, answer.took.Milliseconds()
 	if err != nil {
-		return answer, lost(ctx, r, err)
+		return answer, trace.lost(ctx, r, err)
 	}
-	return answer, classify(r, answer.Status, answer.Body)
+	return answer, classify(r, reply{answer.Status, header, answer.Body})
+}
+
+func (c *Client) exchange(request *http.Request, answer *Answer) (http.Header, error) {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer.Status, answer.Location = response.StatusCode, response.Header.Get("Location")
+	answer.job, answer.date = response.Header.Get("X-NetSuite-JobId"), response.Header.Get("Date")
+	answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(answer.Body) > maxAnswer {
+		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	}
+	return response.Header, err
 }
 
 func hash(body []byte) string {
@@ -174,22 +227,29 @@ func hash(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// lost tells a request that never left from one whose answer was lost: only the latter may have happened.
-func lost(ctx context.Context, r Request, err error) error {
-	var dial *net.OpError
+// departure tells a request that never left from one whose answer was lost: only the latter may have happened.
+type departure struct{ left atomic.Bool }
+
+func (d *departure) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// The transport tries a second connection only when nothing went out on the first.
+		GetConn:      func(string) { d.left.Store(false) },
+		WroteHeaders: func() { d.left.Store(true) },
+	})
+}
+
+func (d *departure) lost(ctx context.Context, r Request, err error) error {
 	switch {
-	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
+	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dial) && dial.Op == "dial":
+	case !d.left.Load():
 		return fault.New(fault.NetSuiteUnavailable, "NetSuite must take the connection", fault.Because(err))
-	case r.Method == http.MethodGet || isQuery(r):
+	case r.reads():
 		return fault.New(fault.NetSuiteUnavailable, "NetSuite must answer", fault.Because(err))
 	default:
 		return fault.New(fault.NetSuiteAmbiguous, "the answer must arrive; the write may have happened", fault.Because(err))
 	}
 }
-
-func isQuery(r Request) bool { return strings.HasPrefix(r.Path, "/query/") }
 
 // ID reads a written record's internal id from its Location.
 func (a Answer) ID() (string, error) {

@@ -2,11 +2,6 @@ package suitetalk
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -16,155 +11,201 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-	"github.com/google/uuid"
-
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/fault"
 )
 
-// Credentials are OAuth 2.0 client credentials with a signed assertion (machine to machine).
-type Credentials struct {
-	ClientID      string
-	CertificateID string
-	PrivateKey    string // PEM; RSA or EC
-	Algorithm     string // PS256 … ES512; empty: by the key. RS256 is not accepted by NetSuite
-}
-
 const (
-	tokenPath     = "/auth/oauth2/v1/token"
-	assertionLife = 30 * time.Minute // at most 60
-	renewEarly    = time.Minute
-	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	tokenPath   = "/auth/oauth2/v1/token"
+	renewEarly  = 5 * time.Minute  // before a token's end its successor is fetched in the background
+	tokenMargin = 10 * time.Second // a token is not used in its last seconds: the request must arrive in time
+	renewAgain  = 15 * time.Second // between background renewals that fail
+	defaultLife = time.Hour
+	bearerWord  = "Bearer "
 )
 
-// tokens keeps the access token; renewals are shared by everyone who waits.
-type tokens struct {
-	options Options
+// bearer keeps the access token. A request waits for a token only when there is none that serves; those who wait share
+// one renewal, which goes on when one of them gives up.
+type bearer struct {
+	url     string
 	http    *http.Client
-	key     crypto.PrivateKey
-	method  jwt.SigningMethod
+	pairs   []pair // newest first
+	timeout time.Duration
+	clock   clock
 
-	mu    sync.Mutex
+	life    context.Context // of renewals
+	end     context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	token   string
+	until   time.Time // the token serves
+	renewAt time.Time // its successor is fetched
+	flight  *flight   // the renewal under way, if any
+}
+
+// flight is one renewal.
+type flight struct {
+	done  chan struct{}
 	token string
-	until time.Time
+	err   error
 }
 
-func newTokens(options Options, client *http.Client) (*tokens, error) {
-	key, err := parseKey(options.Credentials.PrivateKey)
-	if err != nil {
-		return nil, fault.New(fault.ConfigurationWrong, "want an RSA or EC private key in PEM", fault.Field("private_key", "(hidden)"), fault.Because(err))
-	}
-	method, err := methodFor(key, options.Credentials.Algorithm)
-	return &tokens{options: options, http: client, key: key, method: method}, err
-}
-
-func parseKey(text string) (crypto.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errors.New("no PEM block")
-	}
-	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, errors.New("neither PKCS #8 nor SEC 1 nor PKCS #1")
-	}
-	return key, nil
-}
-
-func methodFor(key crypto.PrivateKey, algorithm string) (jwt.SigningMethod, error) {
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		if algorithm == "" {
-			algorithm = "PS256"
+func newBearer(c Credentials, tokenURL string, client *http.Client, timeout time.Duration) (*bearer, error) {
+	b := &bearer{url: tokenURL, http: client, timeout: timeout, clock: clock{now: time.Now}}
+	b.life, b.end = context.WithCancel(context.Background())
+	if c.Next != nil {
+		next, err := newPair(c.ClientID, *c.Next, "next.")
+		if err != nil {
+			return nil, err
 		}
-	case *ecdsa.PrivateKey:
-		if algorithm == "" {
-			algorithm = map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
+		b.pairs = append(b.pairs, next)
+	}
+	current, err := newPair(c.ClientID, Certificate{ID: c.CertificateID, PrivateKey: c.PrivateKey, Algorithm: c.Algorithm}, "")
+	b.pairs = append(b.pairs, current)
+	return b, err
+}
+
+func (b *bearer) close() {
+	b.end()
+	b.running.Wait()
+}
+
+func (b *bearer) header(ctx context.Context, _, _ string) (string, error) {
+	token, err := b.get(ctx)
+	return bearerWord + token, err
+}
+
+func (b *bearer) renew(ctx context.Context, refused, _ string) (bool, error) {
+	b.mu.Lock()
+	if bearerWord+b.token == refused { // nobody renewed it meanwhile
+		b.token = ""
+	}
+	b.mu.Unlock()
+	_, err := b.get(ctx)
+	return true, err
+}
+
+func (b *bearer) get(ctx context.Context) (string, error) {
+	b.mu.Lock()
+	now := b.clock.now()
+	token, serves := b.token, b.token != "" && now.Before(b.until)
+	if serves && now.Before(b.renewAt) {
+		b.mu.Unlock()
+		return token, nil
+	}
+	if b.flight == nil {
+		b.flight = &flight{done: make(chan struct{})}
+		b.running.Go(b.fly)
+	}
+	shared := b.flight
+	b.mu.Unlock()
+	if serves {
+		return token, nil
+	}
+	select {
+	case <-shared.done:
+		return shared.token, shared.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// fly renews the token for everyone who waits.
+func (b *bearer) fly() {
+	ctx, cancel := context.WithTimeout(b.life, b.timeout)
+	defer cancel()
+	token, life, err := b.ask(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.now()
+	if err == nil {
+		b.token, b.until = token, now.Add(max(life-tokenMargin, life/2))
+		b.renewAt = now.Add(max(life-renewEarly, life/2))
+	} else {
+		b.renewAt = now.Add(renewAgain)
+	}
+	done := b.flight
+	b.flight, done.token, done.err = nil, token, err
+	close(done.done)
+}
+
+// ask tries the newest certificate first and falls back while NetSuite refuses it. An outage ends the tour: it says
+// nothing about a certificate.
+func (b *bearer) ask(ctx context.Context) (string, time.Duration, error) {
+	var refusals []error
+	for _, p := range b.pairs {
+		token, life, err := b.askWith(ctx, p)
+		if fault.CodeOf(err) != fault.NetSuiteUnauthorised {
+			return token, life, err
+		}
+		refusals = append(refusals, err)
+	}
+	return "", 0, errors.Join(refusals...)
+}
+
+// askWith repeats a refused assertion once when the answer shows that our clock is off.
+func (b *bearer) askWith(ctx context.Context, p pair) (string, time.Duration, error) {
+	for again := false; ; again = true {
+		assertion, err := p.assertion(b.url, b.clock.netsuite())
+		if err != nil {
+			return "", 0, err
+		}
+		answer, err := b.post(ctx, url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {assertion}})
+		if err != nil {
+			return "", 0, fault.New(fault.NetSuiteUnavailable, "the token endpoint must answer", fault.Because(err))
+		}
+		token, life, err := tokenOf(answer, p.certificate)
+		corrected := b.clock.learn(answer.header.Get("Date")) != 0
+		if fault.CodeOf(err) != fault.NetSuiteUnauthorised || !corrected || again {
+			return token, life, err
 		}
 	}
-	method := jwt.GetSigningMethod(algorithm)
-	_, isRSA := key.(*rsa.PrivateKey)
-	if method == nil || isRSA != strings.HasPrefix(algorithm, "PS") {
-		return nil, fault.New(fault.ConfigurationWrong, "want PS256, PS384 or PS512 with an RSA key, ES256, ES384 or ES512 with an EC key", fault.Field("algorithm", algorithm))
-	}
-	return method, nil
 }
 
-// get gives a token other than the refused one, renewing it before it expires.
-func (t *tokens) get(ctx context.Context, refused string) (string, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.token != "" && t.token != refused && time.Now().Before(t.until) {
-		return t.token, nil
-	}
-	token, life, err := t.ask(ctx)
+func (b *bearer) post(ctx context.Context, form url.Values) (reply, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url, strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", err
-	}
-	t.token, t.until = token, time.Now().Add(max(life-renewEarly, life/2))
-	return token, nil
-}
-
-func (t *tokens) ask(ctx context.Context) (string, time.Duration, error) {
-	target := strings.TrimSuffix(t.options.URL, "/") + "/services/rest" + tokenPath
-	assertion, err := t.assertion(target, time.Now())
-	if err != nil {
-		return "", 0, err
-	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {assertion}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", 0, err
+		return reply{}, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := t.http.Do(request)
+	response, err := b.http.Do(request)
 	if err != nil {
-		return "", 0, fault.New(fault.NetSuiteUnavailable, "the token endpoint must answer", fault.Because(err))
+		return reply{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return "", 0, fault.New(fault.NetSuiteUnavailable, "the token endpoint must answer", fault.Because(err))
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", 0, refusedToken(response.StatusCode, body)
+	return reply{response.StatusCode, response.Header, body}, err
+}
+
+// tokenOf reads a token and its life.
+func tokenOf(a reply, certificate string) (string, time.Duration, error) {
+	if a.status != http.StatusOK {
+		return "", 0, refusedToken(a, certificate)
 	}
 	answer, err := codec.Decode[struct {
 		Token string       `json:"access_token"`
 		Life  codec.Number `json:"expires_in"`
-	}](body)
-	if err != nil || answer.Token == "" {
-		return "", 0, fault.New(fault.NetSuiteUnavailable, "want an access token", fault.Because(err))
+	}](a.body)
+	if err != nil || answer.Token == "" { // never shown: a half answer may hold a token
+		return "", 0, fault.New(fault.NetSuiteUnavailable, "want an access token")
 	}
 	seconds, err := answer.Life.Int64()
-	if err != nil {
-		seconds = 3600
+	if err != nil || seconds <= 0 || seconds > int64((24*time.Hour).Seconds()) {
+		return answer.Token, defaultLife, nil //nolint:nilerr // a life that cannot be read is Oracle's documented one
 	}
 	return answer.Token, time.Duration(seconds) * time.Second, nil
 }
 
-func refusedToken(status int, body []byte) error {
-	if status >= 500 || status == http.StatusTooManyRequests {
-		return fault.New(fault.NetSuiteUnavailable, "the token endpoint must give a token", fault.Field("status", fmt.Sprint(status)))
+// refusedToken tells refused credentials, which come as 4xx, from an endpoint that is busy or away.
+func refusedToken(a reply, certificate string) error {
+	because, after := fault.Because(errors.New(snippet(a.body))), fault.After(wish(a.header))
+	switch {
+	case a.status == http.StatusTooManyRequests:
+		return fault.New(fault.NetSuiteThrottled, "the token endpoint must give a token", fault.Field("status", fmt.Sprint(a.status)), because, after)
+	case a.status < 400 || a.status >= 500 || a.html():
+		return fault.New(fault.NetSuiteUnavailable, "the token endpoint must give a token", fault.Field("status", fmt.Sprint(a.status)), because, after)
+	default:
+		return fault.New(fault.NetSuiteUnauthorised, fmt.Sprintf("NetSuite must accept the credentials (client id, certificate, key, role); it answered %d", a.status), fault.Field("certificate_id", certificate), because)
 	}
-	return fault.New(fault.NetSuiteUnauthorised, "the credentials must be accepted (client id, certificate id, key, role)", fault.Field("status", fmt.Sprint(status)), fault.Because(errors.New(snippet(body))))
-}
-
-func (t *tokens) assertion(audience string, now time.Time) (string, error) {
-	token := jwt.NewWithClaims(t.method, jwt.MapClaims{
-		"iss": t.options.Credentials.ClientID, "aud": audience, "scope": []string{"rest_webservices"},
-		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(), "jti": uuid.NewString(),
-	})
-	token.Header["kid"] = t.options.Credentials.CertificateID
-	signed, err := token.SignedString(t.key)
-	if err != nil {
-		return "", fmt.Errorf("sign the assertion: %w", err)
-	}
-	return signed, nil
 }
