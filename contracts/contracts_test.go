@@ -106,6 +106,8 @@ func again(t *testing.T, typ event.Type, message []byte) []byte {
 		body, err = codec.Decode[event.SyncRecordedV1](message)
 	case event.ShopRecordedV1:
 		body, err = codec.Decode[event.ShopRecordedV1](message)
+	case event.NetSuiteNoticedV1:
+		body, err = codec.Decode[event.NetSuiteNoticedV1](message)
 	case event.NetSuiteChangedV1:
 		body, err = codec.Decode[event.NetSuiteChangedV1](message)
 	case event.FailureParkedV1:

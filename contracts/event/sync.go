@@ -147,13 +147,3 @@ type ShopFacts struct {
 	TranID       string `json:"tran_id"`
 	Status       string `json:"status"` // NetSuite's letter
 }
-
-// NetSuiteChangedV1 says what NetSuite did to a record.
-type NetSuiteChangedV1 struct {
-	Envelope
-	Account    string    `json:"account"`
-	Kind       string    `json:"kind"` // salesOrder, itemFulfillment, invoice, customerRefund, inventory
-	Record     RecordID  `json:"record"`
-	Status     string    `json:"status,omitempty"`
-	ModifiedAt time.Time `json:"modified_at"`
-}

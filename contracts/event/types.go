@@ -23,6 +23,7 @@ func Types() []Type {
 		Type{"desired.v1.order", "DesiredOrderV1", DesiredOrderV1{}},
 		Type{"sync.v1.recorded", "SyncRecordedV1", SyncRecordedV1{}},
 		Type{"shop.v1.recorded", "ShopRecordedV1", ShopRecordedV1{}},
+		Type{"netsuite.v1.noticed", "NetSuiteNoticedV1", NetSuiteNoticedV1{}},
 		Type{"netsuite.v1.changed", "NetSuiteChangedV1", NetSuiteChangedV1{}},
 		Type{"failure.v1.parked", "FailureParkedV1", FailureParkedV1{}},
 		Type{"alert.v1.raised", "AlertRaisedV1", AlertRaisedV1{}},

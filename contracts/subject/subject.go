@@ -18,7 +18,8 @@ const (
 	DesiredAll  = "desired.v1.>"
 	SyncAll     = "sync.v1.recorded.>"
 	ShopAll     = "shop.v1.recorded.>"
-	NetSuiteAll = "netsuite.v1.changed.>"
+	NetSuiteAll = "netsuite.v1.>"
+	ChangesAll  = "netsuite.v1.changed.>"
 	FailureAll  = "failure.v1.parked.>"
 	AuditAll    = "audit.v1.>"
 	AlertAll    = "alert.v1.raised.>"
@@ -150,9 +151,42 @@ func ParseSync(s string) (Sync, error) {
 // Shop builds shop.v1.recorded.<store>.<kind>.<key>, the ledger of what was done to the shop.
 func Shop(store, kind, key string) string { return join("shop.v1.recorded", store, kind, key) }
 
-// NetSuite builds netsuite.v1.changed.<account>.<kind>.<key>.
-func NetSuite(account, kind, key string) string {
-	return join("netsuite.v1.changed", account, kind, key)
+// Change is the subject of a record that changed in NetSuite.
+type Change struct{ Account, Kind, Key string }
+
+// String builds netsuite.v1.changed.<account>.<kind>.<key>.
+func (c Change) String() string { return join("netsuite.v1.changed", c.Account, c.Kind, c.Key) }
+
+// ChangesOf matches every change of one kind, whatever the account.
+func ChangesOf(kind string) string {
+	return "netsuite.v1.changed." + Any + "." + Token(kind) + ".>"
+}
+
+// ParseChange reads the subject of a change.
+func ParseChange(s string) (Change, error) {
+	keys, err := split(s, "netsuite.v1.changed", 3)
+	if err != nil {
+		return Change{}, err
+	}
+	return Change{keys[0], keys[1], keys[2]}, nil
+}
+
+// Notice is the subject of a push from NetSuite: a record changed.
+type Notice struct{ Account, Kind, Key string }
+
+// String builds netsuite.v1.noticed.<account>.<kind>.<key>.
+func (n Notice) String() string { return join("netsuite.v1.noticed", n.Account, n.Kind, n.Key) }
+
+// NoticesFor matches every push of one account.
+func NoticesFor(account string) string { return "netsuite.v1.noticed." + Token(account) + ".>" }
+
+// ParseNotice reads the subject of a push.
+func ParseNotice(s string) (Notice, error) {
+	keys, err := split(s, "netsuite.v1.noticed", 3)
+	if err != nil {
+		return Notice{}, err
+	}
+	return Notice{keys[0], keys[1], keys[2]}, nil
 }
 
 // Failure is the subject of parked work; its three keys are the failure's id.

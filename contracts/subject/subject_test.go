@@ -53,6 +53,12 @@ func TestBuildersParseBack(t *testing.T) {
 		if s, err := ParseSync(Sync{a, b, c}.String()); err != nil || s != (Sync{a, b, c}) {
 			t.Fatalf("sync: %v, %v", s, err)
 		}
+		if x, err := ParseChange(Change{a, b, c}.String()); err != nil || x != (Change{a, b, c}) {
+			t.Fatalf("change: %v, %v", x, err)
+		}
+		if n, err := ParseNotice(Notice{a, b, c}.String()); err != nil || n != (Notice{a, b, c}) {
+			t.Fatalf("notice: %v, %v", n, err)
+		}
 		if f, err := ParseFailureID(Failure{a, b, c}.ID()); err != nil || f != (Failure{a, b, c}) {
 			t.Fatalf("failure: %v, %v", f, err)
 		}

@@ -33,6 +33,8 @@ const (
 	ConsumerRead           = "read"            // reconciler: READS → WOO
 	ConsumerWriteFailures  = "write-failures"  // netsuite-writer: OUTCOMES → FAILURES
 	ConsumerPublish        = "publish"         // status-publisher: OUTCOMES → shop
+	ConsumerReturn         = "return"          // status-publisher: NETSUITE_CHANGES → shop's orders
+	ConsumerStock          = "stock"           // status-publisher: NETSUITE_CHANGES → shop's stock
 	ConsumerShopFailures   = "shop-failures"   // status-publisher: SHOP_OUTCOMES → FAILURES
 	ConsumerNotifyFailures = "notify-failures" // notifier: FAILURES → channels
 	ConsumerNotifyAlerts   = "notify-alerts"   // notifier: ALERTS → channels
@@ -40,6 +42,9 @@ const (
 
 // WriterOf names the durable consumer of one NetSuite account: the unit of governance.
 func WriterOf(account string) string { return "write-" + account }
+
+// WatcherOf names the durable consumer of one account's pushes; it belongs to the account's active writer.
+func WatcherOf(account string) string { return "watch-" + account }
 
 // WriterGroup is the pinned priority group of a writer's consumer: one active writer per account.
 const WriterGroup = "active"
@@ -144,6 +149,8 @@ func consumers(p Params) []Consumer {
 		{Reads, consumer(ConsumerRead, subject.ReadAll, "read objects from the shop again")},
 		{Outcomes, consumer(ConsumerWriteFailures, subject.SyncAll, "derive failures from outcomes")},
 		{Outcomes, consumer(ConsumerPublish, subject.SyncAll, "tell the shop what NetSuite holds")},
+		{NetSuiteChanges, returning()},
+		{NetSuiteChanges, consumer(ConsumerStock, subject.ChangesOf("inventory"), "bring stock to the shops")},
 		{ShopOutcomes, consumer(ConsumerShopFailures, subject.ShopAll, "derive failures from shop outcomes")},
 		{Failures, consumer(ConsumerNotifyFailures, subject.FailureAll, "notify people of parked work")},
 		{Alerts, consumer(ConsumerNotifyAlerts, subject.AlertAll, "notify people of alerts")},
@@ -151,7 +158,7 @@ func consumers(p Params) []Consumer {
 	accounts := slices.Clone(p.Accounts)
 	slices.Sort(accounts)
 	for _, account := range accounts {
-		list = append(list, Consumer{Desired, writer(account)})
+		list = append(list, Consumer{Desired, writer(account)}, Consumer{NetSuiteChanges, watcher(account)})
 	}
 	return list
 }
@@ -161,6 +168,25 @@ func consumer(name, filter, description string) jetstream.ConsumerConfig {
 		Durable: name, Description: description, FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: 30 * time.Second, MaxDeliver: -1, MaxAckPending: 10_000, ReplayPolicy: jetstream.ReplayInstantPolicy,
 	}
+}
+
+// returning follows the changes of orders: every kind but stock.
+func returning() jetstream.ConsumerConfig {
+	c := consumer(ConsumerReturn, "", "tell the shop what NetSuite did to its orders")
+	c.FilterSubjects = nil
+	for _, kind := range []string{
+		"salesOrder", "itemFulfillment", "invoice", "cashSale", "creditMemo", "customerRefund", "cashRefund", "returnAuthorization", "itemReceipt",
+	} {
+		c.FilterSubjects = append(c.FilterSubjects, subject.ChangesOf(kind))
+	}
+	return c
+}
+
+// watcher follows one account's pushes where its writer runs: one process speaks with NetSuite.
+func watcher(account string) jetstream.ConsumerConfig {
+	c := consumer(WatcherOf(account), subject.NoticesFor(account), "read what NetSuite account "+account+" says has changed")
+	c.PriorityPolicy, c.PriorityGroups, c.PinnedTTL = jetstream.PriorityPolicyPinned, []string{WriterGroup}, PinTTL
+	return c
 }
 
 // A writer's waiting messages stay ack-pending for hours, and its frozen process must lose its work soon.
