@@ -51,7 +51,7 @@ func TestRequestsInFlightAreLimited(t *testing.T) {
 
 // Two requests in flight need two connections, however many follow one another; the token's is used again.
 func TestConnectionsAreKept(t *testing.T) {
-	var opened, running atomic.Int64
+	var running atomic.Int64
 	both := make(chan struct{})
 	a := startAccount(t, func(w http.ResponseWriter, _ *http.Request) {
 		if running.Add(1) == 2 {
@@ -60,11 +60,6 @@ func TestConnectionsAreKept(t *testing.T) {
 		<-both // the first two are in flight together
 		fmt.Fprint(w, `{"id":"1"}`)
 	})
-	a.server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			opened.Add(1)
-		}
-	}
 	key := ecKey(t, curve256)
 	a.accept("certificate", key.Public())
 	client := a.client(t, Credentials{ClientID: "client", CertificateID: "certificate", PrivateKey: pkcs8(t, key)})
@@ -77,7 +72,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if n := opened.Load(); n != 2 {
+	if n := a.opened.Load(); n != 2 {
 		t.Errorf("%d connections for 100 requests on two slots and one token, want 2", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,7 @@ type account struct {
 	mu       sync.Mutex
 	accepted map[string]crypto.PublicKey // by certificate id
 	algs     []string                    // of the assertions accepted
+	opened   atomic.Int64                // connections
 	down     int                         // status of the token endpoint, 0: it works
 }
 
@@ -70,7 +72,13 @@ func newAccount(t testing.TB, serve http.HandlerFunc) (*account, *Client) {
 func startAccount(t testing.TB, serve http.HandlerFunc) *account {
 	t.Helper()
 	a := &account{serve: serve, accepted: map[string]crypto.PublicKey{}, now: time.Now}
-	a.server = httptest.NewServer(a)
+	a.server = httptest.NewUnstartedServer(a)
+	a.server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			a.opened.Add(1)
+		}
+	}
+	a.server.Start()
 	t.Cleanup(a.server.Close)
 	return a
 }
