@@ -21,8 +21,9 @@ type DesiredOrderV1 struct {
 	Refunds    []CustomerRefund `json:"refunds"`
 	Bill       *Bill            `json:"bill,omitempty"`
 	Expected   Expected         `json:"expected"`
+	Rules      []FiredRule      `json:"rules,omitempty"`    // rules beside the policy's that applied, in order
 	Warnings   []string         `json:"warnings,omitempty"` // shown on the timeline
-	Hash       string           `json:"hash"`               // of everything from policy to expected, warnings apart
+	Hash       string           `json:"hash"`               // of everything from policy to expected; rules and warnings apart
 }
 
 // DesiredSource names what a desired state was made from. Newest is guarded by (Sequence, MappedAt).
@@ -47,6 +48,13 @@ type Policy struct {
 	Open        Action `json:"open"`        // a sales order that is open: apply, keep
 	Fulfilled   Action `json:"fulfilled"`   // fulfilled or billed, wholly or partly: keep, park
 	Explanation string `json:"explanation"` // in words, for outcome and timeline
+}
+
+// FiredRule is a rule of the mapping that applied to an order.
+type FiredRule struct {
+	Section string   `json:"section"` // of the document: classes, validation, routing.orders, …
+	Name    string   `json:"name"`
+	Lines   []string `json:"lines,omitempty"` // keys of the lines it applied to; none: the order
 }
 
 // Action is a verb of Policy.

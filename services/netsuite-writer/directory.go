@@ -26,6 +26,11 @@ var sources = map[string]map[string]source{
 	"subsidiary": {"name": {"subsidiary", "name", "isinactive"}},
 	"location":   {"name": {"location", "name", "isinactive"}},
 	"account":    {"name": {"account", "name", "isinactive"}},
+	"department": {"name": {"department", "name", "isinactive"}},
+	"priceLevel": {"name": {"pricelevel", "name", "isinactive"}},
+
+	"classification":   {"name": {"classification", "name", "isinactive"}},
+	"customerCategory": {"name": {"customercategory", "name", "isinactive"}},
 
 	"paymentMethod": {"name": {"paymentmethod", "name", "isinactive"}},
 	"customer":      {"externalId": {"customer", "externalid", "isinactive"}, "email": {"customer", "email", "isinactive"}},

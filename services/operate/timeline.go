@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -163,8 +164,27 @@ func desired(m *jetstream.RawStreamMsg) (Step, error) {
 	d, err := codec.Decode[event.DesiredOrderV1](m.Data)
 	return Step{
 		At: m.Time.UTC(), Stage: "map", What: fmt.Sprintf("mapping %s revision %s, rule %s", d.Source.Mapping, d.Source.Revision, d.Policy.Rule),
-		Detail: fmt.Sprintf("%d lines, total %s %s, from ORDERS %d", len(d.SalesOrder.Lines), d.Expected.Total, d.SalesOrder.Currency, d.Source.Sequence),
+		Detail: fmt.Sprintf("%d lines, total %s %s, from ORDERS %d", len(d.SalesOrder.Lines), d.Expected.Total, d.SalesOrder.Currency, d.Source.Sequence) + fired(d.Rules),
 	}, err
+}
+
+// fired names the mapping's rules that applied, section by section: "; classes wholesale, international".
+func fired(rules []event.FiredRule) string {
+	var b strings.Builder
+	section := ""
+	for _, r := range rules {
+		if r.Section != section {
+			section = r.Section
+			b.WriteString("; " + section + " ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(r.Name)
+		if len(r.Lines) > 0 {
+			fmt.Fprintf(&b, " (%d lines)", len(r.Lines))
+		}
+	}
+	return b.String()
 }
 
 func outcome(m *jetstream.RawStreamMsg) (Step, error) {

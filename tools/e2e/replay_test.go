@@ -23,7 +23,7 @@ var mutations = [][2]string{
 	{"otherRefNum: order.number", "otherRefNum: order.id + \"-x\""},
 	{"otherRefNum: order.number", "otherRefNum: order.number + order.number"},
 	{"tranDate: order.date", `tranDate: '"2026-01-01"'`},
-	{"email: order.customer.email\n    memo", "email: order.billing.Email\n    comments: order.status\n    memo"},
+	{"email: order.customer.email\n    memo", "email: order.billing.email\n    comments: order.status\n    memo"},
 	{"    email: order.customer.email\n    memo", "    memo"},
 	{`subsidiary: ref("subsidiary", "name", "Parent US")
     tranDate`, `subsidiary: ref("subsidiary", "name", "Other")

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -37,16 +38,17 @@ type entry struct {
 
 const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cost, and the key of its entry
 
-func (m *Mapping) basket(o event.OrderStateV1, env Env) (*basket, error) {
+func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
 	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, goodsTax: map[string]money.Amount{}, shipTax: map[string]money.Amount{}}
 	var lines []event.Line
 	lines, b.fold = foldBundles(o.Lines, m.document.Items.Bundles, o.Currency)
 	for _, line := range lines {
-		env.Line = lineOf(line)
-		if err := b.line(line, env); err != nil {
+		s.Line = lineOf(line)
+		if err := b.line(line, s); err != nil {
 			return nil, err
 		}
 	}
+	s.Line = Line{}
 	for _, fee := range o.Fees {
 		b.fee(fee)
 	}
@@ -68,13 +70,19 @@ func (m *Mapping) itemOf(sku string) event.Ref {
 	return item(sku)
 }
 
-func (b *basket) line(l event.Line, env Env) error {
-	fields, err := b.mapping.values("items.fields", b.mapping.line, env, false)
+func (b *basket) line(l event.Line, s *scope) error {
+	fields, err := b.mapping.values(b.mapping.line, s, false)
 	if err != nil {
 		return err
 	}
+	key := "line-" + l.ID
+	routed, err := b.mapping.route(b.mapping.lines, s, key)
+	if err != nil {
+		return err
+	}
+	maps.Copy(fields, routed)
 	e := entry{
-		key: "line-" + l.ID, item: b.mapping.itemOf(l.SKU), name: l.Name, quantity: l.Quantity, fields: fields,
+		key: key, item: b.mapping.itemOf(l.SKU), name: l.Name, quantity: l.Quantity, fields: fields,
 		subtotal: l.Subtotal.Round(b.currency), total: l.Total.Round(b.currency), taxes: b.rounded(l.Taxes), counted: true,
 	}
 	if e.quantity.IsZero() {

@@ -29,8 +29,8 @@ type books struct {
 
 const ratePlaces = 8 // decimals of a unit rate
 
-func (m *Mapping) books(o event.OrderStateV1, env Env, from *basket) (*books, error) {
-	b := &books{mapping: m, currency: o.Currency, rates: map[string]event.Tax{}, coupons: strings.Join(env.Order.Coupons, ", "), fields: map[string]event.Value{}}
+func (m *Mapping) books(o event.OrderStateV1, s *scope, from *basket) (*books, error) {
+	b := &books{mapping: m, currency: o.Currency, rates: map[string]event.Tax{}, coupons: strings.Join(s.Order.Coupons, ", "), fields: map[string]event.Value{}}
 	for _, tax := range o.Taxes {
 		b.rates[tax.Rate] = tax
 	}
@@ -44,7 +44,7 @@ func (m *Mapping) books(o event.OrderStateV1, env Env, from *basket) (*books, er
 	}
 	b.wholeTax(o, from)
 	b.header()
-	cards, err := m.redeemed(o, env)
+	cards, err := m.redeemed(o, s)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (b *books) entry(e entry) error {
 		b.discount = b.discount.Add(discount)
 	default:
 		b.lines = append(b.lines, event.OrderLine{
-			Key: e.key + "-discount", Item: item(b.mapping.document.Items.Discount), Amount: discount, CustomPrice: true, TaxCode: line.TaxCode,
+			Key: e.key + "-discount", Item: item(b.mapping.document.Items.Discount), Amount: discount, CustomPrice: true, TaxCode: line.TaxCode, Fields: inherit(e.fields),
 			Description: b.mapping.text("description", strings.TrimSuffix("Discount: "+b.coupons, ": ")),
 		})
 	}

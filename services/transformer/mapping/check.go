@@ -46,6 +46,7 @@ func (d Document) check() error {
 	p.want(d.Items.Discount != "", "items.discount", "want the Discount item")
 	p.want(slices.Contains([]Bundles{"", BundlesAll, BundlesParent, BundlesChildren}, d.Items.Bundles), "items.bundles", "want all, parent or children")
 	p.want(d.Rounding.Item != "", "rounding.item", "want the item of the rounding line")
+	d.checkRules(&p)
 	d.checkStatuses(&p)
 	d.checkTaxes(&p)
 	d.checkMoney(&p)

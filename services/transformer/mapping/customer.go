@@ -11,13 +11,13 @@ import (
 )
 
 // party says who the customer is: the shop's account, else the e-mail, else the store's named default.
-func (m *Mapping) party(o event.OrderStateV1, env Env) (event.Party, error) {
+func (m *Mapping) party(o event.OrderStateV1, s *scope) (event.Party, error) {
 	email := strings.ToLower(strings.TrimSpace(o.Customer.Email))
 	id := customerID(o.Store, o.Customer.Account, email)
 	if id == "" {
 		return m.unnamed()
 	}
-	fields, err := m.values("customer.fields", m.customer, env, false)
+	fields, err := m.values(m.customer, s, false)
 	if err != nil {
 		return event.Party{}, err
 	}

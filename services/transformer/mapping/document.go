@@ -20,10 +20,13 @@ var Default []byte
 type Document struct {
 	Mapping    string          `yaml:"mapping"` // its name
 	Version    int             `yaml:"version"` // of the language; 1
+	Classes    []ClassRule     `yaml:"classes"`
+	Validation []ValidRule     `yaml:"validation"`
 	Customer   CustomerBlock   `yaml:"customer"`
 	Items      ItemBlock       `yaml:"items"`
 	Statuses   []StatusRule    `yaml:"statuses"` // first match wins
 	SalesOrder SalesOrderBlock `yaml:"sales_order"`
+	Routing    RoutingBlock    `yaml:"routing"`
 	Shipping   ShippingBlock   `yaml:"shipping"`
 	Discounts  DiscountBlock   `yaml:"discounts"`
 	Taxes      TaxBlock        `yaml:"taxes"`
@@ -33,6 +36,58 @@ type Document struct {
 	Refunds    RefundBlock     `yaml:"refunds"`
 	Addresses  AddressBlock    `yaml:"addresses"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
+}
+
+// ClassRule puts orders into a class, whose name expressions find in classes.
+type ClassRule struct {
+	Name  string `yaml:"name"`
+	Group string `yaml:"group"` // of the rules of one group the first match wins; a rule without one stands alone
+	When  string `yaml:"when"`
+}
+
+// ValidRule refuses orders, or says something about them. It is asked of orders that would be written.
+type ValidRule struct {
+	Name     string   `yaml:"name"`
+	When     string   `yaml:"when"` // what is wrong with the order
+	Severity Severity `yaml:"severity"`
+	Field    string   `yaml:"field"`   // expression of the value at fault; its text is the field's name
+	Message  string   `yaml:"message"` // text with expressions: "a total of ${order.total}"
+}
+
+// Severity says what a validation rule does.
+type Severity string
+
+// The severities.
+const (
+	SeverityReject Severity = "reject" // the order is ignored by this rule
+	SeverityPark   Severity = "park"   // a person must look: fault validation-failed
+	SeverityWarn   Severity = "warn"   // a warning on the order's timeline
+)
+
+// RoutingBlock says where an order goes, and each of its lines.
+type RoutingBlock struct {
+	Orders []RouteRule `yaml:"orders"`
+	Lines  []RouteRule `yaml:"lines"`
+}
+
+// RouteRule sets fields of an order or a line. Of the rules of one group the first match wins; rules without a group
+// are one group.
+type RouteRule struct {
+	Name   string `yaml:"name"`
+	Group  string `yaml:"group"`
+	When   string `yaml:"when"` // empty: always
+	Route  `yaml:",inline"`
+	Fields map[string]string `yaml:"fields"` // NetSuite field → expression, for what has no word here
+}
+
+// Route names where something goes; empty words set nothing.
+type Route struct {
+	Location   string `yaml:"location"`
+	Department string `yaml:"department"`
+	Class      string `yaml:"class"`
+	Subsidiary string `yaml:"subsidiary"`  // of the order and of a new customer
+	Form       string `yaml:"form"`        // internal id of the custom form, which NetSuite does not look up by name
+	ShipMethod string `yaml:"ship_method"` // name of the ship item; instead of the table's under shipping.methods
 }
 
 // CustomerBlock says who the customer is and what a new record holds.

@@ -15,6 +15,9 @@ type Env struct {
 	Line   Line   `expr:"line"`   // the line at hand; empty outside items.fields
 	Refund Refund `expr:"refund"` // the refund at hand; empty outside refunds.fields
 	Store  Store  `expr:"store"`
+
+	Classes []string  `expr:"classes"` // names of the classes the order is in
+	Now     time.Time `expr:"now"`     // the event's time, UTC: never a clock's
 }
 
 // Store is the shop.
@@ -24,23 +27,25 @@ type Store struct {
 
 // Order is an order as expressions see it.
 type Order struct {
-	ID            string            `expr:"id"`
-	Number        string            `expr:"number"`
-	Status        string            `expr:"status"`
-	Date          string            `expr:"date"`      // YYYY-MM-DD in the store's zone
-	Time          string            `expr:"time"`      // HH:MM:SS in the store's zone
-	PlacedAt      string            `expr:"placed_at"` // RFC 3339, UTC
-	Via           string            `expr:"via"`
-	Currency      string            `expr:"currency"`
-	Customer      Customer          `expr:"customer"`
-	Billing       event.Address     `expr:"billing"`
-	Shipping      event.Address     `expr:"shipping"`
+	ID       string   `expr:"id"`
+	Number   string   `expr:"number"`
+	Status   string   `expr:"status"`
+	Date     string   `expr:"date"`      // YYYY-MM-DD in the store's zone
+	Time     string   `expr:"time"`      // HH:MM:SS in the store's zone
+	PlacedAt string   `expr:"placed_at"` // RFC 3339, UTC
+	Via      string   `expr:"via"`
+	Currency string   `expr:"currency"`
+	Customer Customer `expr:"customer"`
+	Billing  Address  `expr:"billing"`
+	Shipping Address  `expr:"shipping"` // the billing address where the shop has none
+
 	Payment       Payment           `expr:"payment"`
 	Paid          bool              `expr:"paid"`            // date_paid is set
 	FullyRefunded bool              `expr:"fully_refunded"`  // refunds reach the total
 	Method        string            `expr:"shipping_method"` // first shipping line, "<method>:<instance>"
 	MethodTitle   string            `expr:"shipping_title"`
 	Lines         []Line            `expr:"lines"`
+	Fees          []Fee             `expr:"fees"`
 	Coupons       []string          `expr:"coupons"`
 	Note          string            `expr:"customer_note"`
 	RequestedDate string            `expr:"requested_date"`
@@ -51,6 +56,21 @@ type Order struct {
 	ShippingTotal money.Amount      `expr:"shipping_total"`
 	Discount      money.Amount      `expr:"discount"`
 	Meta          map[string]string `expr:"meta"` // text values bare, others as JSON
+}
+
+// Address is a postal address as the shop has it; any part may be empty.
+type Address struct {
+	FirstName string `expr:"first_name"`
+	LastName  string `expr:"last_name"`
+	Company   string `expr:"company"`
+	Address1  string `expr:"address_1"`
+	Address2  string `expr:"address_2"`
+	City      string `expr:"city"`
+	State     string `expr:"state"` // the shop's code: "CA", "DE-BE"
+	Postcode  string `expr:"postcode"`
+	Country   string `expr:"country"` // ISO 3166 alpha-2
+	Email     string `expr:"email"`
+	Phone     string `expr:"phone"`
 }
 
 // Customer is who ordered.
@@ -74,6 +94,12 @@ type Payment struct {
 	Date          string `expr:"date"`    // YYYY-MM-DD in the store's zone; "" unpaid
 }
 
+// Fee is a fee of either sign.
+type Fee struct {
+	Name  string       `expr:"name"`
+	Total money.Amount `expr:"total"` // net of tax
+}
+
 // Refund is money given back.
 type Refund struct {
 	ID     string       `expr:"id"`
@@ -87,6 +113,10 @@ type Line struct {
 	ID       string            `expr:"id"`
 	SKU      string            `expr:"sku"`
 	Name     string            `expr:"name"`
+	Parent   string            `expr:"parent_name"`  // of the product a variation belongs to
+	Product  string            `expr:"product_id"`   // the shop's
+	Variant  string            `expr:"variation_id"` // the shop's; "" where there is none
+	TaxClass string            `expr:"tax_class"`
 	Quantity money.Number      `expr:"quantity"`
 	Subtotal money.Amount      `expr:"subtotal"`
 	Total    money.Amount      `expr:"total"`
@@ -95,9 +125,9 @@ type Line struct {
 }
 
 func envOf(o event.OrderStateV1) Env {
-	env := Env{Store: Store{Key: o.Store}, Order: Order{
+	env := Env{Store: Store{Key: o.Store}, Now: o.Time.UTC(), Order: Order{
 		ID: o.Order, Number: o.Number, Status: o.Status, Date: o.Placed.LocalDate, Time: o.Placed.LocalTime, PlacedAt: o.Placed.At.Format(time.RFC3339), Via: o.Placed.Via,
-		Currency: string(o.Currency), Billing: o.Billing, Shipping: o.Shipping, Paid: o.Payment.PaidAt != nil,
+		Currency: string(o.Currency), Billing: Address(o.Billing), Shipping: Address(shipTo(o)), Paid: o.Payment.PaidAt != nil,
 		Customer:      Customer{o.Customer.Account, o.Customer.Email, o.Customer.FirstName, o.Customer.LastName, o.Customer.Company, o.Customer.Phone, o.Customer.IP},
 		Payment:       Payment{Method: o.Payment.Method, Title: o.Payment.Title, TransactionID: o.Payment.TransactionID, Status: o.Payment.Status, Date: o.Payment.LocalDate},
 		FullyRefunded: o.Payment.Status == "refunded", Note: o.CustomerNote, RequestedDate: o.Delivery.RequestedDate, Instructions: o.Delivery.Instructions,
@@ -112,6 +142,9 @@ func envOf(o event.OrderStateV1) Env {
 	for _, line := range o.Lines {
 		env.Order.Lines = append(env.Order.Lines, lineOf(line))
 	}
+	for _, fee := range o.Fees {
+		env.Order.Fees = append(env.Order.Fees, Fee{fee.Name, fee.Total})
+	}
 	for _, coupon := range o.Coupons {
 		env.Order.Coupons = append(env.Order.Coupons, coupon.Code)
 	}
@@ -123,7 +156,10 @@ func methodOf(s event.Shipment) string {
 }
 
 func lineOf(l event.Line) Line {
-	return Line{ID: l.ID, SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, Subtotal: l.Subtotal, Total: l.Total, Tax: l.TotalTax, Meta: texts(l.Meta)}
+	return Line{
+		ID: l.ID, SKU: l.SKU, Name: l.Name, Parent: l.ParentName, Product: l.ProductID, Variant: l.VariationID, TaxClass: l.TaxClass,
+		Quantity: l.Quantity, Subtotal: l.Subtotal, Total: l.Total, Tax: l.TotalTax, Meta: texts(l.Meta),
+	}
 }
 
 func texts(meta []event.Meta) map[string]string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -14,54 +13,98 @@ import (
 	"github.com/orderstream/orderstream/contracts/money"
 )
 
-// field is a compiled expression for one NetSuite field.
+// expression is one compiled expression of a document.
+type expression struct {
+	path, source string
+	program      *vm.Program
+}
+
+// field is the expression of one NetSuite field.
 type field struct {
-	name    string
-	program *vm.Program
+	name string
+	*expression
 }
 
-// functions is the closed set of functions beside the language's own; all are pure.
-var functions = []expr.Option{
-	expr.Function("first", firstText, new(func(...string) string)),
-	expr.Function("ref", reference, new(func(string, string, string) event.Ref)),
-	expr.Function("pairs", pairs, new(func(map[string]string, string) string)),
+const (
+	maxNodes  = 500     // nodes of one expression's tree
+	maxMemory = 100_000 // what one run may allocate, in values and bytes as the language counts them
+)
+
+// scope is what the expressions of one order see, and what they leave behind.
+type scope struct {
+	Env
+	machine vm.VM
+	fired   []event.FiredRule
 }
 
-// firstText gives the first text that is not empty.
-func firstText(texts ...any) (any, error) {
-	for _, text := range texts {
-		if s, _ := text.(string); s != "" {
-			return s, nil
-		}
+func scopeOf(o event.OrderStateV1) *scope {
+	return &scope{Env: envOf(o), machine: vm.VM{MemoryBudget: maxMemory}}
+}
+
+// run gives an expression's value for the order at hand.
+func (s *scope) run(e *expression) (any, error) {
+	return s.machine.Run(e.program, &s.Env)
+}
+
+// holds runs a condition; none always holds.
+func (s *scope) holds(e *expression) (bool, error) {
+	if e == nil {
+		return true, nil
 	}
-	return "", nil
-}
-
-// reference points at a record: ref("shipItem", "name", "FLAT_RATE").
-func reference(args ...any) (any, error) {
-	record, _ := args[0].(string)
-	by, _ := args[1].(string)
-	key, _ := args[2].(string)
-	return event.Ref{Record: record, By: by, Key: key}, nil
-}
-
-// pairs joins the meta entries whose keys begin with a prefix: "source=newsletter; medium=email".
-func pairs(args ...any) (any, error) {
-	meta, _ := args[0].(map[string]string)
-	prefix, _ := args[1].(string)
-	var list []string
-	for _, key := range slices.Sorted(maps.Keys(meta)) {
-		if rest, ok := strings.CutPrefix(key, prefix); ok && meta[key] != "" {
-			list = append(list, rest+"="+meta[key])
-		}
+	holds, err := s.run(e)
+	if err != nil {
+		return false, fault.New(fault.MappingFailed, "the condition must give true or false", fault.Field(e.path, e.source), fault.Because(err))
 	}
-	return strings.Join(list, "; "), nil
+	return holds == true, nil
 }
 
-const maxNodes = 500 // nodes of one expression's tree
+// fire notes that a rule applied; line is the key of the line it applied to, "" for the order.
+func (s *scope) fire(section, name, line string) {
+	at := slices.IndexFunc(s.fired, func(f event.FiredRule) bool { return f.Section == section && f.Name == name })
+	if at < 0 {
+		at, s.fired = len(s.fired), append(s.fired, event.FiredRule{Section: section, Name: name})
+	}
+	if line != "" {
+		s.fired[at].Lines = append(s.fired[at].Lines, line)
+	}
+}
+
+// compiler compiles a document's expressions and keeps their mistakes.
+type compiler struct {
+	problems []error
+}
+
+func (c *compiler) keep(err error) {
+	if err != nil {
+		c.problems = append(c.problems, err)
+	}
+}
+
+func (c *compiler) expression(path, source string, options ...expr.Option) *expression {
+	program, err := compile(path, source, options...)
+	c.keep(err)
+	return &expression{path, source, program}
+}
+
+// condition compiles a condition; none where the source is empty.
+func (c *compiler) condition(path, source string) *expression {
+	if source == "" {
+		return nil
+	}
+	return c.expression(path, source, expr.AsBool())
+}
+
+// fields compiles expressions by their NetSuite field, in the order of the names.
+func (c *compiler) fields(path string, sources map[string]string) []field {
+	var list []field
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		list = append(list, field{name, c.expression(path+"."+name, sources[name])})
+	}
+	return list
+}
 
 func compile(path, source string, options ...expr.Option) (*vm.Program, error) {
-	options = append(append([]expr.Option{expr.Env(Env{}), expr.MaxNodes(maxNodes)}, functions...), options...)
+	options = append(append([]expr.Option{expr.Env(Env{}), expr.MaxNodes(maxNodes)}, language...), options...)
 	program, err := expr.Compile(source, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -69,30 +112,23 @@ func compile(path, source string, options ...expr.Option) (*vm.Program, error) {
 	return program, nil
 }
 
-func compileFields(path string, sources map[string]string) ([]field, error) {
-	var list []field
-	for _, name := range slices.Sorted(maps.Keys(sources)) {
-		program, err := compile(path+"."+name, sources[name])
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, field{name, program})
-	}
-	return list, nil
-}
-
 // values runs the expressions. What gives nil or empty text is cleared in NetSuite where clear is set, else
 // left out.
-func (m *Mapping) values(path string, fields []field, env Env, clear bool) (map[string]event.Value, error) {
-	values := map[string]event.Value{}
+func (m *Mapping) values(fields []field, s *scope, clear bool) (map[string]event.Value, error) {
+	values := make(map[string]event.Value, len(fields))
+	return values, m.fillValues(values, fields, s, clear)
+}
+
+// fillValues is values into a map that holds some already.
+func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *scope, clear bool) error {
 	for _, f := range fields {
-		result, err := expr.Run(f.program, env)
+		result, err := s.run(f.expression)
 		if err != nil {
-			return nil, fault.New(fault.MappingFailed, "the expression must give a value", fault.Field(path+"."+f.name, ""), fault.Because(err))
+			return fault.New(fault.MappingFailed, "the expression must give a value", fault.Field(f.path, ""), fault.Because(err))
 		}
 		value, set, err := m.value(f.name, result)
 		if err != nil {
-			return nil, fault.New(fault.MappingFailed, err.Error(), fault.Field(path+"."+f.name, fmt.Sprint(result)))
+			return fault.New(fault.MappingFailed, err.Error(), fault.Field(f.path, fmt.Sprint(result)))
 		}
 		switch {
 		case set:
@@ -101,7 +137,7 @@ func (m *Mapping) values(path string, fields []field, env Env, clear bool) (map[
 			values[f.name] = event.Value{Empty: true}
 		}
 	}
-	return values, nil
+	return nil
 }
 
 func (m *Mapping) value(name string, result any) (event.Value, bool, error) {

@@ -7,9 +7,6 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
-
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -20,7 +17,13 @@ import (
 type Mapping struct {
 	document Document
 	revision string
-	rules    []rule
+
+	classes    []classRule
+	validation []validRule
+	rules      []rule
+	orders     []routeRule
+	lines      []routeRule
+
 	customer []field
 	order    []field
 	line     []field
@@ -32,7 +35,7 @@ type Mapping struct {
 
 type rule struct {
 	StatusRule
-	when *vm.Program
+	when *expression
 }
 
 // Compile reads, checks and compiles a document. Errors name path, line and column.
@@ -42,30 +45,22 @@ func Compile(data []byte) (*Mapping, error) {
 		return nil, err
 	}
 	m := &Mapping{document: d, revision: Revision(data)}
-	var problems []error
-	keep := func(err error) { problems = append(problems, err) }
-	m.customer, err = compileFields("customer.fields", d.Customer.Fields)
-	keep(err)
-	m.order, err = compileFields("sales_order.fields", d.SalesOrder.Fields)
-	keep(err)
-	m.line, err = compileFields("items.fields", d.Items.Fields)
-	keep(err)
+	var c compiler
+	m.classes, m.validation = c.classes(d.Classes), c.validation(d.Validation)
+	m.customer, m.order, m.line = c.fields("customer.fields", d.Customer.Fields), c.fields("sales_order.fields", d.SalesOrder.Fields), c.fields("items.fields", d.Items.Fields)
 	if d.Payments != nil {
-		m.payment, err = compileFields("payments.fields", d.Payments.Fields)
-		keep(err)
+		m.payment = c.fields("payments.fields", d.Payments.Fields)
 	}
-	m.refund, err = compileFields("refunds.fields", d.Refunds.Fields)
-	keep(err)
+	m.refund = c.fields("refunds.fields", d.Refunds.Fields)
 	for i, r := range d.Statuses {
-		program, err := compile(fmt.Sprintf("statuses[%d].when", i), r.When, expr.AsBool())
-		keep(err)
-		m.rules = append(m.rules, rule{r, program})
+		m.rules = append(m.rules, rule{r, c.condition(fmt.Sprintf("statuses[%d].when", i), r.When)})
 	}
+	m.orders, m.lines = c.routes(sectionOrders, d.Routing.Orders), c.routes(sectionLines, d.Routing.Lines)
 	m.perTen, err = money.Parse(cmp.Or(d.Rounding.PerTen, "0.02"))
-	keep(err)
+	c.keep(err)
 	m.zeroUnit, err = money.Parse(cmp.Or(d.Rounding.ZeroUnit, "1"))
-	keep(err)
-	if err := errors.Join(problems...); err != nil {
+	c.keep(err)
+	if err := errors.Join(c.problems...); err != nil {
 		return nil, fault.New(fault.MappingInvalid, "every expression must compile", fault.Field("mapping", d.Mapping), fault.Because(err))
 	}
 	return m, nil
@@ -87,8 +82,8 @@ type Context struct {
 
 // Map gives what NetSuite should hold for an order.
 func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, error) {
-	env := envOf(o)
-	rule, err := m.rule(env)
+	s := scopeOf(o)
+	rule, warnings, err := m.decide(s)
 	if err != nil {
 		return event.DesiredOrderV1{}, err
 	}
@@ -99,16 +94,15 @@ func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, er
 		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Deposits: []event.Deposit{}, Refunds: []event.CustomerRefund{},
 		Policy: event.Policy{Rule: rule.Name, Absent: rule.Absent, Open: rule.Open, Fulfilled: rule.Fulfilled, Explanation: rule.Explanation},
 	}
-	if rule.Warn {
-		d.Warnings = append(d.Warnings, rule.Explanation)
-	}
-	if rule.Absent == event.ActionCreate || rule.Open == event.ActionApply || rule.Absent == event.ActionWait {
-		if err := m.fill(&d, o, env, rule, c); err != nil {
+	d.Warnings = warnings
+	if rule.writes() {
+		if err := m.fill(&d, o, s, rule, c); err != nil {
 			return event.DesiredOrderV1{}, err
 		}
 	} else {
 		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, TaxMode: m.taxMode(), Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
 	}
+	d.Rules = s.fired
 	return d, seal(&d)
 }
 
@@ -138,46 +132,84 @@ func seal(d *event.DesiredOrderV1) error {
 	return err
 }
 
-func (m *Mapping) rule(env Env) (rule, error) {
-	for i, r := range m.rules {
-		fires, err := expr.Run(r.when, env)
-		if err != nil {
-			return rule{}, fault.New(fault.MappingFailed, "the condition must give true or false", fault.Field(fmt.Sprintf("statuses[%d].when", i), r.When), fault.Because(err))
-		}
-		if fires == true {
-			return r, nil
-		}
+// decide finds the rule that says what the order's state means: one of its status, or a validation rule that ignores
+// the order.
+func (m *Mapping) decide(s *scope) (StatusRule, []string, error) {
+	if err := m.classify(s); err != nil {
+		return StatusRule{}, nil, err
 	}
-	return rule{}, fault.New(fault.StatusUnmapped, "want a rule under statuses for the order's status", fault.Field("status", env.Order.Status))
+	r, err := m.status(s)
+	if err != nil {
+		return r, nil, err
+	}
+	var warnings []string
+	if r.Warn {
+		warnings = append(warnings, r.Explanation)
+	}
+	if !r.writes() {
+		return r, warnings, nil
+	}
+	rejected, found, err := m.validate(s)
+	warnings = append(warnings, found...)
+	if rejected != nil {
+		return *rejected, warnings, err
+	}
+	return r, warnings, err
 }
 
-func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r rule, c Context) (err error) {
-	if d.Customer, err = m.party(o, env); err != nil {
-		return err
+func (m *Mapping) status(s *scope) (StatusRule, error) {
+	for _, r := range m.rules {
+		holds, err := s.holds(r.when)
+		if err != nil {
+			return StatusRule{}, err
+		}
+		if holds {
+			return r.StatusRule, nil
+		}
 	}
-	basket, err := m.basket(o, env)
+	return StatusRule{}, fault.New(fault.StatusUnmapped, "want a rule under statuses for the order's status", fault.Field("status", s.Order.Status))
+}
+
+// writes tells whether an order of this rule may come to a sales order.
+func (r StatusRule) writes() bool {
+	return r.Absent == event.ActionCreate || r.Absent == event.ActionWait || r.Open == event.ActionApply
+}
+
+func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, s *scope, r StatusRule, c Context) (err error) {
+	routed, err := m.route(m.orders, s, "")
 	if err != nil {
 		return err
 	}
-	if err := m.fillOrder(d, o, env, r, basket); err != nil {
+	if d.Customer, err = m.party(o, s); err != nil {
+		return err
+	}
+	if subsidiary, set := routed["subsidiary"]; set && d.Customer.Fields != nil { // NetSuite takes an order only in a subsidiary of its customer
+		d.Customer.Fields["subsidiary"] = subsidiary
+	}
+	basket, err := m.basket(o, s)
+	if err != nil {
+		return err
+	}
+	if err := m.fillOrder(d, o, s, r, basket, routed); err != nil {
 		return err
 	}
 	for _, column := range c.Adoption {
 		d.SalesOrder.Adoption = append(d.SalesOrder.Adoption, event.AdoptionKey{Field: column, Value: o.Number})
 	}
-	return m.fillMoney(d, m.till(o, env), r, basket)
+	return m.fillMoney(d, m.till(o, s), r, basket)
 }
 
-func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, env Env, r rule, basket *basket) error {
-	fields, err := m.values("sales_order.fields", m.order, env, true)
+func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, s *scope, r StatusRule, basket *basket, routed map[string]event.Value) error {
+	fields, err := m.values(m.order, s, true)
 	if err != nil {
 		return err
 	}
-	books, err := m.books(o, env, basket)
+	books, err := m.books(o, s, basket)
 	if err != nil {
 		return err
 	}
 	maps.Copy(fields, books.fields)
+	maps.Copy(fields, routed)
 	if err := m.ship(fields, o, basket.shipping.total); err != nil {
 		return err
 	}
@@ -194,7 +226,7 @@ func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, env E
 	return nil
 }
 
-func (m *Mapping) fillMoney(d *event.DesiredOrderV1, t till, r rule, basket *basket) (err error) {
+func (m *Mapping) fillMoney(d *event.DesiredOrderV1, t till, r StatusRule, basket *basket) (err error) {
 	if d.Deposits, err = t.deposits(); err != nil {
 		return err
 	}
@@ -210,6 +242,9 @@ func (m *Mapping) fillMoney(d *event.DesiredOrderV1, t till, r rule, basket *bas
 func (m *Mapping) ship(fields map[string]event.Value, o event.OrderStateV1, cost money.Amount) error {
 	number := money.NumberOf(cost.Decimal())
 	fields["shippingCost"] = event.Value{Number: &number}
+	if _, routed := fields["shipMethod"]; routed {
+		return nil
+	}
 	if len(o.Shipments) == 0 {
 		fields["shipMethod"] = event.Value{Empty: true}
 		return nil

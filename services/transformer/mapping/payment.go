@@ -67,13 +67,13 @@ const (
 type till struct {
 	m       *Mapping
 	order   event.OrderStateV1
-	env     Env
+	scope   *scope
 	gateway Gateway
 	known   bool
 }
 
-func (m *Mapping) till(o event.OrderStateV1, env Env) till {
-	t := till{m: m, order: o, env: env}
+func (m *Mapping) till(o event.OrderStateV1, s *scope) till {
+	t := till{m: m, order: o, scope: s}
 	b := m.document.Payments
 	if b == nil {
 		t.gateway, t.known = Gateway{Policy: PolicyOrder}, true
@@ -123,7 +123,7 @@ func (t till) deposits() ([]event.Deposit, error) {
 
 // paid is the amount of the gateway's payment.
 func (t till) paid() (money.Amount, error) {
-	if text, partial := t.env.Order.Meta[t.gateway.AmountMeta]; partial && t.gateway.AmountMeta != "" {
+	if text, partial := t.scope.Order.Meta[t.gateway.AmountMeta]; partial && t.gateway.AmountMeta != "" {
 		return t.metaAmount(t.gateway.AmountMeta, text)
 	}
 	return t.order.Totals.Total.Round(t.order.Currency), nil
@@ -139,7 +139,7 @@ func (t till) metaAmount(key, text string) (money.Amount, error) {
 
 // cards adds a deposit per redeemed gift card.
 func (t till) cards(list []event.Deposit) ([]event.Deposit, error) {
-	redeemed, err := t.m.redeemed(t.order, t.env)
+	redeemed, err := t.m.redeemed(t.order, t.scope)
 	if err != nil || !t.stands() {
 		return list, err
 	}
@@ -162,10 +162,10 @@ func (t till) cards(list []event.Deposit) ([]event.Deposit, error) {
 }
 
 // redeemed lists the gift cards of an order at the currency's precision, zero ones apart.
-func (m *Mapping) redeemed(o event.OrderStateV1, env Env) ([]event.GiftCard, error) {
+func (m *Mapping) redeemed(o event.OrderStateV1, s *scope) ([]event.GiftCard, error) {
 	cards := slices.Clone(o.GiftCards)
-	if b := m.document.Payments; b != nil && b.GiftCards != nil && len(cards) == 0 && env.Order.Meta[b.GiftCards.Meta] != "" {
-		amount, err := till{order: o}.metaAmount(b.GiftCards.Meta, env.Order.Meta[b.GiftCards.Meta])
+	if b := m.document.Payments; b != nil && b.GiftCards != nil && len(cards) == 0 && s.Order.Meta[b.GiftCards.Meta] != "" {
+		amount, err := till{order: o}.metaAmount(b.GiftCards.Meta, s.Order.Meta[b.GiftCards.Meta])
 		if err != nil {
 			return nil, err
 		}
@@ -178,13 +178,13 @@ func (m *Mapping) redeemed(o event.OrderStateV1, env Env) ([]event.GiftCard, err
 }
 
 func (t till) deposit(key string, amount money.Amount, g Gateway, question string) (event.Deposit, error) {
-	fields, err := t.m.values("payments.fields", t.m.payment, t.env, false)
+	fields, err := t.m.values(t.m.payment, t.scope, false)
 	if err != nil {
 		return event.Deposit{}, err
 	}
 	t.place(fields, g, t.paidOn(), t.m.document.Payments.PostingDate)
 	hold(fields, g.Account)
-	if fee := t.env.Order.Meta[g.FeeMeta]; g.FeeMeta != "" && fee != "" {
+	if fee := t.scope.Order.Meta[g.FeeMeta]; g.FeeMeta != "" && fee != "" {
 		amount, err := t.metaAmount(g.FeeMeta, fee)
 		if err != nil {
 			return event.Deposit{}, err
@@ -243,7 +243,7 @@ func (m *Mapping) posted(date, policy string) string {
 }
 
 // bill is the bill of an accepted order whose gateway's policy bills at once; nil where there is none.
-func (t till) bill(r rule) *event.Bill {
+func (t till) bill(r StatusRule) *event.Bill {
 	if !t.known || t.m.document.Payments == nil || r.Closed || r.OrderStatus != "B" {
 		return nil
 	}

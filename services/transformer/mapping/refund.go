@@ -65,9 +65,9 @@ func (t till) customerRefunds(b *basket) (list []event.CustomerRefund, warnings 
 }
 
 func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, error) {
-	env := t.env
-	env.Refund = refundOf(r)
-	fields, err := t.m.values("refunds.fields", t.m.refund, env, false)
+	t.scope.Refund = refundOf(r)
+	fields, err := t.m.values(t.m.refund, t.scope, false)
+	t.scope.Refund = Refund{}
 	if err != nil {
 		return event.CustomerRefund{}, err
 	}

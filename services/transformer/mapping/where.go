@@ -10,14 +10,11 @@ import (
 // Where compiles a condition over an order, in the language of the document: it sees order and store.
 func Where(condition string) (func(o event.OrderStateV1) (bool, error), error) {
 	program, err := compile("where", condition, expr.AsBool())
+	e := &expression{"where", condition, program}
 	if err != nil {
 		return nil, fault.New(fault.MappingInvalid, "want a condition over order and store", fault.Field("where", condition), fault.Because(err))
 	}
 	return func(o event.OrderStateV1) (bool, error) {
-		fits, err := expr.Run(program, envOf(o))
-		if err != nil {
-			return false, fault.New(fault.MappingFailed, "the condition must give true or false", fault.Field("where", condition), fault.Because(err))
-		}
-		return fits == true, nil
+		return scopeOf(o).holds(e)
 	}, nil
 }
