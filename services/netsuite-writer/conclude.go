@@ -1,12 +1,12 @@
 package netsuitewriter
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-
-	"context"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -35,6 +35,9 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 			o.kind = event.OutcomeParked
 		}
 	}
+	if len(j.notes) > 0 && o.kind != event.OutcomeRetried {
+		o.reason = strings.Join(append(slices.DeleteFunc([]string{o.reason}, isEmpty), j.notes...), "; ")
+	}
 	message, failed := w.entry(j, o, err)
 	if failed != nil {
 		return nil, failed
@@ -45,6 +48,8 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 	w.setDirty(j.subject, o.kind == event.OutcomeParked && w.isDirty(j.subject))
 	return []publish.Message{message}, nil
 }
+
+func isEmpty(text string) bool { return text == "" }
 
 func (w *writer) entry(j *job, o outcome, cause error) (publish.Message, error) {
 	d := j.desired

@@ -40,6 +40,7 @@ type writer struct {
 	receipts  *loader[paper] // and after a write
 	started   time.Time
 	people    *people
+	scribe    scribe
 	now       clock
 	// pinned gives nil while this process is the account's active writer; asked before each call that changes
 	// NetSuite.
@@ -51,15 +52,19 @@ type writer struct {
 	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
 }
 
-func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) *writer {
+func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) (*writer, error) {
+	known, err := openMaxima(ctx, env.JS, key, env.Log)
+	if err != nil {
+		return nil, err
+	}
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
-		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client),
+		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known},
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
 		started: time.Now().UTC(), backlog: func() bool { return false },
 	}
 	w.people = &people{
-		client: client, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
+		scribe: w.scribe, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
 	}
 	fetch := func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
 		return readBack(ctx, client, keys)
@@ -71,7 +76,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	}
 	w.payments = &loader[paper]{ctx: ctx, width: lookupWidth, fetch: money}
 	w.receipts = &loader[paper]{ctx: ctx, width: lookupWidth, linger: w.linger, fetch: money}
-	return w
+	return w, nil
 }
 
 // job is one desired state being worked on.
@@ -87,6 +92,7 @@ type job struct {
 	retry    bool // an operator asked for it: remembered misses do not count
 
 	questions  []event.Question   // parts that wait for a person
+	notes      []string           // said in the outcome
 	superseded []event.Superseded // states that came between the last one written and this one
 }
 
@@ -228,8 +234,21 @@ func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, erro
 // outcome is what became of a job.
 type outcome struct{ kind, rule, reason string }
 
+// changes is how often an order that somebody else saved meanwhile is read again and written at once.
+const changes = 3
+
 // converge makes NetSuite hold the desired state.
 func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
+	for try := 1; ; try++ {
+		done, err := w.step(ctx, j)
+		if fault.CodeOf(err) != fault.NetSuiteRecordChanged || try == changes {
+			return done, err
+		}
+	}
+}
+
+// step reads where it must, decides and writes.
+func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	facts := plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
 	if j.ledger.SalesOrder != nil {
 		if w.holds(j) {
@@ -311,9 +330,8 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	}
 	w.setDirty(j.subject, true)
 	target.Body = body
-	answer, err := w.client.Do(ctx, target)
-	j.add([]event.Call{answer.Call})
-	if fault.CodeOf(err) != fault.NetSuiteAmbiguous {
+	_, err := w.send(ctx, j, "salesOrder", target)
+	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken {
 		return err
 	}
 	// Look before repeating: the write may have happened.
@@ -325,6 +343,16 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 		return nil
 	}
 	return err
+}
+
+// send writes a record; fields that were cut become notes of the outcome.
+func (w *writer) send(ctx context.Context, j *job, record string, r suitetalk.Request) (suitetalk.Answer, error) {
+	done, err := w.scribe.send(ctx, record, r)
+	j.add(done.calls)
+	for _, field := range done.cut {
+		j.notes = append(j.notes, record+"."+field+" was cut to what NetSuite takes")
+	}
+	return done.Answer, err
 }
 
 // For how long verifications gather while orders follow one another: at 50 orders a second a dozen share a query, and

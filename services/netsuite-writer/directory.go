@@ -45,10 +45,10 @@ type found struct {
 const (
 	lookupWidth = 1000 // keys of one IN (…)
 	freshFor    = 10 * time.Minute
-	missFor     = 30 * time.Second
+	missFor     = 30 * time.Second // of none, several or an inactive one
 )
 
-// directory resolves references to internal ids: grouped over orders, cached, misses for a short time.
+// directory resolves references to internal ids: grouped over orders, cached, what is not usable for a short time.
 type directory struct {
 	loaders map[source]*loader[[]found]
 
@@ -85,7 +85,11 @@ func fetch(ctx context.Context, client *suitetalk.Client, record string, s sourc
 	return result, calls, err
 }
 
-// find gives the records of each reference; fresh ignores remembered misses.
+// usable tells whether a look-up gave the one active record it was about. Anything else somebody puts right in NetSuite,
+// and then wants it seen.
+func usable(records []found) bool { return len(records) == 1 && !records[0].inactive }
+
+// find gives the records of each reference; fresh asks again for those that were not usable.
 func (d *directory) find(ctx context.Context, refs []event.Ref, fresh bool) (map[event.Ref][]found, []event.Call, error) {
 	result := map[event.Ref][]found{}
 	missing := map[source][]event.Ref{}
@@ -96,7 +100,7 @@ func (d *directory) find(ctx context.Context, refs []event.Ref, fresh bool) (map
 			continue // an internal id the mapping's author wrote
 		}
 		entry, hit := d.cache[ref]
-		stale := !hit || now.After(entry.until) || fresh && len(entry.records) == 0
+		stale := !hit || now.After(entry.until) || fresh && !usable(entry.records)
 		if !stale {
 			result[ref] = entry.records
 			continue
@@ -147,7 +151,7 @@ func (d *directory) ask(ctx context.Context, result map[event.Ref][]found, missi
 
 func (d *directory) keep(ref event.Ref, records []found) {
 	life := freshFor
-	if len(records) == 0 {
+	if !usable(records) {
 		life = missFor
 	}
 	d.mu.Lock()

@@ -3,7 +3,6 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -107,10 +106,13 @@ func (w *writer) look(ctx context.Context, j *job, from *loader[paper], external
 func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[string]money.Amount, error) {
 	made := map[string]money.Amount{}
 	for _, d := range lacking.Deposits {
-		id, err := w.make(ctx, j, d.ExternalID, d.Question, func(ids plan.IDs) (suitetalk.Request, []byte, error) {
-			body, err := plan.Deposit(d, j.ledger.SalesOrder.ID, ids)
-			return suitetalk.Request{Method: http.MethodPut, Path: "/record/v1/customerDeposit/eid:" + d.ExternalID, Purpose: "make customer deposit"}, body, err
-		}, plan.Money{Deposits: []event.Deposit{d}}.Refs())
+		id, err := w.make(ctx, j, document{
+			record: "customerDeposit", externalID: d.ExternalID, question: d.Question, refs: plan.Money{Deposits: []event.Deposit{d}}.Refs(),
+			request: func(ids plan.IDs) (suitetalk.Request, error) {
+				body, err := plan.Deposit(d, j.ledger.SalesOrder.ID, ids)
+				return suitetalk.Upsert("customerDeposit", d.ExternalID, body), err
+			},
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -120,9 +122,10 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 		}
 	}
 	for _, r := range lacking.Refunds {
-		id, err := w.make(ctx, j, r.ExternalID, r.Question, func(ids plan.IDs) (suitetalk.Request, []byte, error) {
-			return w.refund(j, r, ids)
-		}, plan.Money{Refunds: []event.CustomerRefund{r}}.Refs())
+		id, err := w.make(ctx, j, document{
+			record: "customerRefund", externalID: r.ExternalID, question: r.Question, refs: plan.Money{Refunds: []event.CustomerRefund{r}}.Refs(),
+			request: func(ids plan.IDs) (suitetalk.Request, error) { return w.refund(j, r, ids) },
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -136,40 +139,51 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 
 // refund takes the money from the order's deposits while nothing is billed. A billed order needs a credit memo of what
 // was billed, which a person makes.
-func (w *writer) refund(j *job, r event.CustomerRefund, ids plan.IDs) (suitetalk.Request, []byte, error) {
+func (w *writer) refund(j *job, r event.CustomerRefund, ids plan.IDs) (suitetalk.Request, error) {
 	if j.ledger.Bill != nil || strings.Contains("EG", j.ledger.SalesOrder.Status) {
-		return suitetalk.Request{}, nil, fault.New(fault.RefundUncovered, "the order is billed: credit the bill in NetSuite", fault.Field("status", j.ledger.SalesOrder.Status))
+		return suitetalk.Request{}, fault.New(fault.RefundUncovered, "the order is billed: credit the bill in NetSuite", fault.Field("status", j.ledger.SalesOrder.Status))
 	}
 	parts, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, r.Amount)
 	if err != nil {
-		return suitetalk.Request{}, nil, err
+		return suitetalk.Request{}, err
 	}
 	body, err := plan.Refund(r, j.ledger.Customer.ID, parts, ids)
-	return suitetalk.Request{Method: http.MethodPut, Path: "/record/v1/customerRefund/eid:" + r.ExternalID, Purpose: "make customer refund"}, body, err
+	return suitetalk.Upsert("customerRefund", r.ExternalID, body), err
 }
 
 func (w *writer) bill(ctx context.Context, j *job, b *event.Bill) error {
 	if b == nil {
 		return nil
 	}
-	id, err := w.make(ctx, j, b.ExternalID, "", func(ids plan.IDs) (suitetalk.Request, []byte, error) {
-		body, err := plan.Bill(*b, ids)
-		return suitetalk.Request{Method: http.MethodPost, Path: "/record/v1/salesOrder/" + j.ledger.SalesOrder.ID + "/!transform/" + b.Record, Purpose: "bill the order"}, body, err
-	}, plan.Money{Bill: b}.Refs())
+	id, err := w.make(ctx, j, document{
+		record: b.Record, externalID: b.ExternalID, refs: plan.Money{Bill: b}.Refs(),
+		request: func(ids plan.IDs) (suitetalk.Request, error) {
+			body, err := plan.Bill(*b, ids)
+			return suitetalk.Transform("salesOrder", j.ledger.SalesOrder.ID, b.Record, body), err
+		},
+	})
 	if err == nil && id != "" {
 		j.ledger.Bill = &event.RecordID{ID: id, ExternalID: b.ExternalID}
 	}
 	return err
 }
 
+// document is a record of an order's money, made once.
+type document struct {
+	record, externalID string
+	question           string // why it cannot be made; empty: it can
+	refs               []event.Ref
+	request            func(ids plan.IDs) (suitetalk.Request, error)
+}
+
 // make writes one record and gives its id; "" when it became a question. A trouble of the moment is an error: the whole
 // order is tried again, and what is made is found.
-func (w *writer) make(ctx context.Context, j *job, externalID, question string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {
-	if question != "" {
-		return "", j.ask(externalID, fault.New(fault.PaymentUnmapped, question))
+func (w *writer) make(ctx context.Context, j *job, d document) (string, error) {
+	if d.question != "" {
+		return "", j.ask(d.externalID, fault.New(fault.PaymentUnmapped, d.question))
 	}
-	id, err := w.post(ctx, j, externalID, request, refs)
-	return id, j.ask(externalID, err)
+	id, err := w.post(ctx, j, d)
+	return id, j.ask(d.externalID, err)
 }
 
 // ask turns an error that stays into a question about a part of the order; any other is handed back.
@@ -182,13 +196,13 @@ func (j *job) ask(subject string, err error) error {
 	return nil
 }
 
-func (w *writer) post(ctx context.Context, j *job, externalID string, request func(ids plan.IDs) (suitetalk.Request, []byte, error), refs []event.Ref) (string, error) {
-	ids, calls, err := w.directory.resolve(ctx, refs, j.retry)
+func (w *writer) post(ctx context.Context, j *job, d document) (string, error) {
+	ids, calls, err := w.directory.resolve(ctx, d.refs, j.retry)
 	j.add(calls)
 	if err != nil {
 		return "", err
 	}
-	r, body, err := request(ids)
+	r, err := d.request(ids)
 	if err != nil {
 		return "", err
 	}
@@ -196,17 +210,15 @@ func (w *writer) post(ctx context.Context, j *job, externalID string, request fu
 		return "", err
 	}
 	w.setDirty(j.subject, true)
-	r.Body, r.Header = body, map[string]string{"X-NetSuite-PropertyNameValidation": "Error"}
-	answer, err := w.client.Do(ctx, r)
-	j.add([]event.Call{answer.Call})
+	answer, err := w.send(ctx, j, d.record, r)
 	switch fault.CodeOf(err) {
 	case fault.NetSuiteAmbiguous, fault.ExternalIDTaken:
 		// It may have happened: look before repeating.
-		found, lookErr := w.look(ctx, j, w.payments, []string{externalID})
+		found, lookErr := w.look(ctx, j, w.payments, []string{d.externalID})
 		if lookErr != nil {
 			return "", lookErr
 		}
-		if p, is := found[strings.ToLower(externalID)]; is {
+		if p, is := found[strings.ToLower(d.externalID)]; is {
 			return p.id, nil
 		}
 		return "", err

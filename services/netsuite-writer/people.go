@@ -2,7 +2,6 @@ package netsuitewriter
 
 import (
 	"context"
-	"net/http"
 	"sync"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -14,7 +13,7 @@ import (
 // people finds or makes the customer of an order. Look-up and creation are serialised per identity: two first
 // orders of one guest run in two lanes.
 type people struct {
-	client    *suitetalk.Client
+	scribe    scribe
 	directory *directory
 	pinned    func(ctx context.Context) error
 
@@ -85,15 +84,25 @@ func (p *people) make(ctx context.Context, d event.DesiredOrderV1) (string, []ev
 	if err := p.pinned(ctx); err != nil {
 		return "", calls, err
 	}
-	answer, err := p.client.Do(ctx, suitetalk.Request{
-		Method: http.MethodPut, Path: "/record/v1/customer/eid:" + d.Customer.ExternalID, Body: body, Purpose: "create customer",
-		Header: map[string]string{"X-NetSuite-PropertyNameValidation": "Error"},
-	})
-	calls = append(calls, answer.Call)
+	done, err := p.scribe.send(ctx, "customer", suitetalk.Upsert("customer", d.Customer.ExternalID, body))
+	calls = append(calls, done.calls...)
+	switch fault.CodeOf(err) {
+	case fault.NetSuiteAmbiguous, fault.ExternalIDTaken:
+		// An earlier attempt of ours may have made it: look before repeating.
+		ours := customerBy("externalId", d.Customer.ExternalID)
+		records, made, lookErr := p.directory.find(ctx, []event.Ref{ours}, true)
+		calls = append(calls, made...)
+		if lookErr != nil {
+			return "", calls, lookErr
+		}
+		if len(records[ours]) > 0 {
+			return records[ours][0].id, calls, nil
+		}
+	}
 	if err != nil {
 		return "", calls, err
 	}
-	id, err := answer.ID()
+	id, err := done.ID()
 	return id, calls, err
 }
 

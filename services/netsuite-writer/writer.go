@@ -4,6 +4,7 @@
 package netsuitewriter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
@@ -46,6 +46,7 @@ type account struct {
 	key      string
 	client   *suitetalk.Client
 	consumer *consume.Consumer
+	discover func(ctx context.Context) // the account's limit
 }
 
 // New prepares a client and a consumer for every account.
@@ -70,33 +71,57 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 }
 
 func newAccount(ctx context.Context, env host.Env, key string, c config.Account) (*account, error) {
-	private, err := c.PrivateKey.Value()
+	options, err := suitetalk.OptionsOf(key, c)
 	if err != nil {
-		return nil, fault.New(fault.ConfigurationWrong, "want a key that can be read", fault.Field("accounts."+key+".private_key", c.PrivateKey.String()), fault.Because(err))
+		return nil, err
 	}
-	limiter := governor.New(c.Concurrency, nil)
+	slots := cmp.Or(c.Concurrency, fewSlots)
+	limiter := governor.New(slots, nil)
 	if err := gauge(key, limiter); err != nil {
 		return nil, err
 	}
-	client, err := suitetalk.New(suitetalk.Options{
-		URL: c.URL, Concurrency: c.Concurrency, Timeout: c.Timeout.Std(), Limiter: limiter,
-		Credentials: suitetalk.Credentials{ClientID: c.ClientID, CertificateID: c.Certificate, PrivateKey: private, Algorithm: c.Algorithm},
-	})
+	options.Limiter = limiter
+	client, err := suitetalk.New(options)
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(ctx, env, key, c, client)
+	w, err := newWriter(ctx, env, key, c, client)
+	if err != nil {
+		return nil, err
+	}
 	// Many more lanes than slots: most of an order's time goes into waiting for others to share its queries.
-	lanes := 32 * c.Concurrency
+	lanes := 32 * slots
 	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
-		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes,
+		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes, Pace: paceOf(c.Retry),
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.pinned, w.backlog = consumer.Pinned, limiter.Backlog
-	return &account{key, client, consumer}, nil
+	a := &account{key, client, consumer, func(context.Context) {}}
+	if c.Concurrency == 0 {
+		a.discover = func(ctx context.Context) { discover(ctx, env.Log.With("account", key), client, limiter) }
+	}
+	return a, nil
+}
+
+// fewSlots is what every account has: Oracle's smallest service tier gives five concurrent requests.
+const fewSlots = 5
+
+// discover asks for the account's limit, which only an administrator's role may see; without an answer fewSlots stay.
+func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, limiter *governor.Governor) {
+	limits, err := client.GovernanceLimits(suitetalk.WithLane(ctx, governor.LaneReplay))
+	if err != nil {
+		log.InfoContext(ctx, "the account's limit is unknown; set accounts.<account>.concurrency", "slots", fewSlots, "error", err)
+		return
+	}
+	limiter.Raise(limits.Ceiling())
+	log.InfoContext(ctx, "the account's limit is known", "slots", limits.Ceiling())
+}
+
+func paceOf(r config.Retry) consume.Pace {
+	return consume.Pace{First: r.First.Std(), Last: r.Last.Std(), Throttled: r.Throttled.Std(), FirstProbe: r.FirstProbe.Std(), LastProbe: r.LastProbe.Std()}
 }
 
 // gauge shows the governor of an account in the metrics.
@@ -147,6 +172,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.book.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, a := range s.accounts {
+		group.Go(func() error { a.discover(ctx); return nil })
 		group.Go(func() error { defer a.client.Close(); return a.consumer.Run(ctx) })
 	}
 	group.Go(func() error { return s.derive.Run(ctx) })

@@ -97,12 +97,22 @@ type Account struct {
 	Next        *Certificate `json:"next"`        // takes over as soon as NetSuite accepts it
 	TBA         *TBA         `json:"tba"`
 
-	Concurrency int      `json:"concurrency"` // requests in flight
+	Concurrency int      `json:"concurrency"` // requests in flight at most; 0: what NetSuite says, where it may be asked, else 5
 	Timeout     Duration `json:"timeout"`     // of one request
-	Attempts    int      `json:"attempts"`
+	Attempts    int      `json:"attempts"`    // of a passing error before the order is parked
+	Retry       Retry    `json:"retry"`
 	Writes      string   `json:"writes"`      // on, hold
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
+}
+
+// Retry says how long to wait before an order is tried again, by the class of its error.
+type Retry struct {
+	First      Duration `json:"first"` // a passing error: doubling from first to last
+	Last       Duration `json:"last"`
+	Throttled  Duration `json:"throttled"`   // refused for too many requests
+	FirstProbe Duration `json:"first_probe"` // NetSuite unavailable: one order probes, doubling from first_probe to last_probe
+	LastProbe  Duration `json:"last_probe"`
 }
 
 // Certificate is a further key pair of the same client.

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprintln(c.NATS.Retention.Std(), c.Ingest.BodyLimit, c.Ingest.Ack, c.Stores["main"].Mapping, c.Accounts["ns"].Concurrency, c.Accounts["ns"].URL, c.NATS.Durability, c.Mappings["default"].File)
-	want := "720h0m0s 8388608 log default 5 https://1234567-sb1.suitetalk.api.netsuite.com proven default\n"
+	want := "720h0m0s 8388608 log default 0 https://1234567-sb1.suitetalk.api.netsuite.com proven default\n"
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
@@ -71,6 +71,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"half a TBA":         {"client_id: c,", "client_id: c, tba: {consumer_key: \"env:A\"},", []string{"accounts.ns.tba", "consumer_secret", "token_id", "token_secret"}},
 		"half a certificate": {"client_id: c,", "client_id: c, next: {certificate_id: n},", []string{"accounts.ns.next", "private_key"}},
 		"next beside TBA":    {`client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`, "tba: " + tba + ", next: {certificate_id: n, private_key: \"env:K\"}", []string{"accounts.ns.next.certificate_id", `"n"`, "without tba"}},
+		"retry":              {"client_id: c,", "client_id: c, retry: {first: 2m, first_probe: 1m},", []string{"accounts.ns.retry.first", `"2m0s"`, "at most retry.last", "accounts.ns.retry.first_probe"}},
 		"two at once":        {"account: ns, time_zone: America/New_York", "account: x, time_zone: y", []string{"stores.main.account", "stores.main.time_zone"}},
 		"not YAML":           {"stores:", "stores: [", []string{"line"}},
 	} {

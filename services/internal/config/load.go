@@ -191,9 +191,13 @@ func (c *Config) Fill() {
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Accounts)) {
 		account := c.Accounts[key]
-		or(&account.Concurrency, 5)
 		or(&account.Timeout, Duration(60*time.Second))
 		or(&account.Attempts, 5)
+		or(&account.Retry.First, Duration(200*time.Millisecond))
+		or(&account.Retry.Last, Duration(time.Minute))
+		or(&account.Retry.Throttled, Duration(time.Second))
+		or(&account.Retry.FirstProbe, Duration(100*time.Millisecond))
+		or(&account.Retry.LastProbe, Duration(5*time.Second))
 		or(&account.Writes, "on")
 		or(&account.URL, "https://"+strings.ReplaceAll(strings.ToLower(account.AccountID), "_", "-")+".suitetalk.api.netsuite.com")
 		c.Accounts[key] = account
@@ -231,6 +235,12 @@ func (c Config) Check() error {
 		}
 	}
 	for key, account := range c.Accounts {
+		if account.Retry.First > account.Retry.Last {
+			report("accounts."+key+".retry.first", account.Retry.First.Std().String(), "want at most retry.last")
+		}
+		if account.Retry.FirstProbe > account.Retry.LastProbe {
+			report("accounts."+key+".retry.first_probe", account.Retry.FirstProbe.Std().String(), "want at most retry.last_probe")
+		}
 		checkCredentials(account, func(field, value, rule string) { report("accounts."+key+"."+field, value, rule) })
 	}
 	if (c.Ingest.TLSCertificate == "") != (c.Ingest.TLSKey == "") {

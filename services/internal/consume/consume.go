@@ -53,6 +53,7 @@ type Config struct {
 	Lanes    int                    // handlers at the same time; 0: 32
 	Prefetch int                    // messages held at most; 0: 256
 	Attempts int                    // tries of a transient error before it is parked; 0: no limit
+	Pace     Pace                   // of tries
 	Settle   bool                   // run again after outputs until none follow, then ack
 	Grace    time.Duration          // for handlers in flight when stopping; 0: 10 s
 }
@@ -77,7 +78,7 @@ func New(js jetstream.JetStream, log *slog.Logger, config Config) (*Consumer, er
 	}
 	return &Consumer{
 		config: config, js: js, publisher: publish.New(js), log: log.With("stage", config.Stage),
-		pin: pin{group: config.Group}, meter: meter,
+		gates: gates{pace: config.Pace}, pin: pin{group: config.Group}, meter: meter,
 	}, nil
 }
 
@@ -94,6 +95,7 @@ func (c *Config) fill() {
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
 	}
+	c.Pace.fill()
 }
 
 // Paused tells whether another side is unavailable and messages wait for it.

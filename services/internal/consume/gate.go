@@ -10,6 +10,7 @@ import (
 
 // gates has one gate for each other side: a shop that is down holds up no other shop.
 type gates struct {
+	pace   Pace
 	mu     sync.Mutex
 	bySide map[string]*gate
 }
@@ -21,7 +22,7 @@ func (g *gates) of(side string) *gate {
 		g.bySide = map[string]*gate{}
 	}
 	if g.bySide[side] == nil {
-		g.bySide[side] = newGate()
+		g.bySide[side] = newGate(g.pace)
 	}
 	return g.bySide[side]
 }
@@ -50,6 +51,7 @@ func (g *gates) release() {
 // gate holds every lane while the other side is down as a whole. One message at a time probes; its success
 // opens the gate for all. No attempt is burnt.
 type gate struct {
+	pace     Pace
 	mu       sync.Mutex
 	shut     bool
 	probing  bool
@@ -58,14 +60,9 @@ type gate struct {
 	changed  chan struct{} // closed and replaced at every change
 }
 
-const (
-	firstProbe = 100 * time.Millisecond
-	lastProbe  = 5 * time.Second
+const longestAfter = 5 * time.Minute // of a pause that the other side asks for
 
-	longestAfter = 5 * time.Minute // of a pause that the other side asks for
-)
-
-func newGate() *gate { return &gate{changed: make(chan struct{})} }
+func newGate(p Pace) *gate { return &gate{pace: p, changed: make(chan struct{})} }
 
 func (g *gate) closed() bool {
 	g.mu.Lock()
@@ -121,11 +118,7 @@ func (g *gate) pause(ctx context.Context, changed <-chan struct{}, delay time.Du
 }
 
 func (g *gate) delay() time.Duration {
-	delay := lastProbe
-	if g.failures <= 8 {
-		delay = min(firstProbe<<max(g.failures-1, 0), lastProbe)
-	}
-	return max(delay, min(g.after, longestAfter))
+	return max(g.pace.probe(g.failures), min(g.after, longestAfter))
 }
 
 // report says what a handler found; after is how long the other side asks to be left alone.

@@ -42,7 +42,6 @@ func (v verdict) tell(msg jetstream.Msg) error {
 
 const (
 	conflictsAtOnce = 64 // a conflict that never ends is treated as transient
-	throttleDelay   = time.Second
 	parkDelay       = 5 * time.Second
 	awayDelay       = 10 * time.Second // of messages whose side is away, so that they hold no lane
 )
@@ -107,7 +106,7 @@ func (c *Consumer) judge(ctx context.Context, m Message, err error, started time
 	switch {
 	case class == fault.Throttled:
 		c.meter.done(ctx, "throttled", started)
-		return verdict{wait, jitter(max(fault.AfterOf(err), throttleDelay))}
+		return verdict{wait, jitter(max(fault.AfterOf(err), c.config.Pace.Throttled))}
 	case class == fault.Terminal, class == fault.Poison:
 		return c.park(ctx, m, err, started)
 	case c.config.Attempts > 0 && m.Attempt+1 >= c.config.Attempts:
@@ -115,7 +114,7 @@ func (c *Consumer) judge(ctx context.Context, m Message, err error, started time
 	default:
 		log.WarnContext(ctx, "attempt failed", "attempt", m.Attempt+1)
 		c.meter.done(ctx, "retried", started)
-		return verdict{retry, max(fault.AfterOf(err), backoff(m.Attempt))}
+		return verdict{retry, max(fault.AfterOf(err), c.config.Pace.backoff(m.Attempt))}
 	}
 }
 
@@ -139,18 +138,36 @@ func (c *Consumer) park(ctx context.Context, m Message, cause error, started tim
 	return verdict{action: ack}
 }
 
-const (
-	firstDelay = 200 * time.Millisecond
-	lastDelay  = time.Minute
-)
+// Pace says how long to wait before a message is tried again, by the class of its error. Zero values are the defaults.
+type Pace struct {
+	First, Last           time.Duration // transient: doubling from the one to the other; 200 ms, 1 min
+	Throttled             time.Duration // 1 s
+	FirstProbe, LastProbe time.Duration // unavailable: one message probes, likewise doubling; 100 ms, 5 s
+}
 
-// backoff doubles from firstDelay to lastDelay, with jitter, by the number of earlier attempts.
-func backoff(attempt int) time.Duration {
-	delay := lastDelay
-	if attempt < 16 {
-		delay = min(firstDelay<<attempt, lastDelay)
+func (p *Pace) fill() {
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{{&p.First, 200 * time.Millisecond}, {&p.Last, time.Minute}, {&p.Throttled, time.Second}, {&p.FirstProbe, 100 * time.Millisecond}, {&p.LastProbe, 5 * time.Second}} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
 	}
-	return jitter(delay)
+}
+
+// backoff grows with the number of earlier attempts, with jitter.
+func (p Pace) backoff(attempt int) time.Duration { return jitter(doubled(p.First, p.Last, attempt)) }
+
+func (p Pace) probe(failures int) time.Duration {
+	return doubled(p.FirstProbe, p.LastProbe, max(failures-1, 0))
+}
+
+func doubled(first, last time.Duration, times int) time.Duration {
+	if times >= 16 || first > last>>times {
+		return last
+	}
+	return first << times
 }
 
 // jitter spreads retries over 75–125 % of the delay.

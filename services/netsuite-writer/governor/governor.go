@@ -81,6 +81,13 @@ func New(ceiling int, now func() time.Time) *Governor {
 	return &Governor{ceiling: max(ceiling, 1), now: now, limit: max(ceiling, 1), probe: firstProbe, lowered: now(), raised: now()}
 }
 
+// Raise lets the governor feel its way up to a ceiling that became known.
+func (g *Governor) Raise(ceiling int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ceiling = max(ceiling, g.ceiling)
+}
+
 // Acquire waits for a slot in a lane. Its release must be called once, with what came of the request.
 func (g *Governor) Acquire(ctx context.Context, lane int) (release func(suitetalk.Result), err error) {
 	w := &waiter{lane: min(max(lane, 0), lanes-1), since: g.now(), ready: make(chan struct{})}

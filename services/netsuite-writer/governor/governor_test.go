@@ -285,3 +285,34 @@ func BenchmarkAcquire(b *testing.B) {
 		release(ok())
 	}
 }
+
+// A ceiling that becomes known later is felt for step by step, never below what was configured.
+func TestRaise(t *testing.T) {
+	now := time.Now()
+	g := New(2, func() time.Time { return now })
+	g.Raise(1)
+	g.Raise(4)
+	var releases []func(suitetalk.Result)
+	for step := range 6 {
+		now = now.Add(2 * firstProbe)
+		ctx, cancel := context.WithCancel(t.Context())
+		taken := make(chan func(suitetalk.Result), 1)
+		go func() {
+			if release, err := g.Acquire(ctx, LanePaid); err == nil {
+				taken <- release
+			}
+			close(taken)
+		}()
+		if step < 4 {
+			releases = append(releases, <-taken)
+		}
+		cancel()
+		<-taken
+	}
+	if s := g.Stats(); s.Limit != 4 || s.InFlight != 4 {
+		t.Errorf("%+v, want four slots, all taken", s)
+	}
+	for _, release := range releases {
+		release(suitetalk.Result{Status: 200})
+	}
+}

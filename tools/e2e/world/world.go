@@ -236,8 +236,9 @@ type SalesOrder struct {
 	Status      struct{ ID string } `json:"status"`
 	Item        struct {
 		Items []struct {
-			Amount json.Number              `json:"amount"`
-			Item   struct{ RefName string } `json:"item"`
+			Amount      json.Number              `json:"amount"`
+			Description string                   `json:"description"`
+			Item        struct{ RefName string } `json:"item"`
 		}
 	} `json:"item"`
 }

@@ -44,7 +44,8 @@ type Options struct {
 	Mapping  string // file of the mapping; empty: the shipped one
 	Mute     bool   // the shop double sends no webhooks of its own
 	Log      *slog.Logger
-	Adjust   func(*host.Config) // last changes to the configuration
+	Adjust   func(*host.Config)        // last changes to the configuration
+	Account  func(*netsuitesim.Config) // last changes to NetSuite's double
 }
 
 // Units lists every service, downstream first: what is started first is stopped last.
@@ -100,11 +101,14 @@ func Start(ctx context.Context, o Options) (_ *Demo, err error) {
 }
 
 func (d *Demo) doubles(o Options, keys keys) (err error) {
-	d.NetSuite, err = netsuitesim.New(netsuitesim.Config{
+	account := netsuitesim.Config{
 		Listen: o.NetSuite, Dir: filepath.Join(o.Dir, "netsuite"), Account: AccountID, ClientID: keys.ClientID, CertificateID: keys.CertificateID,
 		PublicKeyPEM: []byte(keys.PublicKey), ConcurrencyLimit: slots(o), TBA: netsuitesim.TBA(keys.TBA),
-	})
-	if err != nil {
+	}
+	if o.Account != nil {
+		o.Account(&account)
+	}
+	if d.NetSuite, err = netsuitesim.New(account); err != nil {
 		return err
 	}
 	d.NetSuite.Start()

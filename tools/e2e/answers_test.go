@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/orderstream/orderstream/contracts/capture"
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+)
+
+// lastOutcome is the newest outcome of an order in the main store.
+func lastOutcome(t *testing.T, w world.World, order string) event.SyncRecordedV1 {
+	t.Helper()
+	stream, err := w.JS.Stream(context.Background(), topology.Outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(context.Background(), subject.Sync{Account: demo.Account, Store: "main", Order: order}.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recorded
+}
+
+// answered counts requests to NetSuite by method, part of the path and status.
+func answered(w world.World, method, path string, status int) int {
+	n := 0
+	for _, e := range w.NetSuite.Log(path, 0) {
+		if e.Method == method && e.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// A text that is too long is cut to what the refusal says, once: the next order knows, after a restart too.
+func TestMaximaAreLearntOnce(t *testing.T) {
+	o := demo.Options{Mute: true, Dir: t.TempDir(), Account: func(c *netsuitesim.Config) {
+		c.Switches.Lengths = map[string]int{"salesOrder-itemElement.description": 7, "customer-addressBook-addressBookAddress.addr1": 3}
+	}}
+	w := world.Start(t, o)
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	if n := answered(w, "PUT", "salesOrder", 400); n != 1 {
+		t.Errorf("%d refused orders, want one", n)
+	}
+	if got := lastOutcome(t, w, "36"); got.Kind != event.OutcomeSynced || !strings.Contains(got.Reason, "salesOrder.description was cut") {
+		t.Errorf("%s: %s", got.Kind, got.Reason)
+	}
+	w.Post(changed(t, "order.created-variation"))
+	w.Settle()
+	w.Stop()
+	again := world.Start(t, o)
+	again.Post(changed(t, "order.created-multi"))
+	again.Settle()
+	if n := answered(w, "PUT", "salesOrder", 400) + answered(again, "PUT", "salesOrder", 400); n != 1 {
+		t.Errorf("%d refused orders after three, want one", n)
+	}
+	if n := answered(w, "PUT", "customer", 400) + answered(again, "PUT", "customer", 400); n != 1 {
+		t.Errorf("%d refused customers, want one", n)
+	}
+	for id, so := range again.SalesOrders() {
+		for _, line := range so.Item.Items {
+			if len(line.Description) > 7 {
+				t.Errorf("%s: description %q", id, line.Description)
+			}
+		}
+	}
+}
+
+// An order that somebody saved meanwhile is read again and written at once: no attempt is burnt.
+func TestChangedMeanwhileIsWrittenAtOnce(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	faults(t, w, netsuitesim.Rule{Kind: "changed", Count: 2, Match: netsuitesim.Match{Method: "PUT", PathContains: "salesOrder"}})
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	if got := outcomes(t, w, "36"); len(got) != 1 || got[0] != "synced" {
+		t.Errorf("outcomes %v, want one: synced", got)
+	}
+}
+
+func faults(t *testing.T, w world.World, rules ...netsuitesim.Rule) {
+	t.Helper()
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{Rules: rules}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func customers(w world.World) map[string]int {
+	count := map[string]int{}
+	for _, c := range world.Get[[]struct{ Email string }](w, w.Facts.NetSuite+"/sim/state?type=customer") {
+		count[strings.ToLower(c.Email)]++
+	}
+	return count
+}
+
+// A customer whose creation was not answered is found, not made again.
+func TestCustomerIsMadeOnce(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	match := netsuitesim.Match{Method: "PUT", PathContains: "customer/"}
+	faults(t, w, netsuitesim.Rule{Kind: "drop", Count: 1, Match: match}, netsuitesim.Rule{Kind: "timeout", Status: 504, Count: 1, Match: match})
+	delivery := changed(t, "order.created-simple")
+	w.Post(delivery)
+	w.Settle()
+	if got := outcomes(t, w, "36"); len(got) != 1 || got[0] != "synced" {
+		t.Errorf("outcomes %v, want one: the look after the lost answer finds the customer", got)
+	}
+	if n := customers(w)[emailOf(t, delivery)]; n != 1 {
+		t.Errorf("%d customers, want one", n)
+	}
+}
+
+func emailOf(t *testing.T, c capture.Delivery) string {
+	t.Helper()
+	_, rest, found := strings.Cut(string(c.Body), `"email":"`)
+	email, _, closed := strings.Cut(rest, `"`)
+	if !found || !closed {
+		t.Fatal("the capture has no e-mail")
+	}
+	return strings.ToLower(email)
+}
+
+// A customer that NetSuite knows by the e-mail is adopted as it is; two of them are a question, and the retry after they
+// are merged writes the order.
+func TestCustomersByEmail(t *testing.T) {
+	delivery := changed(t, "order.created-simple")
+	email := emailOf(t, delivery)
+	person := func(w world.World, name string) string {
+		body := `{"isPerson":true,"firstName":"` + name + `","lastName":"Doe","email":"` + strings.ToUpper(email) + `","subsidiary":{"id":"1"},"currency":{"id":"1"}}`
+		id, err := w.NetSuite.Act(netsuitesim.Act{Method: "POST", Path: "customer", Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	t.Run("one", func(t *testing.T) {
+		w := world.Start(t, demo.Options{Mute: true})
+		id := person(w, "Ada")
+		w.Post(delivery)
+		w.Settle()
+		got := lastOutcome(t, w, "36").Ledger.Customer
+		if got == nil || got.ID != id || !got.Adopted || customers(w)[email] != 1 {
+			t.Errorf("customer %+v of %d, want %s adopted", got, customers(w)[email], id)
+		}
+	})
+	t.Run("two", func(t *testing.T) {
+		w := world.Start(t, demo.Options{Mute: true})
+		person(w, "Ada")
+		second := person(w, "Eve")
+		w.Post(delivery)
+		w.Settle()
+		parked := failure(t, w.JS, subject.Failure{Stage: "write", Store: "main", Key: "36"}, event.FailureParked)
+		if parked.Fault.Code != string(fault.CustomerAmbiguous) || len(w.SalesOrders()) != 0 {
+			t.Errorf("%+v, %d orders", parked.Fault, len(w.SalesOrders()))
+		}
+		if _, err := w.NetSuite.Act(netsuitesim.Act{Method: "DELETE", Path: "customer/" + second}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := operate.Retry(context.Background(), w.JS, "write.main.36", "tester"); err != nil {
+			t.Fatal(err)
+		}
+		w.Settle()
+		if len(w.SalesOrders()) != 1 {
+			t.Error("the retry wrote no order")
+		}
+	})
+}
+
+// Without a configured number of slots the account is asked once; a role that may not see it keeps the few slots that
+// every account has.
+func TestLimitIsDiscovered(t *testing.T) {
+	for _, forbidden := range []bool{false, true} {
+		w := world.Start(t, demo.Options{
+			Mute: true,
+			Account: func(c *netsuitesim.Config) {
+				c.ConcurrencyLimit, c.Switches.NotAdministrator = 15, forbidden
+			},
+			Adjust: func(c *host.Config) {
+				a := c.Accounts[demo.Account]
+				a.Concurrency = 0
+				c.Accounts[demo.Account] = a
+			},
+		})
+		w.Post(changed(t, "order.created-simple"))
+		w.Settle()
+		if n := len(w.NetSuite.Log("system/v1/governanceLimits", 0)); n != 1 || len(w.SalesOrders()) != 1 {
+			t.Errorf("forbidden %v: asked %d times, %d orders", forbidden, n, len(w.SalesOrders()))
+		}
+	}
+}
