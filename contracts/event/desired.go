@@ -191,6 +191,8 @@ type Ref struct {
 	Record string `json:"record"` // item, customer, currency, taxCode, taxType, shipItem, subsidiary, location, …
 	By     string `json:"by"`     // id, externalId, name, sku
 	Key    string `json:"key"`
+
+	Fallback string `json:"fallback,omitempty"` // taken where NetSuite has no record of the key
 }
 
 // Value is one field value; exactly one member is set.

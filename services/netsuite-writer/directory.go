@@ -173,7 +173,7 @@ func (d *directory) forget(refs []event.Ref) {
 
 // resolve gives the one active record of each reference, or the fault that names the first that has none.
 func (d *directory) resolve(ctx context.Context, refs []event.Ref, fresh bool) (plan.IDs, []event.Call, error) {
-	records, calls, err := d.find(ctx, refs, fresh)
+	records, calls, err := d.find(ctx, withFallbacks(refs), fresh)
 	if err != nil {
 		return nil, calls, err
 	}
@@ -184,12 +184,30 @@ func (d *directory) resolve(ctx context.Context, refs []event.Ref, fresh bool) (
 			continue
 		}
 		id, err := single(ref, records[ref])
+		if ref.Fallback != "" && len(records[ref]) == 0 {
+			id, err = single(fallback(ref), records[fallback(ref)])
+		}
 		if err != nil {
 			return nil, calls, err
 		}
 		ids[ref] = id
 	}
 	return ids, calls, nil
+}
+
+// fallback is what stands in for a reference without a record.
+func fallback(ref event.Ref) event.Ref {
+	return event.Ref{Record: ref.Record, By: ref.By, Key: ref.Fallback}
+}
+
+func withFallbacks(refs []event.Ref) []event.Ref {
+	all := slices.Clone(refs)
+	for _, ref := range refs {
+		if ref.Fallback != "" && !slices.Contains(all, fallback(ref)) {
+			all = append(all, fallback(ref))
+		}
+	}
+	return all
 }
 
 func single(ref event.Ref, records []found) (string, error) {

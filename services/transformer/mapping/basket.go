@@ -58,18 +58,6 @@ func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
 	return b, nil
 }
 
-func item(name string) event.Ref { return event.Ref{Record: "item", By: "name", Key: name} }
-
-func (m *Mapping) itemOf(sku string) event.Ref {
-	if sku == "" {
-		return item(m.document.Items.Fallback)
-	}
-	if name, mapped := m.document.Items.SKUs[sku]; mapped {
-		return item(name)
-	}
-	return item(sku)
-}
-
 func (b *basket) line(l event.Line, s *scope) error {
 	fields, err := b.mapping.values(b.mapping.line, s, false)
 	if err != nil {
@@ -81,8 +69,12 @@ func (b *basket) line(l event.Line, s *scope) error {
 		return err
 	}
 	maps.Copy(fields, routed)
+	goods, err := b.mapping.itemOf(l, s, key)
+	if err != nil {
+		return err
+	}
 	e := entry{
-		key: key, item: b.mapping.itemOf(l.SKU), name: l.Name, quantity: l.Quantity, fields: fields,
+		key: key, item: goods, name: l.Name, quantity: l.Quantity, fields: fields,
 		subtotal: l.Subtotal.Round(b.currency), total: l.Total.Round(b.currency), taxes: b.rounded(l.Taxes), counted: true,
 	}
 	if e.quantity.IsZero() {

@@ -35,6 +35,7 @@ type Document struct {
 	Payments   *PaymentBlock   `yaml:"payments"` // absent: no money is booked, as with policy order everywhere
 	Refunds    RefundBlock     `yaml:"refunds"`
 	Addresses  AddressBlock    `yaml:"addresses"`
+	Text       TextBlock       `yaml:"text"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
 }
 
@@ -92,19 +93,101 @@ type Route struct {
 
 // CustomerBlock says who the customer is and what a new record holds.
 type CustomerBlock struct {
-	Default *Reference        `yaml:"default"` // for orders without account and e-mail; absent: parked
-	Fields  map[string]string `yaml:"fields"`  // NetSuite field → expression
+	Identity []Identity        `yaml:"identity"` // what names a customer: the first that the order has; account, email where empty
+	Guests   Guests            `yaml:"guests"`   // orders without account
+	Default  *Reference        `yaml:"default"`  // for orders without identity; absent: parked
+	Rules    []CustomerRule    `yaml:"rules"`
+	Fields   map[string]string `yaml:"fields"` // NetSuite field → expression
 }
 
-// ItemBlock says which item a line becomes.
+// Identity is what names a customer.
+type Identity string
+
+// The identities.
+const (
+	IdentityAccount Identity = "account" // the shop's account
+	IdentityEmail   Identity = "email"
+	IdentityCompany Identity = "company" // everyone of a company is one customer, by its name
+)
+
+// Guests says whose the orders without account are.
+type Guests string
+
+// The guest policies.
+const (
+	GuestsRecord  Guests = "record"  // a record by their identity; the default
+	GuestsDefault Guests = "default" // all of them customer.default's
+	GuestsPark    Guests = "park"    // a person must look
+)
+
+// CustomerRule sets fields of a new customer. Of the rules of one group the first match wins; rules without a group
+// are one group.
+type CustomerRule struct {
+	Name       string            `yaml:"name"`
+	Group      string            `yaml:"group"`
+	When       string            `yaml:"when"`        // empty: always
+	PriceLevel string            `yaml:"price_level"` // name
+	Category   string            `yaml:"category"`    // name
+	Subsidiary string            `yaml:"subsidiary"`  // name
+	Fields     map[string]string `yaml:"fields"`      // NetSuite field → expression, its class or terms for one
+}
+
+// ItemBlock says which item a line becomes: what the table says of its SKU, else the first rule, else the item of the
+// SKU's own name.
 type ItemBlock struct {
-	SKUs     map[string]string `yaml:"skus"`     // shop SKU → NetSuite item name
+	SKUs     map[string]string `yaml:"skus"` // shop SKU → NetSuite item name
+	Rules    []ItemRule        `yaml:"rules"`
 	Fallback string            `yaml:"fallback"` // for lines without SKU
+	Unknown  Unknown           `yaml:"unknown"`  // a SKU that NetSuite has no item for
 	Fee      string            `yaml:"fee"`
 	Discount string            `yaml:"discount"`
 	Bundles  Bundles           `yaml:"bundles"`
 	Fields   map[string]string `yaml:"fields"` // line field → expression over line
 }
+
+// ItemRule gives lines an item. All that it asks must hold.
+type ItemRule struct {
+	Name       string            `yaml:"name"`
+	Prefix     string            `yaml:"prefix"`     // of the SKU
+	Matches    string            `yaml:"matches"`    // regular expression over the SKU
+	Attributes map[string]string `yaml:"attributes"` // meta of the line, attributes of a variation among it
+	When       string            `yaml:"when"`       // condition over the line
+	Item       string            `yaml:"item"`       // NetSuite item name; $1 is the first group of matches
+}
+
+// Unknown says what becomes of a SKU that NetSuite has no item for.
+type Unknown string
+
+// The policies for unknown SKUs.
+const (
+	UnknownPark     Unknown = "park"     // the order is parked, naming the SKU; the default
+	UnknownFallback Unknown = "fallback" // the fallback item, described by the line's name
+)
+
+// TextBlock says what is taken out of the shop's texts, beside control characters.
+type TextBlock struct {
+	HTML     HTML     `yaml:"html"`
+	Formulas Formulas `yaml:"formulas"`
+	Raw      []string `yaml:"raw"` // fields whose formulas are kept; e-mail addresses always are
+}
+
+// HTML says what becomes of tags and entities.
+type HTML string
+
+// What becomes of HTML.
+const (
+	HTMLKeep  HTML = "keep"  // the default
+	HTMLStrip HTML = "strip" // tags go, entities become their characters
+)
+
+// Formulas says what becomes of text that a spreadsheet would run: it begins with = + - @, and is no number.
+type Formulas string
+
+// What becomes of formulas.
+const (
+	FormulasKeep  Formulas = "keep"  // the default
+	FormulasQuote Formulas = "quote" // an apostrophe before it
+)
 
 // Bundles says which lines of a bundle are carried over. The money is the same either way.
 type Bundles string

@@ -22,6 +22,8 @@ type Mapping struct {
 	validation []validRule
 	rules      []rule
 	orders     []routeRule
+	customers  []routeRule
+	items      []itemRule
 	lines      []routeRule
 
 	customer []field
@@ -55,6 +57,7 @@ func Compile(data []byte) (*Mapping, error) {
 	for i, r := range d.Statuses {
 		m.rules = append(m.rules, rule{r, c.condition(fmt.Sprintf("statuses[%d].when", i), r.When)})
 	}
+	m.items, m.customers = c.items(d.Items.Rules), c.customers(d.Customer.Rules)
 	m.orders, m.lines = c.routes(sectionOrders, d.Routing.Orders), c.routes(sectionLines, d.Routing.Lines)
 	m.perTen, err = money.Parse(cmp.Or(d.Rounding.PerTen, "0.02"))
 	c.keep(err)
@@ -269,12 +272,12 @@ func shipTo(o event.OrderStateV1) event.Address {
 }
 
 func (m *Mapping) address(a event.Address) *event.PostalAddress {
-	person := oneLine(a.FirstName + " " + a.LastName)
+	person := m.oneLine("addressee", a.FirstName+" "+a.LastName)
 	p := event.PostalAddress{
-		Addressee: person, Addr1: oneLine(a.Address1), Addr2: oneLine(a.Address2), City: oneLine(a.City),
-		State: m.state(a), Zip: oneLine(a.Postcode), Country: a.Country, Phone: oneLine(a.Phone),
+		Addressee: person, Addr1: m.oneLine("addr1", a.Address1), Addr2: m.oneLine("addr2", a.Address2), City: m.oneLine("city", a.City),
+		State: m.state(a), Zip: m.oneLine("zip", a.Postcode), Country: a.Country, Phone: m.oneLine("addrPhone", a.Phone),
 	}
-	if company := oneLine(a.Company); company != "" {
+	if company := m.oneLine("addressee", a.Company); company != "" {
 		p.Addressee, p.Attention = company, person
 	}
 	for _, part := range []struct {
@@ -297,5 +300,5 @@ func (m *Mapping) state(a event.Address) string {
 	if state, known := m.document.Addresses.States[a.Country+":"+a.State]; known {
 		return state
 	}
-	return oneLine(strings.TrimPrefix(a.State, a.Country+"-"))
+	return m.oneLine("state", strings.TrimPrefix(a.State, a.Country+"-"))
 }

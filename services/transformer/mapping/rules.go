@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,22 +74,39 @@ func (c *compiler) routes(section string, rules []RouteRule) []routeRule {
 	return list
 }
 
+// named is a record that a rule names for a field; an empty key sets nothing.
+type named struct{ field, record, by, key string }
+
+func settings(list []named) []setting {
+	var set []setting
+	for _, n := range list {
+		if n.key != "" {
+			set = append(set, setting{n.field, event.Value{Ref: &event.Ref{Record: n.record, By: n.by, Key: n.key}}})
+		}
+	}
+	return set
+}
+
+func fieldNames(list []setting) []string {
+	var names []string
+	for _, s := range list {
+		names = append(names, s.field)
+	}
+	return names
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
 // settings are the constants of a route as NetSuite's fields.
 func (r Route) settings() []setting {
-	var list []setting
-	for _, s := range []struct{ field, record, by, key string }{
+	return settings([]named{
 		{"location", "location", "name", r.Location},
 		{"department", "department", "name", r.Department},
 		{"class", "classification", "name", r.Class},
 		{"subsidiary", "subsidiary", "name", r.Subsidiary},
 		{"customForm", "customForm", "id", r.Form},
 		{"shipMethod", "shipItem", "name", r.ShipMethod},
-	} {
-		if s.key != "" {
-			list = append(list, setting{s.field, event.Value{Ref: &event.Ref{Record: s.record, By: s.by, Key: s.key}}})
-		}
-	}
-	return list
+	})
 }
 
 // classify finds the order's classes, in the order of the rules.
@@ -297,32 +315,34 @@ func (d Document) checkRules(p *problems) {
 }
 
 func (d Document) checkRoutes(p *problems, section string, rules []RouteRule) {
-	named, groups := map[string]bool{}, map[string]string{}
+	var list []ruled
 	for i, r := range rules {
-		path := fmt.Sprintf("%s[%d]", section, i)
-		p.named(named, path, r.Name)
-		fields := r.fieldNames()
-		p.want(len(fields) > 0, path, "want something to set")
-		p.want(section == sectionOrders || cmp.Or(r.Subsidiary, r.Form, r.ShipMethod) == "", path, "subsidiary, form and ship_method are the order's")
-		for _, field := range fields {
-			group, set := groups[field]
-			p.want(!set || group == r.Group, path, fmt.Sprintf("%s is set in group %q already; one field, one group", field, group))
-			groups[field] = r.Group
-		}
+		p.want(section == sectionOrders || cmp.Or(r.Subsidiary, r.Form, r.ShipMethod) == "", fmt.Sprintf("%s[%d]", section, i), "subsidiary, form and ship_method are the order's")
+		list = append(list, ruled{r.Name, r.Group, append(fieldNames(r.settings()), sorted(r.Fields)...)})
 	}
+	p.groups(section, list)
 }
 
-// fieldNames lists the NetSuite fields a rule sets.
-func (r RouteRule) fieldNames() []string {
-	var names []string
-	for _, s := range r.settings() {
-		names = append(names, s.field)
+// ruled is a rule that sets fields, of a group of which the first match wins.
+type ruled struct {
+	name, group string
+	fields      []string
+}
+
+// groups wants rules that set something, and each field set by one group alone: else the order of the groups would
+// decide, which no one sees.
+func (p *problems) groups(section string, rules []ruled) {
+	names, groups := map[string]bool{}, map[string]string{}
+	for i, r := range rules {
+		path := fmt.Sprintf("%s[%d]", section, i)
+		p.named(names, path, r.name)
+		p.want(len(r.fields) > 0, path, "want something to set")
+		for _, field := range r.fields {
+			group, set := groups[field]
+			p.want(!set || group == r.group, path, fmt.Sprintf("%s is set in group %q already; one field, one group", field, group))
+			groups[field] = r.group
+		}
 	}
-	for name := range r.Fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // named wants a name that no other rule of the section has.

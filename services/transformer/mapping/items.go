@@ -1,0 +1,123 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/orderstream/orderstream/contracts/event"
+)
+
+const sectionItems = "items.rules"
+
+// itemRule is a compiled ItemRule.
+type itemRule struct {
+	ItemRule
+	matches    *regexp.Regexp
+	attributes []attribute // in the order of their names
+	when       *expression
+}
+
+type attribute struct{ key, value string }
+
+const maxPattern = 300 // characters of a regular expression; it runs in linear time whatever it is
+
+func (c *compiler) items(rules []ItemRule) []itemRule {
+	list := make([]itemRule, 0, len(rules))
+	for i, r := range rules {
+		path := fmt.Sprintf("%s[%d]", sectionItems, i)
+		compiled := itemRule{ItemRule: r, when: c.condition(path+".when", r.When)}
+		for _, key := range sorted(r.Attributes) {
+			compiled.attributes = append(compiled.attributes, attribute{key, r.Attributes[key]})
+		}
+		if r.Matches != "" {
+			var err error
+			if compiled.matches, err = pattern(r.Matches); err != nil {
+				c.keep(fmt.Errorf("%s.matches: %w", path, err))
+			}
+		}
+		list = append(list, compiled)
+	}
+	return list
+}
+
+func pattern(source string) (*regexp.Regexp, error) {
+	if len(source) > maxPattern {
+		return nil, fmt.Errorf("want a regular expression of at most %d characters, it has %d", maxPattern, len(source))
+	}
+	return regexp.Compile(source)
+}
+
+// applies tells whether the rule is for the line at hand, and which item it gives.
+func (r itemRule) applies(l event.Line, s *scope) (item string, applies bool, err error) {
+	if !strings.HasPrefix(l.SKU, r.Prefix) || !r.hasAttributes(s.Line.Meta) {
+		return "", false, nil
+	}
+	item = r.Item
+	if r.matches != nil {
+		at := r.matches.FindStringSubmatchIndex(l.SKU)
+		if at == nil {
+			return "", false, nil
+		}
+		item = string(r.matches.ExpandString(nil, r.Item, l.SKU, at))
+	}
+	applies, err = s.holds(r.when)
+	return item, applies && item != "", err
+}
+
+func (r itemRule) hasAttributes(meta map[string]string) bool {
+	for _, a := range r.attributes {
+		if value, set := meta[a.key]; !set || value != a.value {
+			return false
+		}
+	}
+	return true
+}
+
+func item(name string) event.Ref { return event.Ref{Record: "item", By: "name", Key: name} }
+
+// itemOf gives the item of a line: the table's, a rule's, the one of the SKU's own name, or the fallback.
+func (m *Mapping) itemOf(l event.Line, s *scope, key string) (event.Ref, error) {
+	if name, mapped := m.document.Items.SKUs[l.SKU]; mapped && l.SKU != "" {
+		return item(name), nil
+	}
+	for _, r := range m.items {
+		name, applies, err := r.applies(l, s)
+		if err != nil {
+			return event.Ref{}, err
+		}
+		if applies {
+			s.fire(sectionItems, r.Name, key)
+			return m.known(name), nil
+		}
+	}
+	if l.SKU == "" {
+		return item(m.document.Items.Fallback), nil
+	}
+	return m.known(l.SKU), nil
+}
+
+// known names an item that NetSuite may not have: then the order is parked, or the fallback is taken.
+func (m *Mapping) known(name string) event.Ref {
+	ref := item(name)
+	if m.document.Items.Unknown == UnknownFallback && name != m.document.Items.Fallback {
+		ref.Fallback = m.document.Items.Fallback
+	}
+	return ref
+}
+
+func (b ItemBlock) check(p *problems) {
+	p.want(b.Fallback != "", "items.fallback", "want the item for lines without SKU")
+	p.want(b.Fee != "", "items.fee", "want the item of fees")
+	p.want(b.Discount != "", "items.discount", "want the Discount item")
+	p.want(slices.Contains([]Bundles{"", BundlesAll, BundlesParent, BundlesChildren}, b.Bundles), "items.bundles", "want all, parent or children")
+	p.want(slices.Contains([]Unknown{"", UnknownPark, UnknownFallback}, b.Unknown), "items.unknown", "want park or fallback")
+	named := map[string]bool{}
+	for i, r := range b.Rules {
+		path := fmt.Sprintf("%s[%d]", sectionItems, i)
+		p.named(named, path, r.Name)
+		p.want(r.Item != "", path+".item", "want an item")
+		p.want(r.Prefix != "" || r.Matches != "" || r.When != "" || len(r.Attributes) > 0, path, "want a prefix, matches, attributes or when")
+	}
+}
