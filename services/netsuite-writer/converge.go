@@ -41,12 +41,13 @@ type writer struct {
 	started   time.Time
 	people    *people
 	scribe    scribe
+	many      *backlog
 	now       clock
 	// pinned gives nil while this process is the account's active writer; asked before each call that changes
 	// NetSuite.
 	pinned func(ctx context.Context) error
-	// backlog tells whether more orders wait for a slot than there are slots.
-	backlog func() bool
+	// crowded tells whether more requests wait for a slot than there are slots.
+	crowded func() bool
 
 	mu    sync.Mutex
 	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
@@ -57,11 +58,16 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	if err != nil {
 		return nil, err
 	}
+	batches, err := openBook(ctx, env.JS, key)
+	if err != nil {
+		return nil, err
+	}
+	many := newBacklog(ctx, key, client, batches, env.Log)
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
-		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known},
+		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many,
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
-		started: time.Now().UTC(), backlog: func() bool { return false },
+		started: time.Now().UTC(), crowded: func() bool { return false },
 	}
 	w.people = &people{
 		scribe: w.scribe, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
@@ -294,6 +300,11 @@ func (w *writer) holds(j *job) bool {
 }
 
 func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
+	calls, err := w.many.settled(ctx, j.subject)
+	j.add(calls)
+	if err != nil {
+		return outcome{}, err
+	}
 	target, err := w.target(ctx, j)
 	if err != nil {
 		return outcome{}, err
@@ -314,6 +325,11 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	if w.many.takes(j, target) {
+		if done, shown, err := w.together(ctx, j, body); shown || err != nil {
+			return done, err
+		}
+	}
 	if err := w.put(ctx, j, target, body); err != nil {
 		if fault.CodeOf(err) == fault.NetSuiteRefused {
 			w.directory.forget(refs) // a record may have been renamed or made inactive
@@ -321,6 +337,23 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 		return outcome{}, err
 	}
 	return w.verify(ctx, j)
+}
+
+// together writes the order in a batch with others. Not shown and no error: the read-back misses it.
+func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcome, shown bool, err error) {
+	w.setDirty(j.subject, true)
+	calls, err := w.many.write(ctx, j, body)
+	j.add(calls)
+	if err != nil {
+		return outcome{}, false, err
+	}
+	done, err = w.verify(ctx, j)
+	switch fault.CodeOf(err) {
+	case fault.VerificationMismatch, fault.NetSuiteAmbiguous:
+		return outcome{}, false, nil
+	default:
+		return done, err == nil, err
+	}
 }
 
 // put sends the order. PUT by externalId with replace=item may be repeated: it never doubles a line.
@@ -363,7 +396,7 @@ const (
 )
 
 func (w *writer) linger() time.Duration {
-	if w.backlog() {
+	if w.crowded() {
 		return backlogLinger
 	}
 	return verifyLinger

@@ -47,6 +47,7 @@ type account struct {
 	client   *suitetalk.Client
 	consumer *consume.Consumer
 	discover func(ctx context.Context) // the account's limit
+	stop     func()
 }
 
 // New prepares a client and a consumer for every account.
@@ -89,8 +90,8 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if err != nil {
 		return nil, err
 	}
-	// Many more lanes than slots: most of an order's time goes into waiting for others to share its queries.
-	lanes := 32 * slots
+	// Many more lanes than slots: most of an order's time goes into waiting for others to share its queries and batches.
+	lanes := max(32*slots, (inFlight+1)*suitetalk.MaxBatch)
 	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
 		Handle: w.handle, Lanes: lanes, Prefetch: 2 * lanes, Pace: paceOf(c.Retry),
@@ -98,8 +99,11 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if err != nil {
 		return nil, err
 	}
-	w.pinned, w.backlog = consumer.Pinned, limiter.Backlog
-	a := &account{key, client, consumer, func(context.Context) {}}
+	w.pinned, w.crowded = consumer.Pinned, limiter.Backlog
+	if c.Batches != "off" {
+		w.many.follow(consumer.Pinned, limiter.Backlog, slots)
+	}
+	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop}
 	if c.Concurrency == 0 {
 		a.discover = func(ctx context.Context) { discover(ctx, env.Log.With("account", key), client, limiter) }
 	}
@@ -173,7 +177,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, a := range s.accounts {
 		group.Go(func() error { a.discover(ctx); return nil })
-		group.Go(func() error { defer a.client.Close(); return a.consumer.Run(ctx) })
+		group.Go(func() error { defer a.stop(); defer a.client.Close(); return a.consumer.Run(ctx) })
 	}
 	group.Go(func() error { return s.derive.Run(ctx) })
 	return group.Wait()

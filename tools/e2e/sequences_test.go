@@ -68,17 +68,7 @@ func newPlay(t *testing.T, random *rand.Rand, template capture.Delivery, id int)
 			}
 			body = bytes.Replace(body, []byte(filled[i][0]), []byte(strings.Replace(filled[i][1], "{}", value, 1)), 1)
 		}
-		d := template
-		d.Body, d.Header = body, nil
-		for _, line := range template.Header {
-			switch line[0] {
-			case "X-WC-Webhook-Signature":
-				line[1] = signature.Sign(body, capture.Secret)
-			case "X-WC-Webhook-Delivery-ID":
-				line[1] = fmt.Sprintf("%d-%d", id, n)
-			}
-			d.Header = append(d.Header, line)
-		}
+		d := signed(template, body, fmt.Sprintf("%d-%d", id, n))
 		p.statuses, p.last = append(p.statuses, status), body
 		p.deliveries = append(p.deliveries, d)
 		if random.IntN(4) == 0 {
@@ -91,6 +81,23 @@ func newPlay(t *testing.T, random *rand.Rand, template capture.Delivery, id int)
 		}
 	}
 	return p
+}
+
+// signed is a delivery with another body and id.
+func signed(d capture.Delivery, body []byte, id string) capture.Delivery {
+	d.Body = body
+	header := d.Header
+	d.Header = nil
+	for _, line := range header {
+		switch line[0] {
+		case "X-WC-Webhook-Signature":
+			line[1] = signature.Sign(body, capture.Secret)
+		case "X-WC-Webhook-Delivery-ID":
+			line[1] = id
+		}
+		d.Header = append(d.Header, line)
+	}
+	return d
 }
 
 // trouble is what the double does to requests meanwhile: refused before and after the work, lost answers, pages that are

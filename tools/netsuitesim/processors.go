@@ -227,7 +227,7 @@ func (p *processors) load(db *sql.DB) (err error) {
 	}
 	for id := int64(1); id <= p.last; id++ {
 		if j := p.jobs[id]; j != nil && !j.done() {
-			p.enqueue(j, time.Now())
+			p.enqueue(j, time.Now().Add(p.server.cfg.AsyncDelay))
 		}
 	}
 	return rows.Err()

@@ -102,6 +102,7 @@ type Account struct {
 	Attempts    int      `json:"attempts"`    // of a passing error before the order is parked
 	Retry       Retry    `json:"retry"`
 	Writes      string   `json:"writes"`      // on, hold
+	Batches     string   `json:"batches"`     // auto: a backlog of new orders is written by asynchronous batches; off
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
 }

@@ -199,6 +199,7 @@ func (c *Config) Fill() {
 		or(&account.Retry.FirstProbe, Duration(100*time.Millisecond))
 		or(&account.Retry.LastProbe, Duration(5*time.Second))
 		or(&account.Writes, "on")
+		or(&account.Batches, "auto")
 		or(&account.URL, "https://"+strings.ReplaceAll(strings.ToLower(account.AccountID), "_", "-")+".suitetalk.api.netsuite.com")
 		c.Accounts[key] = account
 	}

@@ -24,6 +24,7 @@ type Message struct {
 	Header   map[string][]string
 	Data     []byte
 	StoredAt time.Time // UTC, when the stream stored it
+	Pending  uint64    // messages that waited behind it when it was delivered
 	Attempt  int       // tries that failed on the message itself, in this process
 }
 

@@ -76,7 +76,7 @@ func (l *lanes) take(msg jetstream.Msg) (delivery, bool) {
 	}
 	return delivery{msg, Message{
 		Stream: metadata.Stream, Sequence: sequence, Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data(),
-		StoredAt: metadata.Timestamp.UTC(), Attempt: l.failed[sequence],
+		StoredAt: metadata.Timestamp.UTC(), Pending: metadata.NumPending, Attempt: l.failed[sequence],
 	}}, true
 }
 

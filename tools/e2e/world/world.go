@@ -144,12 +144,35 @@ func (w World) TryPost(c capture.Delivery) (int, error) {
 // Settle waits until every delivery has gone its whole way.
 func (w World) Settle() {
 	w.t.Helper()
+	w.settle(consumers())
+}
+
+// Gather waits until every delivery has become a desired state, whatever the writer does.
+func (w World) Gather() {
+	w.t.Helper()
+	w.settle(consumers()[:3])
+}
+
+// Until waits for what a condition sees.
+func (w World) Until(what string, met func() bool) {
+	w.t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(time.Minute); !met(); <-ticker.C {
+		if time.Now().After(end) {
+			w.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (w World) settle(among [][2]string) {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
 	defer cancel()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for quiet := 0; quiet < 6; {
-		busy, err := w.Busy(ctx)
+		busy, err := w.busy(ctx, among)
 		if err != nil {
 			w.t.Fatalf("settle: %v", err)
 		}
@@ -167,7 +190,9 @@ func (w World) Settle() {
 }
 
 // Busy names what still has something to do, or "".
-func (w World) Busy(ctx context.Context) (string, error) {
+func (w World) Busy(ctx context.Context) (string, error) { return w.busy(ctx, consumers()) }
+
+func (w World) busy(ctx context.Context, among [][2]string) (string, error) {
 	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
 	if err != nil {
 		return "", err
@@ -177,7 +202,7 @@ func (w World) Busy(ctx context.Context) (string, error) {
 			return line, nil
 		}
 	}
-	for _, c := range consumers() {
+	for _, c := range among {
 		consumer, err := w.JS.Consumer(ctx, c[0], c[1])
 		if err != nil {
 			return "", err
@@ -231,6 +256,7 @@ type SalesOrder struct {
 	TranID      string              `json:"tranId"`
 	TranDate    string              `json:"tranDate"`
 	OtherRefNum string              `json:"otherRefNum"`
+	Note        string              `json:"custbody_wc_customer_note"`
 	Total       json.Number         `json:"total"`
 	Currency    struct{ ID string } `json:"currency"`
 	Status      struct{ ID string } `json:"status"`
