@@ -295,7 +295,7 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 
 // holds tells whether the ledger shows the desired state as written and verified.
 func (w *writer) holds(j *job) bool {
-	done := j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified
+	done := j.last != nil && (j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified)
 	return done && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.isDirty(j.subject) && !j.retry
 }
 
