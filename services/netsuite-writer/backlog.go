@@ -14,8 +14,8 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// backlog writes new sales orders many at a time, by asynchronous batches, while more orders wait than there are slots:
-// NetSuite's own processors work on a batch, and no slot is held meanwhile.
+// backlog writes new sales orders many at a time, by asynchronous batches, while more orders wait than the slots
+// take in a second: NetSuite's own processors work on a batch, and no slot is held meanwhile.
 //
 // Only first states of orders go this way. A batch's job succeeds even when each of its items failed, so what proves a
 // write is the read-back, and that an order is there proves only that some state of it was written. An order that the
@@ -31,8 +31,7 @@ type backlog struct {
 	book    *book
 	log     *slog.Logger
 	pinned  func(ctx context.Context) error
-	crowded func() bool // more requests wait than there are slots
-	queue   uint64      // orders behind one that make a backlog
+	ahead   func(behind int) time.Duration // how long the slots need for what waits, and so many more
 
 	mu      sync.Mutex
 	off     bool // NetSuite refuses batches as such
@@ -45,6 +44,7 @@ type backlog struct {
 const (
 	inFlight   = 4                      // batches under way at once: more than an account has processors
 	gatherFor  = 500 * time.Millisecond // of a batch that is not full
+	standing   = time.Second            // of work for the slots makes a backlog
 	worthwhile = 10                     // orders; smaller batches end the mode
 	maxBatch   = 4 << 20                // bytes of a batch's records
 )
@@ -61,20 +61,17 @@ type batch struct {
 	err    error
 }
 
-// queued is for how many rounds of the slots orders must wait to make a backlog: a second of work.
-const queued = 4
-
 func newBacklog(ctx context.Context, account string, client *suitetalk.Client, book *book, log *slog.Logger) *backlog {
 	return &backlog{
 		off: true, // until it is told of its consumer
 		ctx: suitetalk.WithLane(ctx, governor.LanePaid), account: account, client: client, book: book, log: log, flying: make(chan struct{}, inFlight),
-		pinned: func(context.Context) error { return nil }, crowded: func() bool { return false },
+		pinned: func(context.Context) error { return nil }, ahead: func(int) time.Duration { return 0 },
 	}
 }
 
 // follow lets batches be made, by what the account's consumer and governor see.
-func (b *backlog) follow(pinned func(context.Context) error, crowded func() bool, slots int) {
-	b.off, b.pinned, b.crowded, b.queue = false, pinned, crowded, uint64(queued*slots)
+func (b *backlog) follow(pinned func(context.Context) error, ahead func(int) time.Duration) {
+	b.off, b.pinned, b.ahead = false, pinned, ahead
 }
 
 // takes tells whether the order goes into a batch.
@@ -83,7 +80,7 @@ func (b *backlog) takes(j *job, target suitetalk.Request) bool {
 	if !first || target.Method != http.MethodPut {
 		return false
 	}
-	crowded := j.message.Pending >= b.queue || b.crowded()
+	crowded := b.ahead(int(j.message.Pending)) >= standing
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.on = !b.off && (b.on || crowded)

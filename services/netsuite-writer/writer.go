@@ -101,7 +101,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	}
 	w.pinned, w.crowded = consumer.Pinned, limiter.Backlog
 	if c.Batches != "off" {
-		w.many.follow(consumer.Pinned, limiter.Backlog, slots)
+		w.many.follow(consumer.Pinned, limiter.Ahead)
 	}
 	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop}
 	if c.Concurrency == 0 {

@@ -70,15 +70,20 @@ func submitted(w world.World) int {
 func TestBacklogGoesInBatches(t *testing.T) {
 	const orders = 400
 	w := world.Start(t, demo.Options{Mute: true, Slots: 2, Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) { c.AsyncProcessors = 8 }})
-	w.Post(changed(t, "order.created-simple")) // brings customer and items
+	slow := netsuitesim.Faults{LatencyMs: 20}
+	if err := w.NetSuite.SetFaults(slow); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple")) // brings customer and items, and shows how long a request takes
 	w.Settle()
 	plays := paidOrders(t, w, 200_000, orders)
 	release := gathered(t, w, plays)
-	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 20, Rules: []netsuitesim.Rule{
+	slow.Rules = []netsuitesim.Rule{
 		{Kind: "locked", Count: 2, Match: netsuitesim.Match{Async: true}},
 		{Kind: "status", Status: 500, Count: 3, Match: netsuitesim.Match{Async: true}},
 		{Kind: "drop", Count: 1, Match: netsuitesim.Match{Method: "PUT", PathContains: "salesorder?"}},
-	}}); err != nil {
+	}
+	if err := w.NetSuite.SetFaults(slow); err != nil {
 		t.Fatal(err)
 	}
 	before := w.NetSuite.Stats().Requests
@@ -106,13 +111,13 @@ func TestBatchOfAnEarlierLifeOverwritesNothing(t *testing.T) {
 	const before = 4 * time.Second // that NetSuite lets a job wait
 	o := demo.Options{Mute: true, Slots: 1, Dir: t.TempDir(), Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) { c.AsyncDelay = before }}
 	w := world.Start(t, o)
-	w.Post(changed(t, "order.created-simple"))
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 100}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple")) // shows how long a request takes
 	w.Settle()
 	plays := paidOrders(t, w, 300_000, orders)
 	release := gathered(t, w, plays)
-	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 20}); err != nil {
-		t.Fatal(err)
-	}
 	release()
 	w.Until("a batch is taken on", func() bool { return submitted(w) > 0 })
 	items := outstanding(t, w)

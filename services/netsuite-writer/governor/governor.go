@@ -237,6 +237,16 @@ func (g *Governor) Backlog() bool {
 	return waiting > s.Limit
 }
 
+// Ahead estimates how long the requests that wait, and so many more behind them, take at the present limit and pace.
+func (g *Governor) Ahead(more int) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for lane := range g.waiting {
+		more += g.waiting[lane].Len()
+	}
+	return time.Duration(float64(more) * g.recent / float64(g.limit) * float64(time.Second))
+}
+
 // Stats gives the present figures.
 func (g *Governor) Stats() Stats {
 	g.mu.Lock()

@@ -316,3 +316,18 @@ func TestRaise(t *testing.T) {
 		release(suitetalk.Result{Status: 200})
 	}
 }
+
+func TestAhead(t *testing.T) {
+	g := New(4, nil)
+	if d := g.Ahead(100); d != 0 {
+		t.Errorf("%v before the first answer, want nothing said", d)
+	}
+	release, err := g.Acquire(t.Context(), LanePaid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release(suitetalk.Result{Status: 204, Latency: 200 * time.Millisecond})
+	if d := g.Ahead(100); d != 5*time.Second {
+		t.Errorf("a hundred requests of 200 ms on four slots: %v, want 5s", d)
+	}
+}
