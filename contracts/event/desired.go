@@ -149,13 +149,15 @@ type Deposit struct {
 // CustomerRefund is money given back: from the deposit while nothing is billed, else by a credit memo of the
 // lines.
 type CustomerRefund struct {
-	ExternalID string           `json:"external_id"` // wc-cr-<store>-<order>-<refund>
-	Refund     string           `json:"refund"`      // the shop's refund id
-	Amount     money.Amount     `json:"amount"`      // positive
-	Fields     map[string]Value `json:"fields"`
-	Lines      []CreditLine     `json:"lines"`              // empty: an amount only
-	Shipping   money.Amount     `json:"shipping"`           // shipping cost given back, net of tax
-	Question   string           `json:"question,omitempty"` // why it cannot be made
+	ExternalID  string           `json:"external_id"` // wc-cr-<store>-<order>-<refund>
+	Refund      string           `json:"refund"`      // the shop's refund id
+	Amount      money.Amount     `json:"amount"`      // positive
+	Fields      map[string]Value `json:"fields"`
+	Lines       []CreditLine     `json:"lines"`    // empty: an amount only
+	Shipping    money.Amount     `json:"shipping"` // shipping cost given back, net of tax
+	ShippingTax money.Amount     `json:"shipping_tax"`
+	Item        *Ref             `json:"item,omitempty"`     // what a credit memo says of money that no line covers
+	Question    string           `json:"question,omitempty"` // why it cannot be made
 }
 
 // CreditLine is a line of the sales order given back, positive.

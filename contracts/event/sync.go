@@ -82,8 +82,9 @@ type RecordID struct {
 // LedgerMoney is a deposit, refund or credit as NetSuite holds it.
 type LedgerMoney struct {
 	RecordID
-	Key    string       `json:"key"` // the shop's payment or refund
-	Amount money.Amount `json:"amount"`
+	Key     string       `json:"key"` // the shop's payment or refund
+	Amount  money.Amount `json:"amount"`
+	Settled bool         `json:"settled,omitempty"` // of a credit memo: it went to an open bill, no money goes back
 }
 
 // LedgerOrder is the sales order as last verified.

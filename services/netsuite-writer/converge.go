@@ -282,7 +282,8 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	if decision.Do == plan.Record {
 		// The sales order stays as it is; money that came or went since is booked all the same.
 		if decision.Outcome == event.OutcomeSkipped && j.ledger.SalesOrder != nil && facts.Status != "" {
-			j.ledger.SalesOrder.Status, err = facts.Status, w.settle(ctx, j)
+			j.ledger.SalesOrder.Status = facts.Status
+			err = w.settle(ctx, j)
 		}
 		return outcome{decision.Outcome, decision.Rule, decision.Reason}, err
 	}

@@ -14,17 +14,18 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// paper is a deposit, refund or bill as NetSuite holds it.
+// paper is a deposit, refund, credit memo or bill as NetSuite holds it.
 type paper struct {
 	id    string
 	total money.Amount
+	open  money.Amount // of a credit memo: what nothing has taken yet
 }
 
 // papers reads transactions by externalId, many in one query.
 func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string) (map[string]paper, []event.Call, error) {
 	slices.Sort(externalIDs)
-	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.foreigntotal AS total FROM transaction t"+
-		" WHERE t.type IN ('CustDep', 'CustRfnd', 'CustInvc', 'CashSale') AND LOWER(t.externalid) IN (%s) ORDER BY t.id", suitetalk.In(externalIDs))
+	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.foreigntotal AS total, t.foreignamountunpaid AS open FROM transaction t"+
+		" WHERE t.type IN ('CustDep', 'CustRfnd', 'CustInvc', 'CashSale', 'CustCred', 'CashRfnd') AND LOWER(t.externalid) IN (%s) ORDER BY t.id", suitetalk.In(externalIDs))
 	rows, calls, err := client.Query(ctx, "read back payments", q)
 	if err != nil {
 		return nil, calls, err
@@ -35,7 +36,14 @@ func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string)
 		if err != nil {
 			return nil, calls, fmt.Errorf("read back %s: total: %w", row["externalid"], err)
 		}
-		found[strings.ToLower(row["externalid"])] = paper{row["id"], total.Abs()}
+		p := paper{id: row["id"], total: total.Abs()}
+		if text, given := row["open"]; given { // a null column is absent
+			if p.open, err = money.Parse(text); err != nil {
+				return nil, calls, fmt.Errorf("read back %s: open amount: %w", row["externalid"], err)
+			}
+			p.open = p.open.Abs()
+		}
+		found[strings.ToLower(row["externalid"])] = p
 	}
 	return found, calls, nil
 }
@@ -78,6 +86,9 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 	for _, r := range lacking.Refunds {
 		if p, is := found[strings.ToLower(r.ExternalID)]; is {
 			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
+		}
+		if p, is := found[strings.ToLower(plan.CreditID(r))]; is && creditFor(j.ledger, r.Refund) == nil {
+			j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
 		}
 	}
 	if b := lacking.Bill; b != nil {
@@ -122,33 +133,11 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 		}
 	}
 	for _, r := range lacking.Refunds {
-		id, err := w.make(ctx, j, document{
-			record: "customerRefund", externalID: r.ExternalID, question: r.Question, refs: plan.Money{Refunds: []event.CustomerRefund{r}}.Refs(),
-			request: func(ids plan.IDs) (suitetalk.Request, error) { return w.refund(j, r, ids) },
-		})
-		if err != nil {
+		if err := w.refund(ctx, j, r, made); err != nil {
 			return nil, err
-		}
-		if id != "" {
-			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(id, r.ExternalID, r.Refund, r.Amount))
-			made[r.ExternalID] = r.Amount
 		}
 	}
 	return made, w.bill(ctx, j, lacking.Bill)
-}
-
-// refund takes the money from the order's deposits while nothing is billed. A billed order needs a credit memo of what
-// was billed, which a person makes.
-func (w *writer) refund(j *job, r event.CustomerRefund, ids plan.IDs) (suitetalk.Request, error) {
-	if j.ledger.Bill != nil || strings.Contains("EG", j.ledger.SalesOrder.Status) {
-		return suitetalk.Request{}, fault.New(fault.RefundUncovered, "the order is billed: credit the bill in NetSuite", fault.Field("status", j.ledger.SalesOrder.Status))
-	}
-	parts, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, r.Amount)
-	if err != nil {
-		return suitetalk.Request{}, err
-	}
-	body, err := plan.Refund(r, j.ledger.Customer.ID, parts, ids)
-	return suitetalk.Upsert("customerRefund", r.ExternalID, body), err
 }
 
 func (w *writer) bill(ctx context.Context, j *job, b *event.Bill) error {

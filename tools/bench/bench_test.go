@@ -143,7 +143,7 @@ func TestAtomicBatchesAndSinglesStoreTheSame(t *testing.T) {
 func TestPipelineIsMeasured(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	p, err := start(ctx, sampleOrder(t))
+	p, err := start(ctx, sampleOrder(t), singly)
 	if err != nil {
 		t.Fatal(err)
 	}

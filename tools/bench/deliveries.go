@@ -67,6 +67,16 @@ func (t template) deliveries(first, n int) []delivery {
 	return list
 }
 
+// strangers are deliveries of orders whose customers are new, one each.
+func (t template) strangers(first, n int) []delivery {
+	list := t.deliveries(first, n)
+	for i, d := range list {
+		body := email.ReplaceAll(d.body, fmt.Appendf(nil, `"email":"stranger%d@example.com"`, d.order))
+		list[i] = delivery{d.order, body, request(d.order, body)}
+	}
+	return list
+}
+
 // request spells a delivery with the headers of WooCommerce 11, the connection kept open.
 func request(id int, body []byte) []byte {
 	var b bytes.Buffer

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
@@ -35,7 +36,7 @@ type pipeline struct {
 }
 
 // start runs one whose NetSuite knows the customers and whose writer knows customers, items and codes.
-func start(ctx context.Context, t template) (p *pipeline, err error) {
+func start(ctx context.Context, t template, adjust ...func(*demo.Options)) (p *pipeline, err error) {
 	dir, remove, err := scratch()
 	if err != nil {
 		return nil, err
@@ -45,10 +46,14 @@ func start(ctx context.Context, t template) (p *pipeline, err error) {
 		return nil, errors.Join(err, remove())
 	}
 	const any = "127.0.0.1:0"
-	d, err := demo.Start(ctx, demo.Options{
+	options := demo.Options{
 		Dir: dir, Stores: []string{"main"}, Ingest: any, Health: any, NetSuite: any, Shop: any, NATS: any, SyncEach: true, Slots: slots, Mute: true, Mapping: file,
 		Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, change := range adjust {
+		change(&options)
+	}
+	d, err := demo.Start(ctx, options)
 	if err != nil {
 		return nil, errors.Join(err, remove())
 	}
@@ -76,12 +81,17 @@ func (p *pipeline) door() string { return strings.TrimPrefix(p.Facts.Ingest, "ht
 // prepare makes n deliveries and gives their orders to the shop, which is told about each.
 func (p *pipeline) prepare(first, n int) ([]delivery, error) {
 	list := p.template.deliveries(first, n)
+	return list, p.tell(list)
+}
+
+// tell gives the shop the orders of deliveries.
+func (p *pipeline) tell(list []delivery) error {
 	for _, d := range list {
 		if _, err := p.Shop.Load(shopsim.Load{Store: "main", Order: d.body}); err != nil {
-			return nil, fmt.Errorf("load order %d into the shop: %w", d.order, err)
+			return fmt.Errorf("load order %d into the shop: %w", d.order, err)
 		}
 	}
-	return list, nil
+	return nil
 }
 
 // synced waits until every stage has nothing left to do and NetSuite holds so many sales orders.
@@ -158,6 +168,15 @@ func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64)
 	return finish(began, times), stages, float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
 }
 
+// singly writes each order by itself, whatever waits.
+func singly(o *demo.Options) {
+	o.Adjust = func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		a.Batches = "off"
+		c.Accounts[demo.Account] = a
+	}
+}
+
 // drained is what the drain of a backlog showed.
 type drained struct {
 	orders        int
@@ -173,27 +192,54 @@ func (p *pipeline) drain(ctx context.Context, first, n int, latency time.Duratio
 	if err != nil {
 		return drained{}, err
 	}
-	writer := topology.WriterOf(demo.Account)
-	if _, err := p.JS.PauseConsumer(ctx, topology.Desired, writer, time.Now().Add(time.Hour)); err != nil {
+	release, err := p.gather(ctx, list)
+	if err != nil {
 		return drained{}, err
-	}
-	if _, err := closed(p.door(), 16, list); err != nil {
-		return drained{}, err
-	}
-	if err := until(ctx, func() (bool, error) { left, err := p.left(ctx, topology.Desired, writer); return left >= n, err }); err != nil {
-		return drained{}, fmt.Errorf("backlog of %d: %w", n, err)
 	}
 	if err := p.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: int(latency.Milliseconds())}); err != nil {
 		return drained{}, err
 	}
 	before, released := p.NetSuite.Stats(), time.Now()
-	if _, err := p.JS.ResumeConsumer(ctx, topology.Desired, writer); err != nil {
+	if err := release(); err != nil {
 		return drained{}, err
 	}
 	if err := p.synced(ctx, first-1+n); err != nil {
 		return drained{}, fmt.Errorf("drain of %d: %w", n, err)
 	}
 	return p.account(list, released, before, latency)
+}
+
+// gather lets the orders of deliveries wait before a paused writer.
+func (p *pipeline) gather(ctx context.Context, list []delivery) (release func() error, err error) {
+	writer := topology.WriterOf(demo.Account)
+	if _, err := p.JS.PauseConsumer(ctx, topology.Desired, writer, time.Now().Add(time.Hour)); err != nil {
+		return nil, err
+	}
+	if _, err := closed(p.door(), 16, list); err != nil {
+		return nil, err
+	}
+	orders := map[int]bool{}
+	for _, d := range list {
+		orders[d.order] = true
+	}
+	if err := until(ctx, func() (bool, error) { return p.mapped(ctx, len(orders)) }); err != nil {
+		return nil, fmt.Errorf("backlog of %d: %w", len(orders), err)
+	}
+	return func() error {
+		_, err := p.JS.ResumeConsumer(ctx, topology.Desired, writer)
+		return err
+	}, nil
+}
+
+// mapped tells whether the deliveries have become desired states of so many orders.
+func (p *pipeline) mapped(ctx context.Context, orders int) (bool, error) {
+	for _, c := range [][2]string{{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}} {
+		if left, err := p.left(ctx, c[0], c[1]); left > 0 || err != nil {
+			return false, err
+		}
+	}
+	left, err := p.left(ctx, topology.Desired, topology.WriterOf(demo.Account))
+	return left >= orders, err
 }
 
 func (p *pipeline) account(list []delivery, released time.Time, before netsuitesim.Stats, latency time.Duration) (drained, error) {

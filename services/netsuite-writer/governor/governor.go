@@ -28,11 +28,13 @@ const (
 const (
 	patience     = 30 * time.Second // after which the longest waiting of any lane goes first once in a while
 	agedEvery    = 8                // grants between two that go by waiting time
-	firstProbe   = time.Second      // without a 429 at full use before the limit is raised by one
-	lastProbe    = 2 * time.Minute
-	slowedBy     = 3               // times the usual latency that count as a sign of overload
-	latencyEvery = 2 * time.Second // between two steps down for latency
-	settledAfter = 20              // answers before latency is judged
+	shortProbe   = time.Second      // at full use before the limit is raised by one
+	firstProbe   = 16               // and requests
+	lastProbe    = 300              // while each step up is refused: so are no more than three in a thousand
+	longProbe    = 2 * time.Minute  // however few requests there are
+	slowedBy     = 3                // times the usual latency that count as a sign of overload
+	latencyEvery = 2 * time.Second  // between two steps down for latency
+	settledAfter = 20               // answers before latency is judged
 )
 
 // Governor limits the requests of one account. Use New.
@@ -46,12 +48,13 @@ type Governor struct {
 	waiting  [lanes]list.List // of *waiter
 	grants   int
 
-	lowered time.Time     // when the limit went down
-	raised  time.Time     // or up
-	probe   time.Duration // from the last change to the next step up
-	full    bool          // all of the limit was in use since the last change
-	usual   float64       // latency of the long run, seconds
-	recent  float64       // and of the last few answers
+	lowered time.Time // when the limit went down
+	raised  time.Time // or up
+	probe   int       // requests from the last change to the next step up
+	since   int       // requests granted since the last change
+	full    bool      // all of the limit was in use since the last change
+	usual   float64   // latency of the long run, seconds
+	recent  float64   // and of the last few answers
 	answers int
 	stats   Stats
 }
@@ -128,6 +131,7 @@ func (g *Governor) serve() {
 		w := g.waiting[place.Value.(*waiter).lane].Remove(place).(*waiter)
 		g.inFlight++
 		g.grants++
+		g.since++
 		close(w.ready)
 	}
 	g.full = true
@@ -181,7 +185,7 @@ func (g *Governor) learn(r suitetalk.Result, began time.Time) {
 			return
 		}
 		// A step up that was too much is tried again later and later.
-		if g.raised.After(g.lowered) || g.probe > firstProbe {
+		if g.raised.After(g.lowered) {
 			g.probe = min(2*g.probe, lastProbe)
 		}
 		g.lower(min(g.limit, g.inFlight)-1, now)
@@ -207,24 +211,32 @@ func (g *Governor) judge(seconds float64, now time.Time) {
 
 func (g *Governor) lower(to int, now time.Time) {
 	g.limit = max(to, 1)
-	g.lowered, g.full = now, false
+	g.lowered, g.full, g.since = now, false, 0
 }
 
 // rise takes one step up when all of the limit was used for a while and nothing was refused.
 func (g *Governor) rise() {
-	now := g.now()
-	last := g.lowered
-	if g.raised.After(last) {
-		last = g.raised
-		if g.probe > firstProbe && now.Sub(last) >= firstProbe && g.full {
-			g.probe = firstProbe // the step held: the limit has grown, go on quickly
-		}
+	if g.limit >= g.ceiling || !g.full {
+		return
 	}
-	if g.limit >= g.ceiling || !g.full || now.Sub(last) < g.probe {
+	now := g.now()
+	up := g.raised.After(g.lowered)
+	last := g.lowered
+	if up {
+		last = g.raised
+	}
+	elapsed := now.Sub(last)
+	if elapsed < shortProbe {
+		return
+	}
+	if up && g.since >= g.limit {
+		g.probe = firstProbe // the step held: the limit has grown, go on quickly
+	}
+	if g.since < g.probe && elapsed < longProbe {
 		return
 	}
 	g.limit++
-	g.raised, g.full = now, false
+	g.raised, g.full, g.since = now, false, 0
 }
 
 // Backlog tells whether more requests wait than may be in flight.

@@ -24,7 +24,7 @@ func (m Money) ExternalIDs() []string {
 		ids = append(ids, d.ExternalID)
 	}
 	for _, r := range m.Refunds {
-		ids = append(ids, r.ExternalID)
+		ids = append(ids, r.ExternalID, CreditID(r))
 	}
 	if m.Bill != nil {
 		ids = append(ids, m.Bill.ExternalID)
@@ -57,7 +57,7 @@ func Lacking(d event.DesiredOrderV1, l event.Ledger) Money {
 		}
 	}
 	for _, refund := range d.Refunds {
-		if !holds(l.Refunds, refund.Refund) && !refund.Amount.IsZero() {
+		if !holds(l.Refunds, refund.Refund) && !settled(l.Credits, refund.Refund) && !refund.Amount.IsZero() {
 			m.Refunds = append(m.Refunds, refund)
 		}
 	}
@@ -76,6 +76,16 @@ func holds(list []event.LedgerMoney, key string) bool {
 	return false
 }
 
+// settled tells whether a credit memo went to an open bill: no money goes back.
+func settled(credits []event.LedgerMoney, key string) bool {
+	for _, credit := range credits {
+		if credit.Key == key {
+			return credit.Settled
+		}
+	}
+	return false
+}
+
 // Deposit writes the body of a customer deposit of a sales order, which brings customer and currency.
 func Deposit(d event.Deposit, salesOrder string, ids IDs) ([]byte, error) {
 	body := object{"externalId": d.ExternalID, "salesOrder": id(salesOrder), "payment": number(d.Amount.String())}
@@ -85,10 +95,10 @@ func Deposit(d event.Deposit, salesOrder string, ids IDs) ([]byte, error) {
 	return codec.Encode(body)
 }
 
-// Part is what a refund takes from one deposit.
+// Part is what a refund takes from one deposit or credit memo.
 type Part struct {
-	Deposit string // internal id
-	Amount  money.Amount
+	Document string // internal id
+	Amount   money.Amount
 }
 
 // Allot takes a refund's amount from the deposits in their order, what earlier refunds took apart. Deposits that do not
@@ -122,17 +132,21 @@ func smaller(a, b money.Amount) money.Amount {
 	return b
 }
 
-// Refund writes the body of a customer refund from deposits.
-func Refund(r event.CustomerRefund, customer string, parts []Part, ids IDs) ([]byte, error) {
+// Refund writes the body of a customer refund from deposits and from a credit memo.
+func Refund(r event.CustomerRefund, customer string, deposits, credits []Part, ids IDs) ([]byte, error) {
 	body := object{"externalId": r.ExternalID, "customer": id(customer)}
 	if err := setFields(body, r.Fields, ids); err != nil {
 		return nil, err
 	}
-	lines := make([]object, 0, len(parts))
-	for _, part := range parts {
-		lines = append(lines, object{"doc": id(part.Deposit), "apply": true, "amount": number(part.Amount.String())})
+	for name, parts := range map[string][]Part{"deposit": deposits, "apply": credits} {
+		lines := make([]object, 0, len(parts))
+		for _, part := range parts {
+			lines = append(lines, object{"doc": id(part.Document), "apply": true, "amount": number(part.Amount.String())})
+		}
+		if len(lines) > 0 {
+			body[name] = list{lines}
+		}
 	}
-	body["deposit"] = list{lines}
 	return codec.Encode(body)
 }
 

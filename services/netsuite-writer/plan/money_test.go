@@ -25,7 +25,7 @@ func TestLacking(t *testing.T) {
 		Bill:    &event.Bill{ExternalID: "inv"},
 	}
 	ledger := event.Ledger{Deposits: []event.LedgerMoney{booked("1", "payment", "75.00")}, Refunds: []event.LedgerMoney{booked("2", "7", "1.00")}}
-	if got, want := Lacking(d, ledger).ExternalIDs(), []string{"cd-gift", "cr-8", "inv"}; !cmp.Equal(got, want) {
+	if got, want := Lacking(d, ledger).ExternalIDs(), []string{"cd-gift", "cr-8", "credit-cr-8", "inv"}; !cmp.Equal(got, want) {
 		t.Errorf("lacking %v, want %v", got, want)
 	}
 	ledger.Bill = &event.RecordID{ID: "3"}
@@ -66,7 +66,7 @@ func TestMoneyBodies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refund, err := Refund(event.CustomerRefund{ExternalID: "wc-cr-main-36-9", Amount: money.MustParse("20"), Fields: fields}, "21", []Part{{"1007", money.MustParse("20")}}, ids)
+	refund, err := Refund(event.CustomerRefund{ExternalID: "wc-cr-main-36-9", Amount: money.MustParse("20"), Fields: fields}, "21", []Part{{"1007", money.MustParse("20")}}, nil, ids)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,9 +46,9 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 	switch {
 	case isCancelled(f.Status):
 		return record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), nil
-	case isFulfilled(f.Status) && d.Policy.Fulfilled == event.ActionPark:
+	case isBound(f) && d.Policy.Fulfilled == event.ActionPark:
 		return Decision{}, fault.New(fault.PaymentReversed, d.Policy.Explanation, fault.Field("status", d.Source.Status))
-	case isFulfilled(f.Status):
+	case isBound(f):
 		return record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept"), nil
 	case d.Policy.Open == event.ActionKeep:
 		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation), nil
@@ -91,6 +91,9 @@ func record(outcome, rule, reason string) Decision {
 // Statuses: A pending approval, B pending fulfilment, C cancelled, D partially fulfilled, E pending billing
 // and partially fulfilled, F pending billing, G billed, H closed.
 func isFulfilled(status string) bool { return status != "" && strings.Contains("DEFG", status) }
+
+// isBound tells whether later documents rest on the order: it cannot be written as a whole any more.
+func isBound(f Facts) bool { return isFulfilled(f.Status) || f.Ledger.Bill != nil }
 
 func isCancelled(status string) bool { return status == "C" }
 

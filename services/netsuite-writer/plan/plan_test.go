@@ -40,6 +40,7 @@ func TestDecide(t *testing.T) {
 		{"fulfilled, keep", create, Facts{Ledger: known, Status: "F"}, record(event.OutcomeSkipped, "rule", "the sales order is fulfilled or billed (F): kept"), ""},
 		{"fulfilled, payment reversed", policy(event.ActionWait, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "D"}, Decision{}, fault.PaymentReversed},
 		{"billed, payment reversed", policy(event.ActionIgnore, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "G"}, Decision{}, fault.PaymentReversed},
+		{"billed at once and not shipped, keep", create, Facts{Ledger: event.Ledger{SalesOrder: &event.LedgerOrder{}, Bill: &event.RecordID{ID: "9"}}, Status: "B"}, record(event.OutcomeSkipped, "rule", "the sales order is fulfilled or billed (B): kept"), ""},
 		{"cancelled in NetSuite", create, Facts{Ledger: known, Status: "C"}, record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), ""},
 	} {
 		d := event.DesiredOrderV1{Policy: c.policy, Source: event.DesiredSource{PlacedAt: placed}}

@@ -250,13 +250,13 @@ func (b *basket) each(l event.RefundLine, call func(key string, l event.RefundLi
 	}
 }
 
-// credits are a refund's lines by the keys of the sales order, and the shipping given back.
-func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shipping money.Amount) {
+// credits are a refund's lines by the keys of the sales order, and the shipping given back with its tax.
+func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shipping, tax money.Amount) {
 	list = []event.CreditLine{}
 	for _, l := range lines {
 		b.each(l, func(key string, l event.RefundLine) {
 			if key == shippingReference {
-				shipping = shipping.Add(l.Total.Round(b.currency))
+				shipping, tax = shipping.Add(l.Total.Round(b.currency)), tax.Add(l.Tax.Round(b.currency))
 				return
 			}
 			at := slices.IndexFunc(list, func(c event.CreditLine) bool { return c.Key == key })
@@ -267,5 +267,5 @@ func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shi
 			c.Quantity, c.Amount, c.Tax = c.Quantity.Add(l.Quantity), c.Amount.Add(l.Total.Round(b.currency)), c.Tax.Add(l.Tax.Round(b.currency))
 		})
 	}
-	return list, shipping
+	return list, shipping, tax
 }

@@ -13,6 +13,7 @@ import (
 type RefundBlock struct {
 	PostingDate         string            `yaml:"posting_date"`          // refund (its own date; the default), first-open
 	Account             string            `yaml:"account"`               // name of the account refunds are paid from; the gateway's, else NetSuite's own choice
+	Item                string            `yaml:"item"`                  // what a credit memo of a billed order says of money that no line covers; absent: a question
 	StatusChange        string            `yaml:"status_change"`         // what a refund made by a change of status is: none (the default), money
 	StatusChangeReasons []string          `yaml:"status_change_reasons"` // how the shop words such a refund; WooCommerce's own text where empty
 	Fields              map[string]string `yaml:"fields"`                // of each customer refund: NetSuite field → expression over refund
@@ -74,6 +75,9 @@ func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, e
 	c := event.CustomerRefund{
 		ExternalID: externalID("cr", t.order) + "-" + r.ID, Refund: r.ID, Amount: r.Total.Abs().Round(t.order.Currency), Fields: fields, Lines: []event.CreditLine{}, Question: t.question(),
 	}
+	if item := t.m.document.Refunds.Item; item != "" {
+		c.Item = &event.Ref{Record: "item", By: "name", Key: item}
+	}
 	if r.Deleted {
 		c.Question = fault.New(fault.RefundDeleted, "the shop lists it no more: void it, or make it again", fault.Field("refunds.id", r.ID)).Error()
 	}
@@ -82,7 +86,7 @@ func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, e
 		if account := cmp.Or(t.m.document.Refunds.Account, t.gateway.Account); account != "" {
 			fields["account"] = accountOf(account)
 		}
-		c.Lines, c.Shipping = b.credits(r.Detail.Lines)
+		c.Lines, c.Shipping, c.ShippingTax = b.credits(r.Detail.Lines)
 	}
 	return c, nil
 }

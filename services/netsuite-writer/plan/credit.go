@@ -1,0 +1,170 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// Billed is a bill of the order as NetSuite holds it.
+type Billed struct {
+	ID     string
+	Record string            // invoice, cashSale
+	Open   money.Amount      // of an invoice: not paid yet
+	Lines  map[string]string // line number of the order → of the bill
+}
+
+// CreditID is the externalId of a refund's credit memo: wc-cm-<store>-<order>-<refund>.
+func CreditID(r event.CustomerRefund) string {
+	if rest, ours := strings.CutPrefix(r.ExternalID, "wc-cr-"); ours {
+		return "wc-cm-" + rest
+	}
+	return "credit-" + r.ExternalID
+}
+
+// Credited is a refund of a billed order, told by the lines of its bill.
+type Credited struct {
+	Refund event.CustomerRefund
+	Order  event.DesiredOrderV1
+	Bill   Billed
+	lines  []creditLine
+	rest   money.Amount // what no line covers
+}
+
+type creditLine struct {
+	event.CreditLine
+	line string // of the bill
+}
+
+// CreditOf finds the bill that a refund goes to: the first that holds all of its lines. A line that gives back money and no
+// piece cannot be told by its line: it is money that no line covers, like an amount alone.
+func CreditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (Credited, error) {
+	numbers := map[string]string{}
+	for _, l := range order {
+		numbers[l.Key] = l.Line
+	}
+	for _, bill := range bills {
+		c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount.Sub(r.Shipping).Sub(r.ShippingTax)}
+		if c.take(r.Lines, numbers) {
+			return c, nil
+		}
+	}
+	return Credited{}, fault.New(fault.RefundUncovered, "one bill of the order must hold all lines of the refund; credit it in NetSuite", fault.Field("refund.id", r.Refund))
+}
+
+func (c *Credited) take(lines []event.CreditLine, numbers map[string]string) bool {
+	for _, l := range lines {
+		if l.Quantity.Sign() <= 0 {
+			continue
+		}
+		line, billed := c.Bill.Lines[numbers[l.Key]]
+		if !billed {
+			return false
+		}
+		c.lines, c.rest = append(c.lines, creditLine{l, line}), c.rest.Sub(l.Amount).Sub(l.Tax)
+	}
+	return true
+}
+
+// Refs lists the references the body needs.
+func (c Credited) Refs() []event.Ref {
+	refs := fieldRefs(c.Refund.Fields)
+	if !c.rest.IsZero() && c.Refund.Item != nil {
+		refs = append(refs, *c.Refund.Item)
+	}
+	if c.ours() {
+		for _, tax := range c.Order.SalesOrder.TaxDetails {
+			refs = append(refs, tax.TaxType, tax.TaxCode)
+		}
+	}
+	return refs
+}
+
+// ours tells whether the tax is the shop's, told row by row; otherwise NetSuite computes it.
+func (c Credited) ours() bool {
+	return c.Order.SalesOrder.TaxMode == event.TaxOverride || c.Order.SalesOrder.TaxMode == event.TaxLines
+}
+
+// Body writes the transform of the bill into a credit memo or a cash refund; it is sent with replace=item, so that lines
+// it does not name stay out. An invoice that is open takes the credit first.
+func (c Credited) Body(externalID string, ids IDs) ([]byte, error) {
+	body := object{"externalId": externalID, "shippingCost": number(c.Refund.Shipping.String())}
+	fields := c.Refund.Fields
+	if c.Bill.Record == "invoice" { // how the money goes back stands on the customer refund
+		fields = map[string]event.Value{}
+		if day, dated := c.Refund.Fields["tranDate"]; dated {
+			fields["tranDate"] = day
+		}
+	}
+	if err := setFields(body, fields, ids); err != nil {
+		return nil, err
+	}
+	lines := make([]object, 0, len(c.lines)+1)
+	for _, l := range c.lines {
+		lines = append(lines, object{"line": number(l.line), "quantity": number(l.Quantity.String()), "price": id(customPrice), "amount": number(l.Amount.String())})
+	}
+	if !c.rest.IsZero() {
+		if c.Refund.Item == nil {
+			return nil, fault.New(fault.RefundUncovered, c.rest.String()+" of the refund stand on no line; want refunds.item in the mapping", fault.Field("refund.amount", c.Refund.Amount.String()))
+		}
+		lines = append(lines, object{"item": id(ids[*c.Refund.Item]), "quantity": number("1"), "price": id(customPrice), "rate": number(c.rest.String()), "amount": number(c.rest.String())})
+	}
+	body["item"] = list{lines}
+	if open := smaller(c.Bill.Open, c.Refund.Amount); open.Sign() > 0 {
+		body["apply"] = list{[]object{{"doc": id(c.Bill.ID), "apply": true, "amount": number(open.String())}}}
+	}
+	if c.ours() {
+		rows, err := c.taxes()
+		if err != nil {
+			return nil, err
+		}
+		body["taxDetailsOverride"], body["taxDetails"] = true, list{taxDetails(rows, ids)}
+	}
+	return codec.Encode(body)
+}
+
+const shippingReference = "SHIPPING"
+
+// taxes shares the tax given back of each line out among the rates the order bears on it.
+func (c Credited) taxes() ([]event.TaxDetail, error) {
+	if c.Order.SalesOrder.TaxMode != event.TaxOverride {
+		return nil, nil
+	}
+	references := map[string]string{}
+	for _, l := range c.Order.SalesOrder.Lines {
+		references[l.Key] = l.TaxReference
+	}
+	var rows []event.TaxDetail
+	for _, l := range c.lines {
+		shared, err := c.share(references[l.Key], l.Amount, l.Tax)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, shared...)
+	}
+	shared, err := c.share(shippingReference, c.Refund.Shipping, c.Refund.ShippingTax)
+	return append(rows, shared...), err
+}
+
+func (c Credited) share(reference string, basis, tax money.Amount) ([]event.TaxDetail, error) {
+	if tax.IsZero() {
+		return nil, nil
+	}
+	var rows []event.TaxDetail
+	var weights []money.Amount
+	for _, row := range c.Order.SalesOrder.TaxDetails {
+		if row.Reference == reference {
+			rows, weights = append(rows, row), append(weights, row.Amount)
+		}
+	}
+	if len(rows) == 0 {
+		return nil, fault.New(fault.RefundUncovered, "the order must bear the tax that is given back", fault.Field("refund.tax", tax.String()))
+	}
+	for i, part := range tax.Split(weights, c.Order.SalesOrder.Currency) {
+		rows[i].Basis, rows[i].Amount = basis, part
+	}
+	return rows, nil
+}

@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+func TestCreditOf(t *testing.T) {
+	order := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "3"}}
+	bills := []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}, {ID: "21", Record: "invoice", Lines: map[string]string{"1": "1", "3": "2"}}}
+	line := func(key, quantity string) event.CreditLine {
+		return event.CreditLine{Key: key, Quantity: money.MustParseNumber(quantity), Amount: money.MustParse("4"), Tax: money.MustParse("0.30")}
+	}
+	for name, c := range map[string]struct {
+		lines []event.CreditLine
+		bill  string // "": refused
+		rest  string
+	}{
+		"the first bill that holds the line": {[]event.CreditLine{line("line-1", "1")}, "20", "5.70"},
+		"one that holds all":                 {[]event.CreditLine{line("line-1", "1"), line("line-2", "1")}, "21", "1.40"},
+		"an amount alone":                    {nil, "20", "10.00"},
+		"money without a piece":              {[]event.CreditLine{line("line-2", "0")}, "20", "10.00"},
+		"a line nobody billed":               {[]event.CreditLine{line("line-9", "1")}, "", ""},
+	} {
+		got, err := CreditOf(event.CustomerRefund{Refund: "7", Amount: money.MustParse("10"), Lines: c.lines}, event.DesiredOrderV1{}, order, bills)
+		if got.Bill.ID != c.bill || c.bill != "" && got.rest.String() != c.rest || (c.bill == "") != (fault.CodeOf(err) == fault.RefundUncovered) {
+			t.Errorf("%s: bill %q, rest %s, %v; want %q, %s", name, got.Bill.ID, got.rest, err, c.bill, c.rest)
+		}
+	}
+}
+
+// The body by hand: one of two pieces, two rates that share its tax, shipping with tax, 1.00 that no line covers; 5.00 of
+// the invoice are open.
+func TestCreditBody(t *testing.T) {
+	item, taxType := event.Ref{Record: "item", By: "name", Key: "WOO-REFUND"}, event.Ref{Record: "taxType", By: "name", Key: "US"}
+	state, city := event.Ref{Record: "taxCode", By: "name", Key: "CA"}, event.Ref{Record: "taxCode", By: "name", Key: "SF"}
+	row := func(reference string, code event.Ref, rate, amount string) event.TaxDetail {
+		return event.TaxDetail{Reference: reference, TaxType: taxType, TaxCode: code, Rate: money.MustParseNumber(rate), Amount: money.MustParse(amount)}
+	}
+	d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{
+		Currency: "USD", TaxMode: event.TaxOverride, Lines: []event.OrderLine{{Key: "line-1", TaxReference: "l1"}},
+		TaxDetails: []event.TaxDetail{row("l1", state, "6", "1.20"), row("l1", city, "2", "0.40"), row("SHIPPING", state, "6", "0.30")},
+	}}
+	r := event.CustomerRefund{
+		ExternalID: "wc-cr-main-36-9", Refund: "9", Amount: money.MustParse("15.10"), Fields: map[string]event.Value{"tranDate": text("2026-11-24"), "memo": text("paid back")},
+		Lines:    []event.CreditLine{{Key: "line-1", Quantity: money.Int(1), Amount: money.MustParse("10"), Tax: money.MustParse("0.81")}},
+		Shipping: money.MustParse("3.10"), ShippingTax: money.MustParse("0.19"), Item: &item,
+	}
+	bills := []Billed{{ID: "20", Record: "invoice", Open: money.MustParse("5"), Lines: map[string]string{"4": "2"}}}
+	c, err := CreditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "4"}}, bills)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := IDs{item: "303", taxType: "1", state: "2", city: "3"}
+	for _, ref := range c.Refs() {
+		if ids[ref] == "" {
+			t.Errorf("refs name %v, which the body does not need", ref)
+		}
+	}
+	body, err := c.Body(CreditID(r), ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"apply":{"items":[{"amount":5.00,"apply":true,"doc":{"id":"20"}}]},"externalId":"wc-cm-main-36-9","item":{"items":[` +
+		`{"amount":10.00,"line":2,"price":{"id":"-1"},"quantity":1},{"amount":1.00,"item":{"id":"303"},"price":{"id":"-1"},"quantity":1,"rate":1.00}]},` +
+		`"shippingCost":3.10,"taxDetails":{"items":[` +
+		`{"taxAmount":0.61,"taxBasis":10.00,"taxCode":{"id":"2"},"taxDetailsReference":"l1","taxRate":6,"taxType":{"id":"1"}},` +
+		`{"taxAmount":0.20,"taxBasis":10.00,"taxCode":{"id":"3"},"taxDetailsReference":"l1","taxRate":2,"taxType":{"id":"1"}},` +
+		`{"taxAmount":0.19,"taxBasis":3.10,"taxCode":{"id":"2"},"taxDetailsReference":"SHIPPING","taxRate":6,"taxType":{"id":"1"}}]},` +
+		`"taxDetailsOverride":true,"tranDate":"2026-11-24"}`
+	if string(body) != want {
+		t.Errorf("got  %s\nwant %s", body, want)
+	}
+	c.Refund.Item = nil
+	if _, err := c.Body("x", ids); fault.CodeOf(err) != fault.RefundUncovered || !strings.Contains(err.Error(), "refunds.item") {
+		t.Errorf("without an item: %v", err)
+	}
+	c.Refund.Lines, c.Order.SalesOrder.TaxDetails = nil, nil
+	if _, err := c.Body("x", ids); fault.CodeOf(err) != fault.RefundUncovered {
+		t.Errorf("tax that the order does not bear: %v", err)
+	}
+}
