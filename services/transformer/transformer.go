@@ -118,7 +118,7 @@ func load(ctx context.Context, js jetstream.JetStream, c config.Config) (map[str
 	for name, m := range c.Mappings {
 		data := mapping.Default
 		if m.File != "default" {
-			if data, err = os.ReadFile(m.File); err != nil {
+			if data, err = mapping.Load(m.File, os.ReadFile); err != nil {
 				return nil, fault.New(fault.ConfigurationWrong, "want a file that can be read", fault.Field("mappings."+name+".file", m.File), fault.Because(err))
 			}
 		}

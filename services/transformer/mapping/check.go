@@ -1,13 +1,10 @@
 package mapping
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -16,31 +13,57 @@ import (
 
 // Parse reads a document; unknown names are mistakes, with their line.
 func Parse(data []byte) (Document, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	var d Document
-	if err := decoder.Decode(&d); err != nil {
+	t, err := read(data)
+	if err != nil {
 		return Document{}, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
 	}
-	if err := d.check(); err != nil {
+	return t.document()
+}
+
+// document decodes and checks a tree.
+func (t *tree) document() (Document, error) {
+	var d Document
+	if err := t.root.Decode(&d); err != nil {
+		return Document{}, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
+	}
+	if err := d.check().in(t); err != nil {
 		return Document{}, fault.New(fault.MappingInvalid, "the document must be sound", fault.Field("mapping", d.Mapping), fault.Because(err))
 	}
 	return d, nil
 }
 
-// problems collects every mistake of a document, each with its path.
-type problems []error
+// problem is one mistake of a document: where it is and what is wanted there.
+type problem struct{ path, place, text string }
+
+// problems collects every mistake of a document.
+type problems []problem
 
 func (p *problems) want(ok bool, path, rule string) {
 	if !ok {
-		*p = append(*p, fmt.Errorf("%s: %s", path, rule))
+		*p = append(*p, problem{path: path, text: rule})
 	}
 }
 
-func (d Document) check() error {
+// in gives the mistakes with their places in a tree; nil where there is none.
+func (p problems) in(t *tree) error {
+	list := make([]error, 0, len(p))
+	for _, mistake := range p {
+		if mistake.place == "" {
+			mistake.place = t.at(mistake.path)
+		}
+		if mistake.place != "" {
+			mistake.path += " (" + mistake.place + ")"
+		}
+		list = append(list, fmt.Errorf("%s: %s", mistake.path, mistake.text))
+	}
+	return errors.Join(list...)
+}
+
+func (d Document) check() problems {
 	var p problems
 	p.want(d.Mapping != "", "mapping", "want a name")
 	p.want(d.Version == 1, "version", "want 1")
+	p.want(len(d.Include) == 0, "include", "want the parts put together: a document is compiled from one text")
 	p.want(d.Rounding.Item != "", "rounding.item", "want the item of the rounding line")
 	d.Items.check(&p)
 	d.Customer.check(&p)
@@ -49,10 +72,10 @@ func (d Document) check() error {
 	d.checkStatuses(&p)
 	d.checkTaxes(&p)
 	d.checkMoney(&p)
-	for field, limit := range d.Lengths {
-		p.want(limit > 0, "lengths."+field, "want a positive number of characters")
+	for _, field := range sorted(d.Lengths) {
+		p.want(d.Lengths[field] > 0, "lengths."+field, "want a positive number of characters")
 	}
-	return errors.Join(p...)
+	return p
 }
 
 func (d Document) checkStatuses(p *problems) {
@@ -77,7 +100,8 @@ func (d Document) checkTaxes(p *problems) {
 	p.want(slices.Contains([]DiscountForm{"", DiscountLines, DiscountHeader}, d.Discounts.As), "discounts.as", "want lines or header")
 	// A legacy code is computed on each line; a header discount would leave the tax of the price before it.
 	p.want(strategy != event.TaxCodes || d.Discounts.As != DiscountHeader, "discounts.as", "strategy codes wants discounts as lines")
-	for key, combined := range d.Taxes.Combined {
+	for _, key := range sorted(d.Taxes.Combined) {
+		combined := d.Taxes.Combined[key]
 		path := "taxes.combined." + key
 		p.want(combined.Code != "", path+".code", "want a tax code")
 		_, err := money.ParseNumber(combined.Percent)
@@ -100,8 +124,8 @@ func (d Document) checkMoney(p *problems) {
 	p.want(b.PostingDate == "" || b.PostingDate == "payment" || b.PostingDate == FirstOpen, "payments.posting_date", "want payment or first-open")
 	p.want(b.PostingDate != FirstOpen || d.Periods.ClosedThrough != "", "payments.posting_date", "first-open wants periods.closed_through")
 	p.want(b.Policy == "" || b.Policy.known(), "payments.policy", "want order, deposit, cash-sale or invoice")
-	for name, g := range b.Gateways {
-		g.check(p, "payments.gateways."+name)
+	for _, name := range sorted(b.Gateways) {
+		b.Gateways[name].check(p, "payments.gateways."+name)
 	}
 	if b.GiftCards != nil {
 		b.GiftCards.check(p, "payments.gift_cards")

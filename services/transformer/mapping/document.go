@@ -8,6 +8,8 @@ import (
 	_ "embed"
 	"encoding/hex"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
@@ -20,6 +22,7 @@ var Default []byte
 type Document struct {
 	Mapping    string          `yaml:"mapping"` // its name
 	Version    int             `yaml:"version"` // of the language; 1
+	Include    []string        `yaml:"include"` // shared parts beneath this document; none once it is put together (Load)
 	Classes    []ClassRule     `yaml:"classes"`
 	Validation []ValidRule     `yaml:"validation"`
 	Customer   CustomerBlock   `yaml:"customer"`
@@ -37,6 +40,8 @@ type Document struct {
 	Addresses  AddressBlock    `yaml:"addresses"`
 	Text       TextBlock       `yaml:"text"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
+
+	Stores map[string]yaml.Node `yaml:"stores"` // store → what is different for it, written like a document
 }
 
 // ClassRule puts orders into a class, whose name expressions find in classes.

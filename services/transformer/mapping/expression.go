@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -71,20 +72,55 @@ func (s *scope) fire(section, name, line string) {
 
 // compiler compiles a document's expressions and keeps their mistakes.
 type compiler struct {
-	problems []error
+	tree        *tree
+	document    Document
+	expressions []*expression
+	problems    problems
 }
 
-func (c *compiler) keep(err error) {
+func (c *compiler) keep(path string, err error) {
 	if err != nil {
-		c.problems = append(c.problems, err)
+		c.problems = append(c.problems, problem{path: path, text: err.Error()})
 	}
 }
 
 func (c *compiler) expression(path, source string, options ...expr.Option) *expression {
-	program, err := compile(path, source, options...)
-	c.keep(err)
-	return &expression{path, source, program}
+	e := &expression{path: path, source: source}
+	program, err := compile(source, options...)
+	if err != nil {
+		c.problems = append(c.problems, c.mistake(path, source, err))
+		return e
+	}
+	e.program = program
+	c.expressions = append(c.expressions, e)
+	c.mentioned(e)
+	return e
 }
+
+// mentioned wants the classes an expression asks for to be classes of the document.
+func (c *compiler) mentioned(e *expression) {
+	var names []string
+	for _, r := range c.document.Classes {
+		names = append(names, r.Name)
+	}
+	node := e.program.Node()
+	ast.Walk(&node, visit(func(n ast.Node) {
+		in, ok := n.(*ast.BinaryNode)
+		if !ok || in.Operator != "in" {
+			return
+		}
+		name, literal := in.Left.(*ast.StringNode)
+		list, ofEnv := in.Right.(*ast.IdentifierNode)
+		if literal && ofEnv && list.Value == "classes" && !slices.Contains(names, name.Value) {
+			c.keep(e.path, fmt.Errorf("no class %q%s", name.Value, meant(name.Value, names)))
+		}
+	}))
+}
+
+type visit func(n ast.Node)
+
+// Visit is called with every node of a tree.
+func (v visit) Visit(n *ast.Node) { v(*n) }
 
 // condition compiles a condition; none where the source is empty.
 func (c *compiler) condition(path, source string) *expression {
@@ -103,13 +139,9 @@ func (c *compiler) fields(path string, sources map[string]string) []field {
 	return list
 }
 
-func compile(path, source string, options ...expr.Option) (*vm.Program, error) {
+func compile(source string, options ...expr.Option) (*vm.Program, error) {
 	options = append(append([]expr.Option{expr.Env(Env{}), expr.MaxNodes(maxNodes)}, language...), options...)
-	program, err := expr.Compile(source, options...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return program, nil
+	return expr.Compile(source, options...)
 }
 
 // values runs the expressions. What gives nil or empty text is cleared in NetSuite where clear is set, else

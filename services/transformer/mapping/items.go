@@ -34,7 +34,7 @@ func (c *compiler) items(rules []ItemRule) []itemRule {
 		if r.Matches != "" {
 			var err error
 			if compiled.matches, err = pattern(r.Matches); err != nil {
-				c.keep(fmt.Errorf("%s.matches: %w", path, err))
+				c.keep(path+".matches", err)
 			}
 		}
 		list = append(list, compiled)

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -17,6 +16,9 @@ import (
 type Mapping struct {
 	document Document
 	revision string
+	stores   map[string]*Mapping // what is different for a store: a whole mapping of its own
+
+	expressions []*expression // in the order of the document's sections
 
 	classes    []classRule
 	validation []validRule
@@ -42,12 +44,43 @@ type rule struct {
 
 // Compile reads, checks and compiles a document. Errors name path, line and column.
 func Compile(data []byte) (*Mapping, error) {
-	d, err := Parse(data)
+	t, err := read(data)
+	if err != nil {
+		return nil, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
+	}
+	m, err := t.compile(Revision(data))
 	if err != nil {
 		return nil, err
 	}
-	m := &Mapping{document: d, revision: Revision(data)}
-	var c compiler
+	return m, m.overrides(t)
+}
+
+// overrides compiles what is different for single stores.
+func (m *Mapping) overrides(t *tree) error {
+	m.stores = map[string]*Mapping{}
+	for _, store := range sorted(m.document.Stores) {
+		override := t.nodes["stores."+store]
+		for _, own := range []string{"mapping", "version", "include", "stores"} {
+			if node, _ := value(override, own); node != nil {
+				return fault.New(fault.MappingInvalid, fmt.Sprintf("line %d: %s is the document's, not a store's", node.Line, own), fault.Field("stores", store))
+			}
+		}
+		variant, err := t.over(override).compile(m.revision)
+		if err != nil {
+			return fault.New(fault.MappingInvalid, "the document must be sound with what is different for the store", fault.Field("stores", store), fault.Because(err))
+		}
+		m.stores[store] = variant
+	}
+	return nil
+}
+
+func (t *tree) compile(revision string) (*Mapping, error) {
+	d, err := t.document()
+	if err != nil {
+		return nil, err
+	}
+	m := &Mapping{document: d, revision: revision}
+	c := compiler{tree: t, document: d}
 	m.classes, m.validation = c.classes(d.Classes), c.validation(d.Validation)
 	m.customer, m.order, m.line = c.fields("customer.fields", d.Customer.Fields), c.fields("sales_order.fields", d.SalesOrder.Fields), c.fields("items.fields", d.Items.Fields)
 	if d.Payments != nil {
@@ -60,10 +93,11 @@ func Compile(data []byte) (*Mapping, error) {
 	m.items, m.customers = c.items(d.Items.Rules), c.customers(d.Customer.Rules)
 	m.orders, m.lines = c.routes(sectionOrders, d.Routing.Orders), c.routes(sectionLines, d.Routing.Lines)
 	m.perTen, err = money.Parse(cmp.Or(d.Rounding.PerTen, "0.02"))
-	c.keep(err)
+	c.keep("rounding.per_ten_lines", err)
 	m.zeroUnit, err = money.Parse(cmp.Or(d.Rounding.ZeroUnit, "1"))
-	c.keep(err)
-	if err := errors.Join(c.problems...); err != nil {
+	c.keep("rounding.zero_decimal", err)
+	m.expressions = c.expressions
+	if err := c.problems.in(t); err != nil {
 		return nil, fault.New(fault.MappingInvalid, "every expression must compile", fault.Field("mapping", d.Mapping), fault.Because(err))
 	}
 	return m, nil
@@ -85,7 +119,18 @@ type Context struct {
 
 // Map gives what NetSuite should hold for an order.
 func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, error) {
-	s := scopeOf(o)
+	return m.of(o.Store).make(o, c, scopeOf(o))
+}
+
+// of gives the mapping of a store.
+func (m *Mapping) of(store string) *Mapping {
+	if variant, has := m.stores[store]; has {
+		return variant
+	}
+	return m
+}
+
+func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.DesiredOrderV1, error) {
 	rule, warnings, err := m.decide(s)
 	if err != nil {
 		return event.DesiredOrderV1{}, err

@@ -246,7 +246,7 @@ func (c *compiler) message(path, source string) message {
 		}
 		end := closing(rest[at+2:])
 		if end < 0 {
-			c.keep(fmt.Errorf("%s: want a } for ${%s", path, rest[at+2:]))
+			c.keep(path, fmt.Errorf("want a } for ${%s", rest[at+2:]))
 			return list
 		}
 		list = append(list, part{text: rest[:at]}, part{value: c.expression(path, rest[at+2:at+2+end])})

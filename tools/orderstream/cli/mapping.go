@@ -21,7 +21,7 @@ func (a *app) mapping() *cobra.Command {
 		&cobra.Command{
 			Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error {
-				document, err := os.ReadFile(args[0])
+				document, err := mapping.Load(args[0], os.ReadFile)
 				if err != nil {
 					return usage{err}
 				}

@@ -66,7 +66,7 @@ func (a *app) check() *cobra.Command {
 			for name, m := range config.Mappings {
 				data := mapping.Default
 				if m.File != "default" {
-					if data, err = os.ReadFile(m.File); err != nil {
+					if data, err = mapping.Load(m.File, os.ReadFile); err != nil {
 						problems = append(problems, fmt.Errorf("mappings.%s.file: %w", name, err))
 						continue
 					}

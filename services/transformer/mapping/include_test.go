@@ -1,0 +1,163 @@
+package mapping
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+)
+
+// files reads from a map instead of a disk.
+func files(contents map[string]string) func(path string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		text, known := contents[filepath.ToSlash(path)]
+		if !known {
+			return nil, fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
+		}
+		return []byte(text), nil
+	}
+}
+
+func shared() map[string]string {
+	return map[string]string{
+		"shops/eu.yaml":            "# yaml-language-server: $schema=x\nmapping: eu\nversion: 1\ninclude: [parts/classes.yaml, default.yaml]\nitems:\n  fallback: EU-FALLBACK\n  skus: {A: EU-A}\nclasses:\n  - {name: big, when: order.total > 1}\n",
+		"shops/parts/classes.yaml": "include: [more.yaml]\nclasses:\n  - {name: big, when: order.total > 1000}\n  - {name: american, when: 'order.shipping.country == \"US\"'}\nitems: {skus: {A: PART-A, B: PART-B}}\nlengths: {memo: 20}\n",
+		"shops/parts/more.yaml":    "classes: [{name: late, when: 'now.Year() > 2000'}]\n",
+		"shops/default.yaml":       string(Default),
+	}
+}
+
+func TestSharedParts(t *testing.T) {
+	data, err := Load("shops/eu.yaml", files(shared()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load("shops/eu.yaml", files(shared()))
+	if err != nil || string(again) != string(data) {
+		t.Errorf("loaded twice, two texts (%v)", err)
+	}
+	if !strings.HasPrefix(string(data), "# yaml-language-server: $schema=x\n# Put together from eu.yaml, parts/classes.yaml, parts/more.yaml, default.yaml.\n") {
+		t.Errorf("begins with %.120s", data)
+	}
+	m, err := Compile(data) // needs no other file
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range m.document.Classes {
+		names = append(names, c.Name+" "+c.When)
+	}
+	if diff := cmp.Diff([]string{"big order.total > 1", `american order.shipping.country == "US"`, "late now.Year() > 2000"}, names); diff != "" {
+		t.Errorf("classes (-want +got):\n%s", diff)
+	}
+	d := m.document
+	if d.Mapping != "eu" || d.Items.Fallback != "EU-FALLBACK" || d.Items.SKUs["A"] != "EU-A" || d.Items.SKUs["B"] != "PART-B" || d.Items.Fee != "WOO-FEE" || d.Lengths["memo"] != 20 || d.Lengths["email"] != 254 {
+		t.Errorf("%s: fallback %s, SKUs %v, fee %s, lengths %v", d.Mapping, d.Items.Fallback, d.Items.SKUs, d.Items.Fee, d.Lengths)
+	}
+}
+
+// A text without shared parts is its own revision, to the byte.
+func TestTextWithoutPartsIsGivenAsItIs(t *testing.T) {
+	data, err := Load("default.yaml", files(map[string]string{"default.yaml": string(Default)}))
+	if err != nil || string(data) != string(Default) {
+		t.Errorf("%v, %d bytes, want the %d as they are", err, len(data), len(Default))
+	}
+}
+
+func TestBadParts(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, want string }{
+		"missing":  {"shops/eu.yaml", "include: [gone.yaml]", `include "gone.yaml"`},
+		"itself":   {"shops/parts/more.yaml", "include: [classes.yaml]", "includes itself"},
+		"outside":  {"shops/parts/more.yaml", "include: [../../secrets.yaml]", "inside the folder"},
+		"absolute": {"shops/parts/more.yaml", "include: [/etc/passwd]", "parts/etc/passwd"},
+		"misspelt": {"shops/parts/more.yaml", "clases: []", "did you mean classes?"},
+		"anchored": {"shops/parts/more.yaml", "classes: &a []", "no anchors"},
+		"no yaml":  {"shops/parts/more.yaml", "[", "parts/more.yaml"},
+		"a list":   {"shops/parts/more.yaml", "- a", "want sections"},
+	} {
+		contents := shared()
+		contents[c.file] = c.text
+		_, err := Load("shops/eu.yaml", files(contents))
+		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s saying %s", name, err, fault.MappingInvalid, c.want)
+		}
+	}
+	if _, err := Compile([]byte(shared()["shops/eu.yaml"])); err == nil || !strings.Contains(err.Error(), "include (line 4, column 10)") {
+		t.Errorf("%v, want a document with parts apart refused", err)
+	}
+}
+
+func TestStores(t *testing.T) {
+	m := extended(t, `
+classes: [{name: all, when: "true"}]
+stores:
+  eu:
+    sales_order: {fields: {subsidiary: 'ref("subsidiary", "name", "EU")'}}
+    items: {fallback: EU-FALLBACK}
+    classes: [{name: european, when: "true"}]
+    statuses:
+      - {name: on-hold, when: 'order.status == "on-hold"', absent: ignore, open: keep, fulfilled: keep, explanation: not here}
+  plain:
+`)
+	o := orders(t)["order.created-nosku"]
+	for store, want := range map[string]string{"main": "Parent US WOO-FALLBACK all", "eu": "EU EU-FALLBACK european all", "plain": "Parent US WOO-FALLBACK all"} {
+		o.Store = store
+		d, err := m.Map(o, Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := d.SalesOrder.Fields["subsidiary"].Ref.Key + " " + d.SalesOrder.Lines[0].Item.Key
+		for _, r := range d.Rules {
+			got += " " + r.Name
+		}
+		if got != want || d.Source.Revision != m.Revision() || *d.SalesOrder.Fields["otherRefNum"].Text != o.Number {
+			t.Errorf("%s: %s with revision %s, want %s", store, got, d.Source.Revision, want)
+		}
+	}
+	o.Store, o.Status = "eu", "on-hold"
+	if d, err := m.Map(o, Context{}); err != nil || d.Policy.Absent != event.ActionIgnore {
+		t.Errorf("%v, %v: want the store's own rule of the name", d.Policy, err)
+	}
+}
+
+func TestBadStores(t *testing.T) {
+	for sections, want := range map[string]string{
+		"stores: {eu: {mapping: x}}":                                 "mapping is the document's",
+		"stores: {eu: {itmes: {}}}":                                  "stores.eu.itmes (line 210, column 15): no such name here; did you mean items?",
+		"stores: {eu: {items: {bundles: some}}}":                     "items.bundles (line 210, column 32)",
+		"stores: {eu: {sales_order: {fields: {memo: order.nmber}}}}": "order has no field nmber; did you mean number?",
+	} {
+		data := strings.Join(strings.SplitAfter(string(Default), "\n")[:205], "") + "\n\n\n\n" + sections + "\n"
+		_, err := Compile([]byte(data))
+		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s saying %s", sections, err, fault.MappingInvalid, want)
+		}
+	}
+}
+
+// A mistake is told with its place, and with what may be meant.
+func TestPlacesAndSuggestions(t *testing.T) {
+	head := "mapping: m\nversion: 1\nrounding: {item: R}\nitems: {fallback: F, fee: F, discount: D}\nstatuses: [{name: a, when: 'true', absent: wait, open: keep, fulfilled: keep, order_status: A}]\n"
+	for sections, want := range map[string]string{
+		"sales_order:\n  fields:\n    memo: order.nmber\n":                                             "sales_order.fields.memo (line 8, column 17): order has no field nmber; did you mean number?",
+		"sales_order:\n  fields:\n    memo: 'ordr.number'\n":                                           "sales_order.fields.memo (line 8, column 12): there is no ordr; did you mean order?",
+		"sales_order:\n  fields:\n    memo: |\n      order.id +\n       order.billing.citty\n":         "did you mean city?",
+		"classes: [{name: wholesale, when: order.paid}, {name: b, when: '\"wholesle\" in classes'}]\n": "classes[1].when (line 6, column 64): no class \"wholesle\"; did you mean wholesale?",
+		"classes: [{name: a, when: order.total > order}]\n":                                            "amount does not go with",
+		"classes: [{name: a, when: order.number}]\n":                                                   "classes[0].when (line 6, column 27): expected bool",
+		"classes: [{name: a, whn: order.number}]\n":                                                   "classes[0].whn (line 6, column 21): no such name here; did you mean when?",
+		"shippng: {}\n": "shippng (line 6, column 1): no such name here; did you mean shipping?",
+		"classes: [{name: a, when: order.paid}, {name: a, when: order.paid}]\n": "classes[1].name (line 6, column 47): want a name of its own",
+	} {
+		_, err := Compile([]byte(head + sections))
+		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", sections, err, want)
+		}
+	}
+}

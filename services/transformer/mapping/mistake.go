@@ -1,0 +1,84 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/expr-lang/expr/file"
+	"go.yaml.in/yaml/v3"
+)
+
+// mistake says what is wrong with an expression, where in the document, and what may be meant.
+func (c *compiler) mistake(path, source string, err error) problem {
+	p := problem{path: path, text: err.Error()}
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return p
+	}
+	p.text = worded(at.Message) + at.Snippet
+	if n, known := c.tree.nodes[path]; known && n.Value == source {
+		line, column := n.Line, n.Column+at.Column
+		switch n.Style {
+		case yaml.LiteralStyle, yaml.FoldedStyle: // the text begins on the next line
+			line, column = n.Line+at.Line, at.Column+1
+		case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
+			column++
+		}
+		p.place = fmt.Sprintf("line %d, column %d", line, column)
+	}
+	return p
+}
+
+var (
+	noField = regexp.MustCompile(`^type mapping\.(\w+) has no (?:field|method) (\w+)$`)
+	noName  = regexp.MustCompile(`^unknown name (\w+)$`)
+	noMatch = regexp.MustCompile(`^cannot use (.+) as argument \(type .+\) to call decimal (\S+)`)
+	ours    = strings.NewReplacer("mapping.", "", "money.Amount", "amount", "money.Number", "quantity", "event.Ref", "reference")
+)
+
+// types are those whose fields an expression can name.
+var types = map[string]reflect.Type{}
+
+func init() { collect(reflect.TypeFor[Env]()) }
+
+func collect(t reflect.Type) {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if _, seen := types[t.Name()]; seen || t.Kind() != reflect.Struct || t.PkgPath() != reflect.TypeFor[Env]().PkgPath() {
+		return
+	}
+	types[t.Name()] = t
+	for i := range t.NumField() {
+		collect(t.Field(i).Type)
+	}
+}
+
+func names(t reflect.Type) []string {
+	var list []string
+	for i := range t.NumField() {
+		list = append(list, t.Field(i).Tag.Get("expr"))
+	}
+	return list
+}
+
+// worded says what expr-lang says in the document's words.
+func worded(message string) string {
+	if m := noField.FindStringSubmatch(message); m != nil {
+		text := fmt.Sprintf("%s has no field %s", strings.ToLower(m[1]), m[2])
+		if t, known := types[m[1]]; known {
+			text += meant(m[2], names(t))
+		}
+		return text
+	}
+	if m := noName.FindStringSubmatch(message); m != nil {
+		return "there is no " + m[1] + meant(m[1], append(names(types["Env"]), "first", "ref", "pairs", "keys", "len", "any", "all", "lower", "upper", "string", "sum", "split", "join"))
+	}
+	if m := noMatch.FindStringSubmatch(message); m != nil {
+		return ours.Replace(fmt.Sprintf("%s does not go with %s here", m[1], m[2]))
+	}
+	return ours.Replace(message)
+}
