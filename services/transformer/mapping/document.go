@@ -41,6 +41,7 @@ type Document struct {
 	Text       TextBlock       `yaml:"text"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
 
+	Tests  []Example            `yaml:"tests"`
 	Stores map[string]yaml.Node `yaml:"stores"` // store → what is different for it, written like a document
 }
 

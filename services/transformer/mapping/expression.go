@@ -36,6 +36,7 @@ type scope struct {
 	Env
 	machine vm.VM
 	fired   []event.FiredRule
+	trace   *Trace // nil: no one asks
 }
 
 func scopeOf(o event.OrderStateV1) *scope {
@@ -44,7 +45,11 @@ func scopeOf(o event.OrderStateV1) *scope {
 
 // run gives an expression's value for the order at hand.
 func (s *scope) run(e *expression) (any, error) {
-	return s.machine.Run(e.program, &s.Env)
+	result, err := s.machine.Run(e.program, &s.Env)
+	if s.trace != nil {
+		s.trace.evaluated(e, s, result, err)
+	}
+	return result, err
 }
 
 // holds runs a condition; none always holds.
@@ -148,11 +153,11 @@ func compile(source string, options ...expr.Option) (*vm.Program, error) {
 // left out.
 func (m *Mapping) values(fields []field, s *scope, clear bool) (map[string]event.Value, error) {
 	values := make(map[string]event.Value, len(fields))
-	return values, m.fillValues(values, fields, s, clear)
+	return values, m.fillValues(values, fields, s, clear, "")
 }
 
-// fillValues is values into a map that holds some already.
-func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *scope, clear bool) error {
+// fillValues is values into a map that holds some already; rule names the rule whose fields they are, "" where none.
+func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *scope, clear bool, rule string) error {
 	for _, f := range fields {
 		result, err := s.run(f.expression)
 		if err != nil {
@@ -161,6 +166,9 @@ func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *s
 		value, set, err := m.value(f.name, result)
 		if err != nil {
 			return fault.New(fault.MappingFailed, err.Error(), fault.Field(f.path, fmt.Sprint(result)))
+		}
+		if s.trace != nil {
+			s.trace.took(f.path, f.name, rule, false, s.Line.ID)
 		}
 		switch {
 		case set:

@@ -151,7 +151,7 @@ func TestPlacesAndSuggestions(t *testing.T) {
 		"classes: [{name: wholesale, when: order.paid}, {name: b, when: '\"wholesle\" in classes'}]\n": "classes[1].when (line 6, column 64): no class \"wholesle\"; did you mean wholesale?",
 		"classes: [{name: a, when: order.total > order}]\n":                                            "amount does not go with",
 		"classes: [{name: a, when: order.number}]\n":                                                   "classes[0].when (line 6, column 27): expected bool",
-		"classes: [{name: a, whn: order.number}]\n":                                                   "classes[0].whn (line 6, column 21): no such name here; did you mean when?",
+		"classes: [{name: a, when_: order.number}]\n":                                                  "classes[0].when_ (line 6, column 21): no such name here; did you mean when?",
 		"shippng: {}\n": "shippng (line 6, column 1): no such name here; did you mean shipping?",
 		"classes: [{name: a, when: order.paid}, {name: a, when: order.paid}]\n": "classes[1].name (line 6, column 47): want a name of its own",
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -12,27 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orderstream/orderstream/services/operate"
-	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
 func (a *app) mapping() *cobra.Command {
-	c := &cobra.Command{Use: "mapping", Short: "Look at mapping documents and their revisions"}
+	c := &cobra.Command{Use: "mapping", Short: "Write, try and look at mapping documents and their revisions"}
+	c.AddCommand(a.language()...)
 	c.AddCommand(
-		&cobra.Command{
-			Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error {
-				document, err := mapping.Load(args[0], os.ReadFile)
-				if err != nil {
-					return usage{err}
-				}
-				m, err := mapping.Compile(document)
-				if err != nil {
-					return err
-				}
-				sound := map[string]string{"mapping": m.Name(), "revision": m.Revision()}
-				return a.print(sound, func(w io.Writer) { fmt.Fprintf(w, "mapping %s, revision %s: sound\n", m.Name(), m.Revision()) })
-			},
-		},
 		&cobra.Command{
 			Use: "history", Short: "List every revision ever used, oldest first", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {

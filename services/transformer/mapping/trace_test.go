@@ -1,0 +1,213 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+const lively = `
+classes: [{name: american, when: 'order.shipping.country == "US"'}, {name: dear, when: order.total > 1000}]
+validation: [{name: no-phone, when: 'order.billing.phone == ""', severity: warn, message: "no phone, ${order.billing.first_name}"}]
+routing:
+  orders: [{name: west, when: '"american" in classes && any(order.lines, .quantity >= 1)', location: Oakland Warehouse, fields: {shipComplete: order.total > 5}}, {name: rest, location: Austin Warehouse}]
+  lines: [{name: tees, when: 'line.sku startsWith "TEE"', location: Austin Warehouse}]
+`
+
+func explained(t *testing.T, x Explanation, field string) Explained {
+	t.Helper()
+	for _, f := range x.Fields {
+		if f.Field == field {
+			return f
+		}
+	}
+	t.Fatalf("no field %s in %v", field, x.Fields)
+	return Explained{}
+}
+
+func TestExplain(t *testing.T) {
+	x := extended(t, lively).Explain(orders(t)["order.created-simple"], Context{})
+	if x.Error != "" || x.Rule != "accepted" || len(x.Rules) != 3 {
+		t.Fatalf("%s, rule %s, %v", x.Error, x.Rule, x.Rules)
+	}
+	memo := explained(t, x, "sales_order.fields.memo")
+	want := Step{Path: "sales_order.fields.memo", Expression: `"WooCommerce order " + order.number`, Inputs: []Input{{"order.number", "36"}}, Value: "WooCommerce order 36"}
+	if memo.Value != want.Value || memo.Step == nil || cmp.Diff(want, *memo.Step) != "" {
+		t.Errorf("memo: %+v", memo)
+	}
+	if f := explained(t, x, "sales_order.fields.location"); f.Rule != "routing.orders west" || f.Value != "Oakland Warehouse" || f.Step != nil {
+		t.Errorf("location: %+v", f)
+	}
+	if f := explained(t, x, "sales_order.fields.shipComplete"); f.Rule != "routing.orders west" || f.Value != "true" || f.Step == nil {
+		t.Errorf("shipComplete: %+v", f)
+	}
+	if f := explained(t, x, "lines[line-1].fields.location"); f.Rule != "routing.lines tees" {
+		t.Errorf("line: %+v", f)
+	}
+	if f := explained(t, x, "sales_order.fields.shipMethod"); f.From != "shipping.methods" {
+		t.Errorf("shipMethod: %+v", f)
+	}
+	if f := explained(t, x, "customer.fields.lastName"); f.Step == nil || len(f.Step.Inputs) != 2 {
+		t.Errorf("last name: %+v", f)
+	}
+	at := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Path == "routing.orders[0].when" })
+	if diff := cmp.Diff([]string{"classes", "order.lines"}, inputNames(x.Steps[at])); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+}
+
+func inputNames(s Step) []string {
+	var list []string
+	for _, in := range s.Inputs {
+		list = append(list, in.Name)
+	}
+	return list
+}
+
+// A traced order is the same order.
+func TestTraceChangesNothing(t *testing.T) {
+	m := extended(t, lively)
+	for name, o := range orders(t) {
+		plain, err1 := m.Map(o, Context{})
+		traced, err2 := m.MapTraced(o, Context{}, NewTrace())
+		if (err1 == nil) != (err2 == nil) || plain.Hash != traced.Hash || cmp.Diff(plain.Rules, traced.Rules) != "" {
+			t.Errorf("%s: %v and %v, hashes %s and %s", name, err1, err2, plain.Hash, traced.Hash)
+		}
+	}
+}
+
+func TestCoverage(t *testing.T) {
+	m := extended(t, lively)
+	trace := NewTrace()
+	o := orders(t)["order.created-simple"]
+	if _, err := m.MapTraced(o, Context{}, trace); err != nil {
+		t.Fatal(err)
+	}
+	c := m.Coverage(trace)
+	for _, want := range []string{"classes dear", "validation no-phone", "routing.orders rest", "statuses on-hold"} {
+		if !slices.Contains(c.Unfired, want) {
+			t.Errorf("unfired %v lacks %s", c.Unfired, want)
+		}
+	}
+	for _, fired := range []string{"classes american", "routing.lines tees", "statuses accepted"} {
+		if slices.Contains(c.Unfired, fired) {
+			t.Errorf("%s fired", fired)
+		}
+	}
+	if !slices.Contains(c.Unrun, "validation[0].message") || slices.Contains(c.Unrun, "sales_order.fields.memo") || !slices.Contains(c.Always, "classes[0].when") {
+		t.Errorf("unrun %v, always %v", c.Unrun, c.Always)
+	}
+	before := c.Percent()
+	o.Totals.Total, o.Billing.Phone, o.Shipping.Country = o.Totals.Total.Add(money.MustParse("0.01")), "", "DE"
+	if _, err := m.MapTraced(o, Context{}, trace); err != nil {
+		t.Fatal(err)
+	}
+	if c = m.Coverage(trace); c.Percent() <= before || slices.Contains(c.Unfired, "routing.orders rest") || slices.Contains(c.Always, "classes[0].when") {
+		t.Errorf("%d%% after %d%%, unfired %v", c.Percent(), before, c.Unfired)
+	}
+}
+
+func TestExamples(t *testing.T) {
+	m := extended(t, lively+`
+tests:
+  - name: simple
+    order: simple.json
+    set: {shipping.country: US, "lines[0].sku": TEE-77}
+    expect:
+      policy.rule: accepted
+      sales_order.fields.location: Oakland Warehouse
+      sales_order.fields.shipComplete: true
+      sales_order.fields.department:
+      "sales_order.lines[0].item": TEE-77
+      sales_order.lines: 1
+      expected.total: "28.14"
+      rules: american, west, tees
+      fault: ""
+  - {name: parked, order: simple.json, set: {totals.total: "99.00"}, expect: {fault: money-mismatch, fault.field: total}}
+  - {name: wrong, order: simple.json, expect: {sales_order.fields.memo: WooCommerce order 37, fault: sku-unknown}}
+  - {name: nowhere, order: simple.json, set: {"lines[7].sku": X}, expect: {fault: ""}}
+`)
+	var got []Result
+	for _, e := range m.Examples() {
+		got = append(got, m.Try(e, orders(t)["order.created-simple"], NewTrace()))
+	}
+	want := []Result{
+		{Name: "simple", Passed: true},
+		{Name: "parked", Passed: true},
+		{Name: "wrong", Differences: []Difference{{"fault", "sku-unknown", ""}, {"sales_order.fields.memo", "WooCommerce order 37", "WooCommerce order 36"}}},
+		{Name: "nowhere", Error: `set.lines[7].sku: want a number below 1, not "7"`},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	if list, err := Findings(Default); err != nil || len(list) != 0 {
+		t.Errorf("the shipped mapping: %v, %v", list, err)
+	}
+	list, err := Findings([]byte(strings.Replace(string(Default), "    memo: '\"WooCommerce order \" + order.number'\n", "    memmo: order.number\n    shipComplete: order.number\n    location: order.number\n    custbody_x: order.paid\n", 1) + `
+classes: [{name: a, when: 'order.paid'}, {name: b, when: 'order.paid'}, {name: never, when: 'false'}]
+routing:
+  orders:
+    - {name: one, when: order.paid, location: X}
+    - {name: two, when: (order.paid), location: Y}
+    - {name: all, location: Z}
+    - {name: three, when: order.total > 1, location: X}
+    - {name: other, group: g, department: X}
+stores: {eu: {customer: {fields: {frstName: order.number}}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range list {
+		if f.Place == "" {
+			t.Errorf("%s has no place", f.Path)
+		}
+		got = append(got, f.Path+": "+f.Text)
+	}
+	want := []string{
+		"sales_order.fields.location: location of salesOrder takes a ref, the expression gives a text",
+		"sales_order.fields.memmo: salesOrder has no field memmo; did you mean memo?",
+		"sales_order.fields.shipComplete: shipComplete of salesOrder takes a flag, the expression gives a text",
+		"classes[2].when: rule never never fires: its condition is false",
+		"routing.orders[1]: rule two never fires: one before it asks the same",
+		"routing.orders[3]: rule three never fires: all before it always does",
+		"stores.eu: customer.fields.frstName: customer has no field frstName; did you mean firstName?",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Invariant 5, for orders that a seed makes: no cent appears or vanishes. A mapping that loses one is found.
+func TestFuzz(t *testing.T) {
+	for name, m := range map[string]*Mapping{"default": compiled(t), "lively": extended(t, lively), "header": variant(t, func(d *Document) { d.Discounts.As = DiscountHeader }), "lines": variant(t, strategy(event.TaxLines))} {
+		f := m.Fuzz(7, 400)
+		if len(f.Failures) > 0 || f.Mapped < 200 {
+			t.Errorf("%s: %d mapped, parked %v, failures %v", name, f.Mapped, f.Parked, f.Failures)
+		}
+	}
+	o, m := compiled(t).Generate(7), compiled(t)
+	if again := m.Generate(7); cmp.Diff(o, again) != "" {
+		t.Error("one seed, two orders")
+	}
+	o = orders(t)["order.created-simple"]
+	d, err := m.Map(o, Context{})
+	if err != nil || Balance(o, d) != nil {
+		t.Fatal(err, Balance(o, d))
+	}
+	d.SalesOrder.Lines[0].Amount = d.SalesOrder.Lines[0].Amount.Add(money.MustParse("0.01"))
+	if Balance(o, d) == nil {
+		t.Error("a cent more is not found")
+	}
+	if f := edited(t, "memo: '\"WooCommerce order \" + order.number'", "memo: order.lines[5].sku").Fuzz(7, 100); len(f.Failures) == 0 {
+		t.Error("an expression that fails for orders of few lines is not found")
+	}
+}

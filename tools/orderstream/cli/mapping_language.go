@@ -1,0 +1,354 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+	"github.com/orderstream/orderstream/services/transformer/parse"
+)
+
+// language are the verbs that work on a mapping's text, without a server.
+func (a *app) language() []*cobra.Command {
+	return []*cobra.Command{a.mappingCheck(), a.mappingTest(), a.mappingCoverage(), a.mappingExplain(), a.mappingFuzz(), a.mappingResolve()}
+}
+
+// mappingFile reads a mapping with its shared parts; "default" is the shipped one.
+func mappingFile(path string) ([]byte, *mapping.Mapping, error) {
+	document := mapping.Default
+	if path != "default" {
+		var err error
+		if document, err = mapping.Load(path, os.ReadFile); err != nil {
+			return nil, nil, usage{err}
+		}
+	}
+	m, err := mapping.Compile(document)
+	return document, m, err
+}
+
+func (a *app) mappingCheck() *cobra.Command {
+	strict := false
+	c := &cobra.Command{
+		Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
+		Long: "Compile a mapping document and explain its mistakes; tell what compiles and is likely one: fields that NetSuite's records do not have, values of the wrong kind, rules that never fire.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			document, m, err := mappingFile(args[0])
+			if err != nil {
+				return err
+			}
+			findings, err := mapping.Findings(document)
+			if err != nil {
+				return err
+			}
+			sound := struct {
+				Mapping  string            `json:"mapping"`
+				Revision string            `json:"revision"`
+				Findings []mapping.Finding `json:"findings"`
+			}{m.Name(), m.Revision(), append([]mapping.Finding{}, findings...)}
+			if err := a.print(sound, func(w io.Writer) {
+				fmt.Fprintf(w, "mapping %s, revision %s: sound\n", m.Name(), m.Revision())
+				for _, f := range findings {
+					fmt.Fprintf(w, "  %s (%s): %s\n", f.Path, f.Place, f.Text)
+				}
+			}); err != nil {
+				return err
+			}
+			if strict && len(findings) > 0 {
+				return fmt.Errorf("%d findings", len(findings))
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&strict, "strict", false, "fail when there are findings")
+	return c
+}
+
+func (a *app) mappingTest() *cobra.Command {
+	return &cobra.Command{
+		Use: "test <file>", Short: "Run the examples a mapping carries under tests", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, m, err := mappingFile(args[0])
+			if err != nil {
+				return err
+			}
+			results := tryExamples(m, args[0], mapping.NewTrace())
+			failed := 0
+			for _, r := range results {
+				if !r.Passed {
+					failed++
+				}
+			}
+			if err := a.print(results, func(w io.Writer) { printResults(w, results) }); err != nil {
+				return err
+			}
+			if failed > 0 {
+				return fmt.Errorf("%d of %d examples failed", failed, len(results))
+			}
+			return nil
+		},
+	}
+}
+
+func printResults(w io.Writer, results []mapping.Result) {
+	for _, r := range results {
+		switch {
+		case r.Passed:
+			fmt.Fprintf(w, "ok    %s\n", r.Name)
+		case r.Error != "":
+			fmt.Fprintf(w, "FAIL  %s: %s\n", r.Name, r.Error)
+		default:
+			fmt.Fprintf(w, "FAIL  %s\n", r.Name)
+		}
+		for _, d := range r.Differences {
+			fmt.Fprintf(w, "        %s: want %q, got %q\n", d.Path, d.Want, d.Got)
+		}
+	}
+	if len(results) == 0 {
+		fmt.Fprintln(w, "the mapping has no examples under tests")
+	}
+}
+
+// tryExamples runs a mapping's examples; their files lie beside the mapping.
+func tryExamples(m *mapping.Mapping, file string, t *mapping.Trace) []mapping.Result {
+	results := []mapping.Result{}
+	for _, e := range m.Examples() {
+		order, err := orderFile(filepath.Join(filepath.Dir(file), e.Order), e.Store)
+		if err != nil {
+			results = append(results, mapping.Result{Name: e.Name, Error: err.Error()})
+			continue
+		}
+		results = append(results, m.Try(e, order, t))
+	}
+	return results
+}
+
+// orderFile reads an order event, or an order as WooCommerce's REST shows it.
+func orderFile(path, store string) (event.OrderStateV1, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return event.OrderStateV1{}, err
+	}
+	if state, err := codec.Decode[event.OrderStateV1](data); err == nil && strings.HasPrefix(state.Type, "order.v1.") {
+		return state, nil
+	}
+	if store == "" {
+		store = "main"
+	}
+	r, err := parse.Read(parse.Delivery{Sequence: 1, Body: data, Facts: event.WebhookReceivedV1{
+		Store: store, Resource: parse.ResourceOrder, Event: "updated", Origin: event.OriginWebhook, ReceivedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+	}})
+	switch {
+	case err != nil:
+		return event.OrderStateV1{}, fmt.Errorf("%s: %w", path, err)
+	case r.Order == nil:
+		return event.OrderStateV1{}, fmt.Errorf("%s: want an order event or an order as WooCommerce's REST shows it", path)
+	}
+	return *r.Order, nil
+}
+
+func (a *app) mappingCoverage() *cobra.Command {
+	atLeast := 0
+	c := &cobra.Command{
+		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples exercise", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, m, err := mappingFile(args[0])
+			if err != nil {
+				return err
+			}
+			t := mapping.NewTrace()
+			tryExamples(m, args[0], t)
+			c := m.Coverage(t)
+			if err := a.print(c, func(w io.Writer) {
+				fmt.Fprintf(w, "%d%% of %d rules and %d expressions\n", c.Percent(), c.Rules, c.Expressions)
+				for _, list := range []struct {
+					word  string
+					names []string
+				}{{"never fired", c.Unfired}, {"never ran", c.Unrun}, {"never false", c.Always}} {
+					for _, name := range list.names {
+						fmt.Fprintf(w, "  %s: %s\n", list.word, name)
+					}
+				}
+			}); err != nil {
+				return err
+			}
+			if c.Percent() < atLeast {
+				return fmt.Errorf("%d%% is less than %d%%", c.Percent(), atLeast)
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&atLeast, "at-least", 0, "fail below this percentage")
+	return c
+}
+
+func (a *app) mappingExplain() *cobra.Command {
+	var file, store string
+	var steps bool
+	c := &cobra.Command{
+		Use: "explain <file> | [<store>/]<order>", Short: "Say of each field which expression or rule made it, and of what", Args: cobra.ExactArgs(1),
+		Long: "Say of each field which expression or rule made it, and of what. The order is a file (an order event, or an order as WooCommerce's REST shows it) mapped with --mapping, or one of history, mapped with the revision it was mapped with unless --mapping names another.",
+		RunE: func(c *cobra.Command, args []string) error {
+			x, err := a.explanation(c.Context(), args[0], file, store)
+			if err != nil {
+				return err
+			}
+			return a.print(x, func(w io.Writer) { printExplanation(w, x, steps) })
+		},
+	}
+	c.Flags().StringVar(&file, "mapping", "", "mapping file; default is the shipped one")
+	c.Flags().StringVar(&store, "store", "", "store of an order file that names none")
+	c.Flags().BoolVar(&steps, "steps", false, "list every expression in the order of evaluation")
+	return c
+}
+
+func (a *app) explanation(ctx context.Context, order, file, store string) (x mapping.Explanation, err error) {
+	if _, err := os.Stat(order); err == nil {
+		if file == "" {
+			file = "default"
+		}
+		_, m, err := mappingFile(file)
+		if err != nil {
+			return x, err
+		}
+		state, err := orderFile(order, store)
+		if err != nil {
+			return x, err
+		}
+		return m.Explain(state, mapping.Context{}), nil
+	}
+	of, number, named := strings.Cut(order, "/")
+	if !named {
+		of, number = "", order
+	}
+	err = a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		held, state, err := operate.State(ctx, js, of, number)
+		if err != nil {
+			return err
+		}
+		m, err := mappingOf(ctx, js, held, file)
+		if err != nil {
+			return err
+		}
+		x = m.Explain(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published})
+		return nil
+	})
+	return x, err
+}
+
+// mappingOf is a file's, or the revision a desired state was made with.
+func mappingOf(ctx context.Context, js jetstream.JetStream, held event.DesiredOrderV1, file string) (*mapping.Mapping, error) {
+	if file != "" {
+		_, m, err := mappingFile(file)
+		return m, err
+	}
+	document, err := operate.Document(ctx, js, held.Source.Mapping+"."+held.Source.Revision)
+	if err != nil {
+		return nil, err
+	}
+	return mapping.Compile(document)
+}
+
+func printExplanation(w io.Writer, x mapping.Explanation, steps bool) {
+	fmt.Fprintf(w, "order %s of store %s, mapping %s revision %s\n", x.Order, x.Store, x.Mapping, x.Revision)
+	if x.Error != "" {
+		fmt.Fprintf(w, "parked: %s\n", x.Error)
+	} else {
+		fmt.Fprintf(w, "rule %s\n", x.Rule)
+	}
+	for _, r := range x.Rules {
+		fmt.Fprintf(w, "  %s %s %s\n", r.Section, r.Name, strings.Join(r.Lines, ", "))
+	}
+	for _, warning := range x.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+	for _, f := range x.Fields {
+		fmt.Fprintf(w, "%s = %q\n", f.Field, f.Value)
+		switch {
+		case f.Step != nil:
+			fmt.Fprintf(w, "    %s %s: %s\n", strings.TrimSpace(f.Rule), f.Step.Path, f.Step.Expression)
+			printInputs(w, f.Step.Inputs)
+		case f.Rule != "":
+			fmt.Fprintf(w, "    rule %s\n", f.Rule)
+		default:
+			fmt.Fprintf(w, "    from %s\n", f.From)
+		}
+	}
+	if steps || x.Error != "" {
+		for _, s := range x.Steps {
+			fmt.Fprintf(w, "%s: %s → %s %s\n", s.Path, s.Expression, s.Value, s.Error)
+			printInputs(w, s.Inputs)
+		}
+	}
+}
+
+func printInputs(w io.Writer, inputs []mapping.Input) {
+	for _, in := range inputs {
+		fmt.Fprintf(w, "      %s = %q\n", in.Name, in.Value)
+	}
+}
+
+func (a *app) mappingFuzz() *cobra.Command {
+	var seed uint64
+	var orders int
+	c := &cobra.Command{
+		Use: "fuzz <file>", Short: "Map generated orders and prove that no cent appears or vanishes", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, m, err := mappingFile(args[0])
+			if err != nil {
+				return err
+			}
+			if !c.Flags().Changed("seed") {
+				seed = uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+			}
+			if orders < 1 {
+				return usage{errors.New("--orders: want at least 1")}
+			}
+			f := m.Fuzz(seed, orders)
+			if err := a.print(f, func(w io.Writer) { printFuzzed(w, f, args[0]) }); err != nil {
+				return err
+			}
+			if len(f.Failures) > 0 {
+				return fmt.Errorf("%d of %d orders broke a rule", len(f.Failures), f.Orders)
+			}
+			return nil
+		},
+	}
+	c.Flags().Uint64Var(&seed, "seed", 0, "first seed; without it one of the clock")
+	c.Flags().IntVar(&orders, "orders", 10_000, "how many")
+	return c
+}
+
+func printFuzzed(w io.Writer, f mapping.Fuzzed, file string) {
+	fmt.Fprintf(w, "seed %d: %d orders, %d mapped to the cent\n", f.Seed, f.Orders, f.Mapped)
+	for code, n := range f.Parked {
+		fmt.Fprintf(w, "  %d parked: %s\n", n, code)
+	}
+	for _, failure := range f.Failures[:min(len(f.Failures), 10)] {
+		fmt.Fprintf(w, "  orderstream mapping fuzz %s --orders 1 --seed %d\n    %s\n", file, failure.Seed, failure.Error)
+	}
+}
+
+func (a *app) mappingResolve() *cobra.Command {
+	return &cobra.Command{
+		Use: "resolve <file>", Short: "Print a mapping with its shared parts put together, as a revision keeps it", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			document, _, err := mappingFile(args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(map[string]string{"document": string(document)}, func(w io.Writer) { fmt.Fprint(w, string(document)) })
+		},
+	}
+}
