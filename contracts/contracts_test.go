@@ -59,6 +59,19 @@ func golden(t *testing.T, name string) []byte {
 	return bytes.TrimSpace(data)
 }
 
+// variants are further golden messages of a type: <type>-<word>.json.
+func variants(t *testing.T, name string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", name+"-*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(file), ".json")
+	}
+	return files
+}
+
 func TestOneNameWalks(t *testing.T) {
 	declared := typeNames(t)
 	c := compiler(t)
@@ -71,16 +84,18 @@ func TestOneNameWalks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			message := golden(t, typ.Name)
-			value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := schema.Validate(value); err != nil {
-				t.Errorf("the golden message breaks its schema: %v", err)
-			}
-			if diff := cmp.Diff(string(message), string(again(t, typ, message))); diff != "" {
-				t.Errorf("decoded and encoded again, the golden message differs:\n%s", diff)
+			for _, name := range append([]string{typ.Name}, variants(t, typ.Name)...) {
+				message := golden(t, name)
+				value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := schema.Validate(value); err != nil {
+					t.Errorf("the golden message %s breaks its schema: %v", name, err)
+				}
+				if diff := cmp.Diff(string(message), string(again(t, typ, message))); diff != "" {
+					t.Errorf("decoded and encoded again, the golden message %s differs:\n%s", name, diff)
+				}
 			}
 		})
 	}

@@ -123,23 +123,61 @@ type Call struct {
 // ShopRecordedV1 says what was done to the shop; the newest entry per key is the ledger of it.
 type ShopRecordedV1 struct {
 	Envelope
-	Kind     string    `json:"kind"` // "order"
-	Key      string    `json:"key"`  // order id
+	Kind     string    `json:"kind"` // one of the ShopKind values
+	Key      string    `json:"key"`  // order id; of a fulfilment or a refund: order id, "-", NetSuite's id
 	State    string    `json:"state"`
-	Written  ShopFacts `json:"written"` // what the shop holds from us
-	Hash     string    `json:"hash"`    // of Written
+	Written  ShopFacts `json:"written"`        // what the shop holds from us
+	Deed     *ShopDeed `json:"deed,omitempty"` // what a change in NetSuite led to; of every kind but order
+	Hash     string    `json:"hash"`           // of what was wanted: the same again is no write
 	Attempts int       `json:"attempts"`
 	Fault    *Fault    `json:"fault,omitempty"`
-	Source   Position  `json:"source"` // the outcome that caused it
+	Source   Position  `json:"source"` // the outcome or change that caused it
 	Calls    []Call    `json:"calls"`
 }
+
+// The kinds of a shop entry.
+const (
+	ShopKindOrder      = "order"      // the sales order's id, number and status, on the order
+	ShopKindStatus     = "status"     // the order's own status
+	ShopKindNote       = "note"       // key: order id, "-", the note's topic
+	ShopKindFulfilment = "fulfilment" // tracking numbers
+	ShopKindRefund     = "refund"     // a refund that NetSuite made
+	ShopKindDocuments  = "documents"  // numbers of NetSuite's documents, on the order
+)
 
 // The states of a shop entry.
 const (
 	ShopWritten = "written"
+	ShopKept    = "kept" // nothing written, by the deed's rule
 	ShopRetried = "retried"
 	ShopParked  = "parked"
 )
+
+// ShopDeed is what a change in NetSuite led to on the shop's order.
+type ShopDeed struct {
+	Account    string         `json:"account"`
+	Record     string         `json:"record"`      // kind of NetSuite's record, one of the Change values
+	RecordID   string         `json:"record_id"`   // its internal id
+	ModifiedAt time.Time      `json:"modified_at"` // of the record, UTC
+	From       string         `json:"from,omitempty"`
+	To         string         `json:"to,omitempty"`   // the shop's status wanted
+	Rule       string         `json:"rule,omitempty"` // the named rule behind what was kept
+	Note       string         `json:"note,omitempty"`
+	Convention string         `json:"convention,omitempty"` // how the store keeps tracking numbers
+	Tracking   []string       `json:"tracking,omitempty"`
+	Refund     string         `json:"refund,omitempty"` // the shop's id
+	Amount     *money.Amount  `json:"amount,omitempty"`
+	Documents  []ShopDocument `json:"documents,omitempty"`
+}
+
+// ShopDocument is a document in NetSuite that belongs to the order.
+type ShopDocument struct {
+	Kind       string    `json:"kind"` // one of the Change values
+	ID         string    `json:"id"`
+	Number     string    `json:"number"`
+	Deleted    bool      `json:"deleted,omitempty"`
+	ModifiedAt time.Time `json:"modified_at"`
+}
 
 // ShopFacts is what the shop's order is told about NetSuite.
 type ShopFacts struct {

@@ -3,6 +3,7 @@ package statuspublisher
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -29,7 +30,7 @@ type batcher struct {
 
 type write struct {
 	order string
-	value string // of the meta key
+	body  map[string]any // of the order's fields, those that change
 	done  chan struct{}
 	call  event.Call
 	err   error
@@ -48,7 +49,12 @@ func (b *batcher) write(ctx context.Context, way, order string, facts event.Shop
 	if err != nil {
 		return nil, err
 	}
-	w := &write{order: order, value: string(value), done: make(chan struct{})}
+	return b.change(ctx, order, map[string]any{"meta_data": metaOf(woo.MetaKey, string(value))})
+}
+
+// change sets fields of an order, in a batch with what else gathers.
+func (b *batcher) change(ctx context.Context, order string, body map[string]any) ([]event.Call, error) {
+	w := &write{order: order, body: body, done: make(chan struct{})}
 	b.add(w)
 	select {
 	case <-w.done:
@@ -61,25 +67,33 @@ func (b *batcher) write(ctx context.Context, way, order string, facts event.Shop
 // noteBegins is how each of our notes begins.
 const noteBegins = "NetSuite sales order "
 
-// note adds a note unless our newest one says the same. Invariant 2: a second POST makes a second note, and a
-// crash or a lost answer hides the first.
 func (b *batcher) note(ctx context.Context, order string, facts event.ShopFacts) ([]event.Call, error) {
-	path := "/orders/" + order + "/notes"
 	text := fmt.Sprintf(noteBegins+"%s (id %s), status %s", facts.TranID, facts.SalesOrderID, facts.Status)
-	look, err := b.shop.Get(ctx, "look for the note", path+"?type=internal")
+	return b.say(ctx, order, noteBegins, text, false)
+}
+
+// say adds a note unless the newest that begins the same way says the same. Invariant 2: a second POST makes a second
+// note, and mails a customer's a second time; a crash or a lost answer hides the first.
+func (b *batcher) say(ctx context.Context, order, begins, text string, toCustomer bool) ([]event.Call, error) {
+	path := "/orders/" + order + "/notes"
+	kind := "internal"
+	if toCustomer {
+		kind = "customer"
+	}
+	look, err := b.shop.Get(ctx, "look for the note", path+"?type="+kind)
 	if err != nil {
 		return []event.Call{look.Call}, err
 	}
-	newest, err := newestNote(look.Body)
+	newest, err := newestNote(look.Body, begins)
 	if err != nil || newest == text {
 		return []event.Call{look.Call}, err
 	}
-	made, err := b.shop.Post(ctx, "note", path, map[string]any{"note": text, "customer_note": false})
+	made, err := b.shop.Post(ctx, "note", path, map[string]any{"note": text, "customer_note": toCustomer})
 	return []event.Call{look.Call, made.Call}, err
 }
 
-// newestNote finds our newest note in a list, which is newest first; "" when there is none.
-func newestNote(body []byte) (string, error) {
+// newestNote finds the newest note that begins so in a list, which is newest first; "" when there is none.
+func newestNote(body []byte, begins string) (string, error) {
 	notes, err := codec.Decode[[]struct {
 		Note woo.Text `json:"note"`
 	}](body)
@@ -87,7 +101,7 @@ func newestNote(body []byte) (string, error) {
 		return "", fault.New(fault.Unexpected, "the shop must answer with a list of notes", fault.Because(err))
 	}
 	for _, n := range notes {
-		if strings.HasPrefix(string(n.Note), noteBegins) {
+		if strings.HasPrefix(string(n.Note), begins) {
 			return string(n.Note), nil
 		}
 	}
@@ -122,8 +136,8 @@ func (b *batcher) serve() {
 	}
 }
 
-func meta(w *write) []map[string]any {
-	return []map[string]any{{"key": string(woo.MetaKey), "value": w.value}}
+func metaOf(key, value string) []map[string]any {
+	return []map[string]any{{"key": key, "value": value}}
 }
 
 func (b *batcher) send(group []*write) {
@@ -133,7 +147,8 @@ func (b *batcher) send(group []*write) {
 	}
 	items := make([]map[string]any, len(group))
 	for i, w := range group {
-		items[i] = map[string]any{"id": codec.Number(w.order), "meta_data": meta(w)}
+		items[i] = maps.Clone(w.body)
+		items[i]["id"] = codec.Number(w.order)
 	}
 	answer, err := b.shop.Post(b.ctx, "tell the shop", "/orders/batch", map[string]any{"update": items})
 	if fault.ClassOf(err) == fault.Terminal {
@@ -159,7 +174,7 @@ func (b *batcher) send(group []*write) {
 }
 
 func (b *batcher) alone(w *write) {
-	answer, err := b.shop.Put(b.ctx, "tell the shop", "/orders/"+w.order, map[string]any{"meta_data": meta(w)})
+	answer, err := b.shop.Put(b.ctx, "tell the shop", "/orders/"+w.order, w.body)
 	w.call, w.err = answer.Call, err
 }
 

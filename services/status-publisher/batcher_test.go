@@ -11,6 +11,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/woo"
 )
 
 // Many orders share requests of at most 100; an item that fails does so alone.
@@ -96,7 +97,7 @@ func TestBatchAnswers(t *testing.T) {
 			})
 			var group []*write
 			for _, order := range []string{"1", "2", "3"} {
-				group = append(group, &write{order: order, value: "v"})
+				group = append(group, &write{order: order, body: map[string]any{"meta_data": metaOf(woo.MetaKey, "v")}})
 			}
 			b.service.writers["main"].send(group)
 			for i, w := range group {

@@ -1,6 +1,7 @@
 // Package statuspublisher tells the shop what NetSuite holds: id, number and status of the sales order, on
-// the order itself, as one namespaced meta key or as a note. What was written is recorded in SHOP_OUTCOMES, so
-// that it is written once (Invariant 2); parse leaves our meta key out, so that the echo is no change.
+// the order itself, as one namespaced meta key or as a note; and what NetSuite did to it: its status, what left the
+// warehouse, what went back. What was written is recorded in SHOP_OUTCOMES, so that it is written once
+// (Invariant 2); parse leaves our meta keys out and takes our statuses back, so that the echo is no change.
 package statuspublisher
 
 import (
@@ -29,8 +30,11 @@ import (
 // Unit is the service.
 var Unit = host.Unit{Name: "status-publisher", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
-// StagePublish is the stage's word in failures, metrics and traces.
-const StagePublish = "publish"
+// The stages' words in failures, metrics and traces.
+const (
+	StagePublish = "publish" // outcomes to the shop
+	StageReturn  = "return"  // changes in NetSuite to the shop
+)
 
 // attempts of one write to the shop before it is parked.
 const attempts = 8
@@ -42,8 +46,10 @@ type Service struct {
 	shops    map[string]*rest.Client
 	writers  map[string]*batcher
 	consumer *consume.Consumer
+	changes  *consume.Consumer // NETSUITE_CHANGES
 	derive   *consume.Consumer
-	book     *failures.Book
+	book     *failures.Book // of outcomes
+	returns  *failures.Book // of changes
 	stop     context.CancelFunc
 	now      func() time.Time
 }
@@ -65,9 +71,19 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		stop()
 		return nil, err
 	}
+	if s.returns, err = failures.Open(work, env.JS, StageReturn); err != nil {
+		s.book.Close()
+		stop()
+		return nil, err
+	}
 	s.consumer, err = consume.New(env.JS, env.Log, consume.Config{
 		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Lanes: 128, Prefetch: 512, Side: storeOf,
 	})
+	if err == nil {
+		s.changes, err = consume.New(env.JS, env.Log, consume.Config{
+			Stream: topology.NetSuiteChanges, Durable: topology.ConsumerReturn, Stage: StageReturn, Handle: s.handleChange, Park: s.parkChange, Lanes: 64, Lane: orderOf, Side: sideOf,
+		})
+	}
 	if err == nil {
 		s.derive, err = consume.New(env.JS, env.Log, consume.Config{
 			Stream: topology.ShopOutcomes, Durable: topology.ConsumerShopFailures, Stage: "shop-failures", Handle: s.failure,
@@ -75,6 +91,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	}
 	if err != nil {
 		s.book.Close()
+		s.returns.Close()
 		stop()
 	}
 	return s, err
@@ -82,7 +99,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 
 // Ready says whether a shop keeps the writes waiting.
 func (s *Service) Ready() error {
-	if away := s.consumer.Away(); len(away) > 0 {
+	if away := append(s.consumer.Away(), s.changes.Away()...); len(away) > 0 {
 		return fmt.Errorf("store %s: the shop is unavailable; what it should be told waits", strings.Join(away, ", "))
 	}
 	return nil
@@ -101,19 +118,18 @@ func storeOf(m consume.Message) string {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.stop()
 	defer s.book.Close()
+	defer s.returns.Close()
 	for _, shop := range s.shops {
 		defer shop.Close()
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consumer.Run(ctx) })
+	group.Go(func() error { return s.changes.Run(ctx) })
 	group.Go(func() error { return s.derive.Run(ctx) })
 	return group.Wait()
 }
 
-// kindOrder is the kind of ledger entry about an order.
-const kindOrder = "order"
-
-// entry is the shop ledger of one order.
+// entry is the shop ledger of one thing we do to an order.
 type entry struct {
 	name     string
 	sequence uint64
@@ -129,7 +145,7 @@ func (s *Service) handle(ctx context.Context, m consume.Message) ([]publish.Mess
 	if !known || s.stores[outcome.Store].WriteBack == "off" || outcome.Ledger.SalesOrder == nil || outcome.Ledger.SalesOrder.TranID == "" {
 		return nil, nil
 	}
-	e, err := s.open(ctx, outcome)
+	e, err := s.open(ctx, outcome.Store, event.ShopKindOrder, outcome.Order)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +163,8 @@ func factsOf(o event.SyncRecordedV1) event.ShopFacts {
 	return event.ShopFacts{Account: o.Account, SalesOrderID: so.ID, TranID: so.TranID, Status: so.Status}
 }
 
-func (s *Service) open(ctx context.Context, o event.SyncRecordedV1) (entry, error) {
-	e := entry{name: subject.Shop(o.Store, kindOrder, o.Order)}
+func (s *Service) open(ctx context.Context, store, kind, key string) (entry, error) {
+	e := entry{name: subject.Shop(store, kind, key)}
 	stream, err := s.js.Stream(ctx, topology.ShopOutcomes)
 	if err != nil {
 		return e, publish.Classify(err)
@@ -178,12 +194,17 @@ func (e entry) done(hash string, sequence uint64) bool {
 }
 
 func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, facts event.ShopFacts, hash string, calls []event.Call, cause error) ([]publish.Message, error) {
-	class := fault.ClassOf(cause)
-	body := event.ShopRecordedV1{Kind: kindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: calls}
+	body := event.ShopRecordedV1{Kind: event.ShopKindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: calls}
+	body.Store = o.Store
+	return s.record(m, e, body, cause)
+}
+
+// record gives the entry of what was tried and how it went. The error is the cause where the message must come again.
+func (s *Service) record(m consume.Message, e entry, body event.ShopRecordedV1, cause error) ([]publish.Message, error) {
 	if e.last != nil && e.last.Source == body.Source {
 		body.Attempts = e.last.Attempts
 	}
-	switch {
+	switch class := fault.ClassOf(cause); {
 	case cause == nil:
 	case class == fault.Terminal || class == fault.Poison:
 		body.State = event.ShopParked
@@ -199,7 +220,7 @@ func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, f
 		f := failures.FaultOf(cause)
 		body.Fault = &f
 	}
-	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d", e.name, m.Sequence, e.sequence), Store: o.Store, Time: s.now()}
+	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d", e.name, m.Sequence, e.sequence), Store: body.Store, Time: s.now()}
 	message, err := publish.JSON(topology.ShopOutcomes, e.name, body.Envelope, body)
 	message.Expect = &publish.Expect{Sequence: e.sequence}
 	if err == nil && body.State == event.ShopRetried {
@@ -214,11 +235,15 @@ func (s *Service) failure(ctx context.Context, m consume.Message) ([]publish.Mes
 	if err != nil {
 		return nil, fault.New(fault.MessageUndecodable, "want a shop outcome", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
 	}
+	book, key := s.book, entry.Key
+	if entry.Source.Stream == topology.NetSuiteChanges {
+		book, key = s.returns, entry.Kind+"-"+entry.Key
+	}
 	switch {
 	case entry.State == event.ShopParked && entry.Fault != nil:
-		return s.book.Park(ctx, entry.Store, entry.Key, entry.Source, *entry.Fault, entry.Time)
-	case entry.State == event.ShopWritten:
-		return s.book.Resolve(ctx, entry.Store, entry.Key, entry.Source, entry.Time)
+		return book.Park(ctx, entry.Store, key, entry.Source, *entry.Fault, entry.Time)
+	case entry.State == event.ShopWritten, entry.State == event.ShopKept:
+		return book.Resolve(ctx, entry.Store, key, entry.Source, entry.Time)
 	default:
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 package statuspublisher
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,7 +48,19 @@ type shop struct {
 	notes    map[string][]string // by order, newest first
 	missing  map[string]bool     // orders it does not have
 	refused  map[string]bool     // orders it does not let us change
+	orders   map[string]*order   // orders with more to them
+	virtual  map[string]string   // type of the products that are not shipped, by path
+	mailed   bool                // notes are for the customer
 	before   func(request) *answer
+}
+
+// order is what the shop holds of an order beside our key.
+type order struct {
+	status          string
+	paid, completed string
+	lines           string // JSON of line_items
+	keys            map[string]string
+	statuses        []string // that it was given, one a write
 }
 
 // answer takes the place of the shop's own.
@@ -59,7 +72,7 @@ type answer struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}}
+	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}, orders: map[string]*order{}, virtual: map[string]string{}}
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -92,8 +105,9 @@ func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 type item struct {
-	ID   json.Number                   `json:"id"`
-	Meta []struct{ Key, Value string } `json:"meta_data"`
+	ID     json.Number                   `json:"id"`
+	Status string                        `json:"status"`
+	Meta   []struct{ Key, Value string } `json:"meta_data"`
 }
 
 func (s *shop) answer(q request) (int, string) {
@@ -113,6 +127,15 @@ func (s *shop) answer(q request) (int, string) {
 			return 400, problem
 		}
 		return 200, fmt.Sprintf(`{"id":%s}`, parts[2])
+	case q.method == http.MethodGet && len(parts) == 3 && parts[1] == "orders":
+		if s.missing[parts[2]] || s.orders[parts[2]] == nil {
+			return 404, `{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}`
+		}
+		o := s.orders[parts[2]]
+		return 200, fmt.Sprintf(`{"id":%s,"status":%q,"date_paid_gmt":%q,"date_completed_gmt":%q,"line_items":[%s]}`, parts[2], o.status, o.paid, o.completed, o.lines)
+	case q.method == http.MethodGet && parts[1] == "products":
+		kind, virtual := s.virtual[q.path]
+		return 200, fmt.Sprintf(`{"virtual":%v,"type":%q}`, virtual, cmp.Or(kind, "simple"))
 	case len(parts) == 4 && parts[3] == "notes" && s.missing[parts[2]]:
 		return 404, `{"code":"woocommerce_rest_order_invalid_id","message":"Invalid order ID.","data":{"status":404}}`
 	case q.method == http.MethodPost && len(parts) == 4 && parts[3] == "notes":
@@ -120,8 +143,8 @@ func (s *shop) answer(q request) (int, string) {
 			Note     string `json:"note"`
 			Customer bool   `json:"customer_note"`
 		}]([]byte(q.body))
-		if err != nil || note.Customer {
-			s.t.Errorf("note %s, %v: want one that the customer does not see", q.body, err)
+		if err != nil || note.Customer != s.mailed {
+			s.t.Errorf("note %s, %v: for the customer's eyes: want %v", q.body, err, s.mailed)
 		}
 		s.notes[parts[2]] = append([]string{note.Note}, s.notes[parts[2]]...)
 		return 201, `{"id":1}`
@@ -162,10 +185,16 @@ func (s *shop) put(one item) string {
 		return `{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":400}}`
 	case s.refused[id]:
 		return `{"code":"rest_invalid_param","message":"Invalid parameter(s): meta_data","data":{"status":400}}`
-	case len(one.Meta) != 1 || one.Meta[0].Key != "_orderstream":
+	case len(one.Meta) != 1 || !strings.HasPrefix(one.Meta[0].Key, "_orderstream"):
 		s.t.Errorf("order %s: meta %v, want our one key", id, one.Meta)
-	default:
+	case one.Meta[0].Key == "_orderstream":
 		s.meta[id] = one.Meta[0].Value
+	default:
+		o := s.orders[id]
+		o.keys[one.Meta[0].Key] = one.Meta[0].Value
+		if one.Status != "" {
+			o.status, o.statuses = one.Status, append(o.statuses, one.Status)
+		}
 	}
 	return ""
 }
@@ -275,7 +304,7 @@ func (b bench) until(what string, done func() bool) {
 // settled waits until every outcome, and everything that follows from it, is acknowledged.
 func (b bench) settled() {
 	b.t.Helper()
-	for _, c := range [][2]string{{topology.Outcomes, topology.ConsumerPublish}, {topology.ShopOutcomes, topology.ConsumerShopFailures}} {
+	for _, c := range [][2]string{{topology.Outcomes, topology.ConsumerPublish}, {topology.NetSuiteChanges, topology.ConsumerReturn}, {topology.ShopOutcomes, topology.ConsumerShopFailures}} {
 		b.until(c[1]+" settled", func() bool {
 			consumer, err := b.nats.JS.Consumer(natstest.Context(b.t), c[0], c[1])
 			if err != nil {

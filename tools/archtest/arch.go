@@ -108,7 +108,7 @@ func internalBelow(from, to string) string {
 
 // Pure packages think: values in, values out.
 var Pure = []string{
-	"services/transformer/parse", "services/transformer/mapping", "services/ingest/signature", "services/netsuite-writer/plan", "services/notifier/digest",
+	"services/transformer/parse", "services/transformer/mapping", "services/ingest/signature", "services/netsuite-writer/plan", "services/status-publisher/plan", "services/notifier/digest",
 	"services/internal/woo", "contracts/money", "contracts/subject", "contracts/event", "contracts/fault",
 }
 

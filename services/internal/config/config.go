@@ -82,7 +82,27 @@ type Store struct {
 	Start          time.Time `json:"start"`      // orders created earlier are ignored until backfilled; zero: none
 	WriteBack      string    `json:"write_back"` // meta, note, off
 	Concurrency    int       `json:"concurrency"`
+	Back           Back      `json:"back"`
 }
+
+// Back says what travels from NetSuite back to the shop.
+type Back struct {
+	Status  map[string]string `json:"status"`  // NetSuite's letter to the shop's word; "" or absent: the status stays
+	Virtual string            `json:"virtual"` // billed, approved: when an order without goods to ship is completed
+	Notes   string            `json:"notes"`   // private, customer, off: parts that left, back orders
+	Owner   Owner             `json:"owner"`
+}
+
+// Owner says whose word counts, netsuite or shop, fact by fact: two systems that both write one would fight.
+type Owner struct {
+	Status   string `json:"status"`
+	Tracking string `json:"tracking"`
+	Refunds  string `json:"refunds"` // those that NetSuite makes
+	Stock    string `json:"stock"`
+}
+
+// ByNetSuite is the owner whose word is written to the shop.
+const ByNetSuite = "netsuite"
 
 // Account is one NetSuite account.
 type Account struct {

@@ -187,6 +187,7 @@ func (c *Config) Fill() {
 		or(&store.TimeZone, "UTC")
 		or(&store.WriteBack, "meta")
 		or(&store.Concurrency, 4)
+		store.Back.fill()
 		c.Stores[key] = store
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Accounts)) {
@@ -208,6 +209,17 @@ func (c *Config) Fill() {
 			c.Mappings = map[string]Mapping{}
 		}
 		c.Mappings["default"] = Mapping{File: "default"}
+	}
+}
+
+func (b *Back) fill() {
+	if b.Status == nil {
+		b.Status = map[string]string{"C": "cancelled", "F": "completed", "G": "completed"}
+	}
+	or(&b.Virtual, "billed")
+	or(&b.Notes, "private")
+	for _, owner := range []*string{&b.Owner.Status, &b.Owner.Tracking, &b.Owner.Refunds, &b.Owner.Stock} {
+		or(owner, ByNetSuite)
 	}
 }
 

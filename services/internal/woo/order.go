@@ -5,14 +5,40 @@ package woo
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 )
 
-// MetaKey is the one meta key we write to an order; parse leaves it out, so that our own write is no change.
+// MetaKey is the meta key under which an order holds what NetSuite knows of it. It and the keys that begin with it are the
+// only ones we write to an order; parse leaves them out, so that our own write is no change.
 const MetaKey = "_orderstream"
+
+// MetaStatus is the meta key of the mark we set with every status of ours (Mark).
+const MetaStatus = MetaKey + "_status"
+
+// MetaDocuments is the meta key of the numbers of NetSuite's documents.
+const MetaDocuments = MetaKey + "_documents"
+
+// Mark says which status we gave an order and what it was before: while the order has it, what it was before is the
+// shop's own word. The times are as the order's _gmt fields had them, "" for none: a new status may set them.
+type Mark struct {
+	Set       Text `json:"set"`
+	From      Text `json:"from"`
+	Paid      Text `json:"paid"`
+	Completed Text `json:"completed"`
+}
+
+// trackingKeys are what the tracking plugins, and WooCommerce's fulfilments, write to an order: it is told to the shop by
+// us, and no part of what was ordered.
+var trackingKeys = []string{"_wc_shipment_tracking_items", "_fulfillment_status"}
+
+// Echo tells whether an order's meta key is one of ours, or one that our writes make the shop write.
+func Echo(key Text) bool {
+	return strings.HasPrefix(string(key), MetaKey) || slices.Contains(trackingKeys, string(key))
+}
 
 // Text is a JSON string, or null, or a number or flag where a plugin put one: its text.
 type Text string

@@ -106,6 +106,7 @@ func (r *reader) id(field string, text woo.Text) string {
 }
 
 func (r *reader) order(w woo.Order) event.OrderStateV1 {
+	w = own(w)
 	currency, err := money.ParseCurrency(string(w.Currency))
 	if err != nil {
 		r.fail(fault.CurrencyUnknown, "currency", string(w.Currency), "want a code of ISO 4217")
@@ -127,6 +128,25 @@ func (r *reader) order(w woo.Order) event.OrderStateV1 {
 	state.Payment = r.payment(w, state.Totals)
 	state.Delivery = wish(state.Meta)
 	return state
+}
+
+// own is the order as the shop's people left it: a status that we gave it, because NetSuite said so, is taken back, and
+// so are the dates that came with it. NetSuite does not hear its own word again.
+func own(w woo.Order) woo.Order {
+	for _, m := range w.Meta {
+		if m.Key != woo.MetaStatus {
+			continue
+		}
+		mark, err := codec.Decode[woo.Mark]([]byte(textOf(m.Value)))
+		if err != nil || mark.From == "" || mark.Set != w.Status {
+			return w
+		}
+		w.Status, w.CompletedGMT = mark.From, mark.Completed
+		if mark.Paid == "" {
+			w.PaidGMT, w.Paid = "", ""
+		}
+	}
+	return w
 }
 
 func (r *reader) placed(w woo.Order) event.Placed {
@@ -306,11 +326,11 @@ func (r *reader) giftCards(w woo.Order) []event.GiftCard {
 	return list
 }
 
-// meta leaves our own key out (no echo) and sorts: the shop's order of entries means nothing.
+// meta leaves our own keys out (no echo) and sorts: the shop's order of entries means nothing.
 func (r *reader) meta(field string, wire []woo.Meta) []event.Meta {
 	list := make([]event.Meta, 0, len(wire))
 	for i, w := range wire {
-		if w.Key == woo.MetaKey {
+		if woo.Echo(w.Key) {
 			continue
 		}
 		value := w.Value

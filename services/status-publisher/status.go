@@ -1,0 +1,222 @@
+package statuspublisher
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/woo"
+	"github.com/orderstream/orderstream/services/status-publisher/plan"
+)
+
+// orderDeeds are what follows from a sales order: the order's status, and notes.
+func (s *Service) orderDeeds(c change) []deed {
+	var list []deed
+	if c.rules.Owner.Status == config.ByNetSuite {
+		list = append(list, deed{event.ShopKindStatus, c.Order, s.setStatus})
+	}
+	if c.rules.Notes == "off" {
+		return list
+	}
+	for _, topic := range []string{plan.TopicApproved, plan.TopicPart, plan.TopicBackOrder} {
+		list = append(list, deed{event.ShopKindNote, c.Order + "-" + topic, s.tell(topic)})
+	}
+	return list
+}
+
+// setStatus gives the shop's order the status that NetSuite's asks for.
+func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, error) {
+	rules := plan.Rules{Status: c.rules.Status, Virtual: c.rules.Virtual}
+	if c.Deleted || e.overtaken(c) || !rules.Concern(c.Status) {
+		return nil, nil
+	}
+	result := &done{deed: c.about()}
+	v, err := s.see(ctx, c, &result.calls)
+	if err != nil {
+		return result, err
+	}
+	want := rules.Want(c.Status, v.lines)
+	if want == plan.Completed && len(c.Lines) == 0 {
+		return nil, nil // nothing says that it was shipped
+	}
+	hash, err := codec.Hash([]string{want})
+	if err != nil || want == "" || e.told(hash) {
+		return nil, err
+	}
+	result.hash, result.deed.From, result.deed.To = hash, string(v.order.Status), want
+	if result.deed.Rule = plan.Keep(string(v.order.Status), want); result.deed.Rule != "" {
+		return result, nil
+	}
+	return result, s.mark(ctx, c, v.order, want, &result.calls)
+}
+
+// mark writes a status together with the mark by which parse knows it as ours: both or none.
+func (s *Service) mark(ctx context.Context, c change, shop woo.Order, want string, calls *[]event.Call) error {
+	mark, err := codec.Encode(woo.Mark{Set: woo.Text(want), From: shop.Status, Paid: shop.PaidGMT, Completed: shop.CompletedGMT})
+	if err != nil {
+		return err
+	}
+	made, err := c.shop.change(ctx, c.Order, map[string]any{"status": want, "meta_data": metaOf(woo.MetaStatus, string(mark))})
+	*calls = append(*calls, made...)
+	return err
+}
+
+// view is the shop's order and how far its lines have come, read once for all that follows from a change.
+type view struct {
+	read  bool
+	order woo.Order
+	lines []plan.Progress
+}
+
+func (s *Service) see(ctx context.Context, c change, calls *[]event.Call) (*view, error) {
+	if c.view.read {
+		return c.view, nil
+	}
+	ledger, err := s.ledgerOf(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	order, err := c.shop.order(ctx, c.Order, calls)
+	if err != nil {
+		return nil, err
+	}
+	var goods []plan.Good
+	for _, line := range order.Lines {
+		goods = append(goods, plan.Good{ID: string(line.ID), SKU: string(line.SKU), Name: string(line.Name)})
+	}
+	lines := plan.Join(c.Lines, ledger.Lines, goods)
+	if err := s.goods(ctx, c, order, lines, calls); err != nil {
+		return nil, err
+	}
+	*c.view = view{true, order, lines}
+	return c.view, nil
+}
+
+// ledgerOf is what the writer knows of the order's sales order; the zero value where it knows nothing.
+func (s *Service) ledgerOf(ctx context.Context, c change) (event.LedgerOrder, error) {
+	stream, err := s.js.Stream(ctx, topology.Outcomes)
+	if err != nil {
+		return event.LedgerOrder{}, publish.Classify(err)
+	}
+	name := subject.Sync{Account: c.Account, Store: c.Store, Order: c.Order}.String()
+	raw, err := stream.GetLastMsgForSubject(ctx, name)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return event.LedgerOrder{}, nil
+	}
+	if err != nil {
+		return event.LedgerOrder{}, publish.Classify(err)
+	}
+	outcome, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	if err != nil {
+		return event.LedgerOrder{}, fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(name, ""), fault.Because(err))
+	}
+	if outcome.Ledger.SalesOrder == nil {
+		return event.LedgerOrder{}, nil
+	}
+	return *outcome.Ledger.SalesOrder, nil
+}
+
+// order reads an order of the shop.
+func (b *batcher) order(ctx context.Context, id string, calls *[]event.Call) (woo.Order, error) {
+	answer, err := b.shop.Get(ctx, "read the order", "/orders/"+id)
+	*calls = append(*calls, answer.Call)
+	if err != nil {
+		return woo.Order{}, err
+	}
+	order, err := codec.Decode[woo.Order](answer.Body)
+	if err != nil {
+		return order, fault.New(fault.Unexpected, "the shop must answer with an order", fault.Because(err))
+	}
+	return order, nil
+}
+
+// goods asks the shop which lines need no shipping: an order does not say so itself. Only a line that NetSuite has not
+// shipped is worth the question, and one whose product is gone counts as goods.
+func (s *Service) goods(ctx context.Context, c change, order woo.Order, lines []plan.Progress, calls *[]event.Call) error {
+	for i, p := range lines {
+		path := productOf(order, p.Good.ID)
+		if path == "" || p.Shipped.Sign() > 0 {
+			continue
+		}
+		answer, err := c.shop.shop.Get(ctx, "is it virtual", path+"?_fields=virtual,type")
+		*calls = append(*calls, answer.Call)
+		if answer.Status == http.StatusNotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		product, err := codec.Decode[struct {
+			Virtual bool     `json:"virtual"`
+			Type    woo.Text `json:"type"`
+		}](answer.Body)
+		if err != nil {
+			return fault.New(fault.Unexpected, "the shop must answer with a product", fault.Because(err))
+		}
+		lines[i].Good.Virtual = product.Virtual || plan.GiftCard(string(product.Type))
+	}
+	return nil
+}
+
+func productOf(order woo.Order, line string) string {
+	for _, l := range order.Lines {
+		switch {
+		case string(l.ID) != line || l.ProductID == "" || l.ProductID == "0":
+		case l.VariationID != "" && l.VariationID != "0":
+			return "/products/" + string(l.ProductID) + "/variations/" + string(l.VariationID)
+		default:
+			return "/products/" + string(l.ProductID)
+		}
+	}
+	return ""
+}
+
+// tell adds the note of one topic, where there is something to say.
+func (s *Service) tell(topic string) func(context.Context, change, entry) (*done, error) {
+	return func(ctx context.Context, c change, e entry) (*done, error) {
+		if c.Deleted || e.overtaken(c) {
+			return nil, nil
+		}
+		result := &done{deed: c.about()}
+		note, err := s.noteOf(ctx, c, topic, &result.calls)
+		if err != nil {
+			return result, err
+		}
+		hash, err := codec.Hash(note.Text)
+		if err != nil || note.Text == "" || e.told(hash) {
+			return nil, err
+		}
+		result.hash, result.deed.Note = hash, note.Text
+		calls, err := c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer && c.rules.Notes == "customer")
+		result.calls = append(result.calls, calls...)
+		return result, err
+	}
+}
+
+// noteOf words a topic; without text there is nothing to say. The shop is asked only where NetSuite's lines speak.
+func (s *Service) noteOf(ctx context.Context, c change, topic string, calls *[]event.Call) (plan.Note, error) {
+	if topic == plan.TopicApproved {
+		ledger, err := s.ledgerOf(ctx, c)
+		return plan.Approved(c.TranID, ledger.Status, c.Status), err
+	}
+	if !plan.Speak(c.Lines) {
+		return plan.Note{}, nil
+	}
+	v, err := s.see(ctx, c, calls)
+	if err != nil {
+		return plan.Note{}, err
+	}
+	if topic == plan.TopicPart {
+		return plan.Part(c.TranID, v.lines), nil
+	}
+	return plan.BackOrder(c.TranID, v.lines), nil
+}
