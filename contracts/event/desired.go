@@ -35,7 +35,7 @@ type DesiredSource struct {
 	Version   Version   `json:"version"`
 	Mapping   string    `json:"mapping"`    // name of the mapping
 	Revision  string    `json:"revision"`   // hash of the mapping document
-	Published uint64    `json:"published"`  // position of the revision in its history: larger is newer
+	Published uint64    `json:"published"`  // position at which the revision was made active: larger is newer
 	StateHash string    `json:"state_hash"` // hash of the order state
 	PlacedAt  time.Time `json:"placed_at"`  // UTC, when the order was made
 	Replaces  uint64    `json:"replaces"`   // position in DESIRED of the state this one replaces; 0: none

@@ -1,10 +1,12 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,76 +16,133 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// Revision is one revision of a mapping that was active, or that a replay applied.
+// Revision is one revision of a mapping: one that was active, that a replay applied or that runs as a shadow.
 type Revision struct {
 	Mapping  string    `json:"mapping"`
 	Revision string    `json:"revision"` // first 12 hex digits of the document's SHA-256
 	Position uint64    `json:"position"` // in the history: larger is newer
-	At       time.Time `json:"at"`       // UTC, when it was first used
+	At       time.Time `json:"at"`       // UTC, when it was first kept
 	Bytes    int       `json:"bytes"`
+	Active   bool      `json:"active"` // orders are mapped with it
+	Acts     []Act     `json:"acts"`   // when it was made active, oldest first
+}
+
+// Act is one choice of an active revision.
+type Act struct {
+	By       string    `json:"by"`
+	Note     string    `json:"note"`
+	At       time.Time `json:"at"`       // UTC
+	Before   string    `json:"before"`   // the revision active until then
+	Position uint64    `json:"position"` // larger is newer
 }
 
 // Revisions lists every mapping revision ever used, oldest first.
 func Revisions(ctx context.Context, js jetstream.JetStream) ([]Revision, error) {
-	bucket, err := js.KeyValue(ctx, topology.Mappings)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", topology.Mappings, err)
-	}
-	keys, err := bucket.Keys(ctx)
-	if errors.Is(err, jetstream.ErrNoKeysFound) {
-		return []Revision{}, nil
-	}
+	shelf, err := revisions.Open(ctx, js)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Revision, 0, len(keys))
-	for _, key := range keys {
-		entry, err := bucket.Get(ctx, key)
+	entries, err := shelf.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	acts, err := actsOf(ctx, js, shelf)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Revision, 0, len(entries))
+	for _, e := range entries {
+		active, err := shelf.Active(ctx, e.Mapping)
+		if err != nil && !errors.Is(err, revisions.ErrNotActive) {
+			return nil, err
+		}
+		list = append(list, Revision{
+			e.Mapping, e.Revision, e.Position, e.At, e.Bytes, active.Revision == e.Revision, append([]Act{}, acts[e.Mapping+"."+e.Revision]...),
+		})
+	}
+	return list, nil
+}
+
+// actsOf gathers who made which revision active: from the audit stream, and from the bucket what no operator did.
+func actsOf(ctx context.Context, js jetstream.JetStream, shelf revisions.Shelf) (map[string][]Act, error) {
+	acts := map[string][]Act{}
+	seen := map[string]bool{}
+	note := func(mapping, revision string, a Act) {
+		key := mapping + "." + revision
+		if at := fmt.Sprint(mapping, a.Position); !seen[at] {
+			seen[at] = true
+			acts[key] = append(acts[key], a)
+		}
+	}
+	names, err := shelf.Mappings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		list, err := shelf.Acts(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		at := strings.LastIndexByte(key, '.')
-		list = append(list, Revision{key[:at], key[at+1:], entry.Revision(), entry.Created().UTC(), len(entry.Value())})
+		for _, a := range list {
+			note(name, a.Revision, Act{a.By, a.Note, a.At, a.Before, a.Position})
+		}
 	}
-	slices.SortFunc(list, func(a, b Revision) int { return int(a.Position) - int(b.Position) })
-	return list, nil
+	err = each(ctx, js, topology.Audit, subject.Audit(published), func(m *jetstream.RawStreamMsg) error {
+		a, err := codec.Decode[event.AuditPublishedV1](m.Data)
+		if err != nil {
+			return fmt.Errorf("AUDIT %d: %w", m.Sequence, err)
+		}
+		position, err := strconv.ParseUint(a.After["position"], 10, 64)
+		note(a.What, a.After["revision"], Act{a.By, a.Note, a.Time, a.Before["revision"], position})
+		return err
+	})
+	for _, list := range acts {
+		slices.SortFunc(list, func(a, b Act) int { return cmp.Compare(a.Position, b.Position) })
+	}
+	return acts, err
 }
 
 // ErrNoRevision says that no revision has the name.
 var ErrNoRevision = errors.New("no such mapping revision")
 
+// find names a revision: "<revision>" or "<mapping>.<revision>", a beginning is enough when it is the only one; in
+// whatever mappings the same document stands.
+func find(ctx context.Context, shelf revisions.Shelf, name string) ([]revisions.Entry, error) {
+	list, err := shelf.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var fitting []revisions.Entry
+	for _, e := range list {
+		if !strings.HasPrefix(e.Revision, name) && !strings.HasPrefix(e.Mapping+"."+e.Revision, name) {
+			continue
+		}
+		if fitting = append(fitting, e); e.Revision != fitting[0].Revision {
+			return nil, fmt.Errorf("%q fits several revisions: %s and %s", name, fitting[0].Revision, e.Revision)
+		}
+	}
+	if len(fitting) == 0 || name == "" {
+		return nil, fmt.Errorf("%w: %q", ErrNoRevision, name)
+	}
+	return fitting, nil
+}
+
 // Document gives the bytes of a revision: "<revision>" or "<mapping>.<revision>", a beginning is enough when it is the
 // only one.
 func Document(ctx context.Context, js jetstream.JetStream, name string) ([]byte, error) {
-	list, err := Revisions(ctx, js)
+	shelf, err := revisions.Open(ctx, js)
 	if err != nil {
 		return nil, err
 	}
-	var fitting []string
-	for _, r := range list {
-		if strings.HasPrefix(r.Revision, name) || strings.HasPrefix(r.Mapping+"."+r.Revision, name) {
-			fitting = append(fitting, r.Mapping+"."+r.Revision)
-		}
-	}
-	switch len(fitting) {
-	case 0:
-		return nil, fmt.Errorf("%w: %q", ErrNoRevision, name)
-	case 1:
-	default:
-		return nil, fmt.Errorf("%q fits several revisions %v", name, fitting)
-	}
-	bucket, err := js.KeyValue(ctx, topology.Mappings)
+	fitting, err := find(ctx, shelf, name)
 	if err != nil {
 		return nil, err
 	}
-	entry, err := bucket.Get(ctx, fitting[0])
-	if err != nil {
-		return nil, err
-	}
-	return entry.Value(), nil
+	return shelf.Document(ctx, fitting[0].Mapping, fitting[0].Revision)
 }
 
 // Derived is an order's desired state, made again from history.
@@ -106,7 +165,7 @@ func Derive(ctx context.Context, js jetstream.JetStream, store, order, revision 
 		return Derived{}, err
 	}
 	if revision == "" {
-		revision = held.Source.Mapping + "." + held.Source.Revision
+		revision = held.Source.Revision
 	}
 	document, err := Document(ctx, js, revision)
 	if err != nil {

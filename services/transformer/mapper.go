@@ -21,7 +21,7 @@ import (
 type mapper struct {
 	js       jetstream.JetStream
 	config   config.Config
-	mappings map[string]active
+	mappings *book
 }
 
 func (p *mapper) lane(m consume.Message) (store, key string) {
@@ -41,7 +41,10 @@ func (p *mapper) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if !known {
 		return nil, fault.New(fault.ConfigurationWrong, "want a section under stores", fault.Field("store", state.Store))
 	}
-	with := p.mappings[store.Mapping]
+	with, err := p.mappings.of(store.Mapping)
+	if err != nil {
+		return nil, err
+	}
 	desired, err := with.Map(state, mapping.Context{
 		Account: store.Account, Sequence: m.Sequence, Published: with.published, Adoption: p.config.Accounts[store.Account].Adoption,
 	})

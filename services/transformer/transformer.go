@@ -5,24 +5,18 @@ package transformer
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/internal/alert"
-	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
-	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
 // Unit is the service.
@@ -31,6 +25,7 @@ var Unit = host.Unit{Name: "transformer", New: func(ctx context.Context, env hos
 // Service runs both steps.
 type Service struct {
 	parse, mapping *consume.Consumer
+	mappings       *book
 	alerts         *alert.Raiser
 	books          []*failures.Book
 }
@@ -41,13 +36,14 @@ const (
 	StageMap   = "map"
 )
 
-// New compiles the mappings, records their revisions and prepares both consumers.
+// New compiles the active revisions of the mappings and prepares both consumers.
 func New(ctx context.Context, env host.Env) (*Service, error) {
 	s := &Service{alerts: alert.New(env.JS, env.Log, "transformer")}
-	mappings, err := load(ctx, env.JS, env.Config)
+	mappings, err := load(ctx, env.JS, env.Log, env.Config)
 	if err != nil {
 		return nil, err
 	}
+	s.mappings = mappings
 	p, m := &parser{js: env.JS, alerts: s.alerts}, &mapper{js: env.JS, config: env.Config, mappings: mappings}
 	if s.parse, err = s.stage(ctx, env.JS, env.Log, topology.Woo, topology.ConsumerParse, StageParse, p.handle, p.lane); err != nil {
 		return nil, err
@@ -84,8 +80,9 @@ func (s *Service) stage(ctx context.Context, js jetstream.JetStream, log *slog.L
 	})
 }
 
-// Ready says nil: both steps follow their streams whenever JetStream is there.
-func (s *Service) Ready() error { return nil }
+// Ready says nil, or which active mapping revision cannot be used; both steps follow their streams whenever JetStream is
+// there.
+func (s *Service) Ready() error { return s.mappings.Ready() }
 
 // Run works until ctx ends, then drains.
 func (s *Service) Run(ctx context.Context) error {
@@ -96,56 +93,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { s.alerts.Run(ctx); return nil })
+	group.Go(func() error { return s.mappings.Run(ctx) })
 	group.Go(func() error { return s.parse.Run(ctx) })
 	group.Go(func() error { return s.mapping.Run(ctx) })
 	return group.Wait()
-}
-
-// active is a compiled mapping and the position of its revision in the history.
-type active struct {
-	*mapping.Mapping
-	published uint64
-}
-
-// load compiles every configured mapping and keeps its bytes: a desired state of the past can be derived
-// again with the mapping of then.
-func load(ctx context.Context, js jetstream.JetStream, c config.Config) (map[string]active, error) {
-	bucket, err := js.KeyValue(ctx, topology.Mappings)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", topology.Mappings, err)
-	}
-	all := map[string]active{}
-	for name, m := range c.Mappings {
-		data := mapping.Default
-		if m.File != "default" {
-			if data, err = mapping.Load(m.File, os.ReadFile); err != nil {
-				return nil, fault.New(fault.ConfigurationWrong, "want a file that can be read", fault.Field("mappings."+name+".file", m.File), fault.Because(err))
-			}
-		}
-		compiled, err := mapping.Compile(data)
-		if err != nil {
-			return nil, fmt.Errorf("mappings.%s: %w", name, err)
-		}
-		published, err := record(ctx, bucket, name+"."+compiled.Revision(), data)
-		if err != nil {
-			return nil, err
-		}
-		all[name] = active{compiled, published}
-	}
-	return all, nil
-}
-
-func record(ctx context.Context, bucket jetstream.KeyValue, key string, data []byte) (uint64, error) {
-	revision, err := bucket.Create(ctx, key, data)
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		entry, err := bucket.Get(ctx, key)
-		if err != nil {
-			return 0, fmt.Errorf("mapping revision %s: %w", key, err)
-		}
-		return entry.Revision(), nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("mapping revision %s: %w", key, err)
-	}
-	return revision, nil
 }

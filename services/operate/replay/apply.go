@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +18,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
@@ -109,7 +109,7 @@ type runner struct {
 	publisher *publish.Publisher
 	desired   jetstream.Stream
 	cursors   jetstream.KeyValue
-	published uint64 // position of the candidate's revision in its history
+	published uint64 // position of what is written: newer than what the active revision made
 	note      func(Progress)
 }
 
@@ -159,29 +159,20 @@ func run(ctx context.Context, js jetstream.JetStream, plan Plan, document []byte
 	if r.cursors, err = js.KeyValue(ctx, topology.Cursors); err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
 	}
-	r.published, err = Record(ctx, js, candidate, document)
+	r.published, err = record(ctx, js, candidate, document)
 	return r, err
 }
 
-// Record keeps a mapping revision and gives its position in the history.
-func Record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, document []byte) (uint64, error) {
-	bucket, err := js.KeyValue(ctx, topology.Mappings)
+// record keeps the candidate. What it writes is newer than all that the active revision made of the same events.
+func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, document []byte) (uint64, error) {
+	shelf, err := revisions.Open(ctx, js)
 	if err != nil {
-		return 0, fmt.Errorf("bucket %s: %w", topology.Mappings, err)
+		return 0, err
 	}
-	key := m.Name() + "." + m.Revision()
-	position, err := bucket.Create(ctx, key, document)
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		entry, err := bucket.Get(ctx, key)
-		if err != nil {
-			return 0, fmt.Errorf("mapping revision %s: %w", key, err)
-		}
-		return entry.Revision(), nil
+	if err := shelf.Keep(ctx, m.Name(), m.Revision(), document); err != nil {
+		return 0, err
 	}
-	if err != nil {
-		return 0, fmt.Errorf("mapping revision %s: %w", key, err)
-	}
-	return position, nil
+	return shelf.Newest(ctx, js)
 }
 
 func (r *runner) key() string { return "replay." + r.plan.Hash }
@@ -393,33 +384,6 @@ func Control(ctx context.Context, js jetstream.JetStream, hash string, to State,
 		return p, fmt.Errorf("plan %s moves; say it again: %w", hash, err)
 	}
 	return p, audit(ctx, publish.New(js), plan, by, before, p, why)
-}
-
-// Candidate reads a mapping document: a file's content, or a revision kept in the bucket by "<mapping>.<revision>" or
-// the revision alone.
-func Candidate(ctx context.Context, js jetstream.JetStream, name string, read func(path string) ([]byte, error)) ([]byte, error) {
-	if data, err := read(name); err == nil {
-		return data, nil
-	}
-	bucket, err := js.KeyValue(ctx, topology.Mappings)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", topology.Mappings, err)
-	}
-	keys, err := bucket.ListKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = keys.Stop() }()
-	for key := range keys.Keys() {
-		if key == name || strings.HasSuffix(key, "."+name) {
-			entry, err := bucket.Get(ctx, key)
-			if err != nil {
-				return nil, err
-			}
-			return entry.Value(), nil
-		}
-	}
-	return nil, fault.New(fault.MappingInvalid, "want a file or a revision kept in the bucket mappings", fault.Field("mapping", name))
 }
 
 // Page writes a plan as a page for people.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -18,7 +17,7 @@ func (a *app) mapping() *cobra.Command {
 	c.AddCommand(a.language()...)
 	c.AddCommand(
 		&cobra.Command{
-			Use: "history", Short: "List every revision ever used, oldest first", Args: cobra.NoArgs,
+			Use: "history", Short: "List every revision ever used, oldest first; * is active", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 					list, err := operate.Revisions(ctx, js)
@@ -27,7 +26,7 @@ func (a *app) mapping() *cobra.Command {
 					}
 					return a.print(list, func(w io.Writer) {
 						for _, r := range list {
-							fmt.Fprintf(w, "%s  %s.%s  %d bytes\n", r.At.Format(time.RFC3339), r.Mapping, r.Revision, r.Bytes)
+							printRevision(w, r)
 						}
 					})
 				})
@@ -46,6 +45,7 @@ func (a *app) mapping() *cobra.Command {
 			},
 		},
 	)
+	c.AddCommand(a.revisions()...)
 	return c
 }
 

@@ -79,7 +79,7 @@ func (f *planFlags) times() (err error) {
 }
 
 func (a *app) makePlan(ctx context.Context, js jetstream.JetStream, f planFlags) (replay.Plan, error) {
-	document, err := replay.Candidate(ctx, js, f.mapping, func(path string) ([]byte, error) { return mapping.Load(path, os.ReadFile) })
+	document, err := a.document(ctx, js, f.mapping)
 	if err != nil {
 		return replay.Plan{}, err
 	}
