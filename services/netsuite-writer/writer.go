@@ -26,6 +26,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/telemetry"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+	"github.com/orderstream/orderstream/services/netsuite-writer/watch"
 )
 
 // Unit is the service.
@@ -48,6 +49,7 @@ type account struct {
 	consumer *consume.Consumer
 	discover func(ctx context.Context) // the account's limit
 	stop     func()
+	watch    *watch.Watcher
 }
 
 // New prepares a client and a consumer for every account.
@@ -103,7 +105,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if c.Batches != "off" {
 		w.many.follow(consumer.Pinned, limiter.Ahead)
 	}
-	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop}
+	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop, newWatcher(env, key, c, client, consumer)}
 	if c.Concurrency == 0 {
 		a.discover = func(ctx context.Context) { discover(ctx, env.Log.With("account", key), client, limiter) }
 	}
@@ -177,10 +179,22 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, a := range s.accounts {
 		group.Go(func() error { a.discover(ctx); return nil })
+		group.Go(func() error { return a.watch.Run(ctx) })
 		group.Go(func() error { defer a.stop(); defer a.client.Close(); return a.consumer.Run(ctx) })
 	}
 	group.Go(func() error { return s.derive.Run(ctx) })
 	return group.Wait()
+}
+
+// newWatcher watches the account where its writer is active.
+func newWatcher(env host.Env, key string, c config.Account, client *suitetalk.Client, writer *consume.Consumer) *watch.Watcher {
+	var stores []string
+	for name, store := range env.Config.Stores {
+		if store.Account == key {
+			stores = append(stores, name)
+		}
+	}
+	return watch.New(watch.Options{Account: key, Stores: stores, Config: c.Watch, JS: env.JS, Log: env.Log, NetSuite: client, Pinned: writer.Pinned})
 }
 
 // deriver makes failures of parked outcomes and resolves them by later ones: because they are derived from

@@ -22,6 +22,7 @@ import (
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
@@ -143,19 +144,30 @@ func foreign(t *testing.T, w world.World, number string) {
 
 // tba signs a request with token-based authentication: another way in than the writer's.
 func tba(facts demo.Facts, method, target string) string {
-	k := facts.Account.TBA
+	now := time.Now()
+	return oauth(netsuitesim.TBA(facts.Account.TBA), facts.Account.AccountID, method, target, nil, now, fmt.Sprint(now.UnixNano()))
+}
+
+// oauth gives the Authorization of a request (OAuth 1.0a, RFC 5849).
+func oauth(k netsuitesim.TBA, account, method, target string, query url.Values, now time.Time, nonce string) string {
 	parameters := map[string]string{
 		"oauth_consumer_key": k.ConsumerKey, "oauth_token": k.TokenID, "oauth_signature_method": "HMAC-SHA256",
-		"oauth_timestamp": fmt.Sprint(time.Now().Unix()), "oauth_nonce": fmt.Sprint(time.Now().UnixNano()), "oauth_version": "1.0",
+		"oauth_timestamp": fmt.Sprint(now.Unix()), "oauth_nonce": nonce, "oauth_version": "1.0",
 	}
-	var pairs, header []string
+	var header []string
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		header = append(header, fmt.Sprintf("%s=%q", name, url.QueryEscape(parameters[name])))
+	}
+	for name := range query {
+		parameters[name] = query.Get(name)
+	}
+	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		pairs = append(pairs, name+"="+url.QueryEscape(parameters[name]))
-		header = append(header, fmt.Sprintf("%s=%q", name, url.QueryEscape(parameters[name])))
 	}
 	base := method + "&" + url.QueryEscape(target) + "&" + url.QueryEscape(strings.Join(pairs, "&"))
 	mac := hmac.New(sha256.New, []byte(k.ConsumerSecret+"&"+k.TokenSecret))
 	mac.Write([]byte(base))
 	signature := url.QueryEscape(base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return fmt.Sprintf("OAuth realm=%q, %s, oauth_signature=%q", facts.Account.AccountID, strings.Join(header, ", "), signature)
+	return fmt.Sprintf("OAuth realm=%q, %s, oauth_signature=%q", account, strings.Join(header, ", "), signature)
 }

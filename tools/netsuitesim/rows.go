@@ -51,7 +51,7 @@ func (t *tx) spread(v map[string]any, f fields) {
 			v[column] = value
 			if at, err := time.Parse(time.RFC3339, value); err == nil && strings.Contains(column, "date") {
 				v[column] = at.In(t.switches().QueryZone).Format(stampLayout)
-			} else if day, err := time.Parse(time.DateOnly, value); err == nil && column == "trandate" {
+			} else if day, err := time.Parse(time.DateOnly, value); err == nil && (column == "trandate" || column == "expectedshipdate") {
 				v[column] = day.Format(stampLayout)
 			}
 		case bool:
@@ -144,7 +144,7 @@ func (t *tx) lineRows(r *record, head map[string]any) []row {
 
 // line completes a line with what all lines of a transaction share.
 func (t *tx) line(r *record, v map[string]any) map[string]any {
-	v["transaction"] = r.id
+	v["transaction"], v["iscogs"] = r.id, "F"
 	v["subsidiary"], v["subsidiary__df"] = r.fields.ref("subsidiary"), r.fields.sub("subsidiary").text("refName")
 	payer := r.fields.sub("entity")
 	if payer == nil {

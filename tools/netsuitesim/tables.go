@@ -17,7 +17,7 @@ var tables = map[string]string{
 		" postingperiod# duedate@ foreignamountpaid$ foreignamountunpaid$ paymentoption# paymentmethod# account# salesorder#",
 	"transactionline": "transaction# id# linesequencenumber# uniquekey# item# itemtype quantity$ rate$ foreignamount$ netamount$" +
 		" mainline taxline isclosed isfullyshipped memo location# subsidiary# entity# price# quantityshiprecv$ quantitybilled$ quantitypacked$" +
-		" quantitypicked$ createdfrom# lastmodifieddate@ linelastmodifieddate@",
+		" quantitypicked$ quantitybackordered$ expectedshipdate@ iscogs createdfrom# lastmodifieddate@ linelastmodifieddate@",
 	"previoustransactionlinelink": "previousdoc# nextdoc# previousline# nextline# linktype previoustype nexttype previousdate@ nextdate@ foreignamount$",
 	"trackingnumbermap":           "transaction# trackingnumber#",
 	"trackingnumber":              "id# trackingnumber",
@@ -45,7 +45,7 @@ var tables = map[string]string{
 }
 
 // displayed are the columns that BUILTIN.DF has a name for.
-var displayed = []string{"postingperiod", "createdfrom", "status", "type", "entity", "item", "currency", "subsidiary", "location", "taxtype"}
+var displayed = []string{"postingperiod", "createdfrom", "status", "type", "entity", "item", "currency", "subsidiary", "location", "taxtype", "shipmethod"}
 
 // indexes keep the usual look-ups fast.
 var indexes = []string{

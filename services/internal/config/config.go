@@ -125,7 +125,18 @@ type Account struct {
 	Batches     string   `json:"batches"`     // auto: a backlog of new orders is written by asynchronous batches; off
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
+	Watch       Watch    `json:"watch"`
 }
+
+// Watch says how to follow what happens inside NetSuite.
+type Watch struct {
+	Poll string   `json:"poll"` // on, off
+	Fast Duration `json:"fast"` // between two polls while things change
+	Idle Duration `json:"idle"` // and when nothing has changed for long
+}
+
+// On switches something on.
+const On = "on"
 
 // Retry says how long to wait before an order is tried again, by the class of its error.
 type Retry struct {

@@ -201,6 +201,9 @@ func (c *Config) Fill() {
 		or(&account.Retry.LastProbe, Duration(5*time.Second))
 		or(&account.Writes, "on")
 		or(&account.Batches, "auto")
+		or(&account.Watch.Poll, On)
+		or(&account.Watch.Fast, Duration(15*time.Second))
+		or(&account.Watch.Idle, Duration(5*time.Minute))
 		or(&account.URL, "https://"+strings.ReplaceAll(strings.ToLower(account.AccountID), "_", "-")+".suitetalk.api.netsuite.com")
 		c.Accounts[key] = account
 	}
@@ -253,6 +256,9 @@ func (c Config) Check() error {
 		}
 		if account.Retry.FirstProbe > account.Retry.LastProbe {
 			report("accounts."+key+".retry.first_probe", account.Retry.FirstProbe.Std().String(), "want at most retry.last_probe")
+		}
+		if account.Watch.Fast > account.Watch.Idle {
+			report("accounts."+key+".watch.fast", account.Watch.Fast.Std().String(), "want at most watch.idle")
 		}
 		checkCredentials(account, func(field, value, rule string) { report("accounts."+key+"."+field, value, rule) })
 	}

@@ -47,6 +47,9 @@ func (p *pin) check(ctx context.Context) error {
 	if time.Since(p.proven) < p.limit/2 {
 		return nil
 	}
+	if p.consumer == nil {
+		return errNotPinned // it does not run yet
+	}
 	asked := time.Now()
 	within, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()

@@ -1,0 +1,284 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+const (
+	pageRows = 1000 // of one query, the most SuiteQL gives
+	width    = 200  // records of one grouped reading: their lines stay within a few pages
+
+	// overlap is how far a poll looks back before the watermark: longer than an hour, by which clocks go back, and a
+	// save's lateness.
+	overlap = 65 * time.Minute
+	// anyZone is more than two zones can differ by.
+	anyZone = 26 * time.Hour
+	// wideEvery is how often a poll looks back by anyZone, for what a changed zone of the account or the user hid.
+	wideEvery = 24 * time.Hour
+	// A text that clocks went through twice comes again half an hour later at the earliest (Lord Howe), two hours later
+	// at the latest. Meanwhile a record is read again, though its text is the same.
+	comesAgain = 29 * time.Minute
+	cameTwice  = 2*time.Hour + 5*time.Minute
+)
+
+// progress is what a watcher remembers between polls of one kind.
+type progress struct {
+	seen map[string]sighting // by record id
+	low  string              // where the last poll began; empty: there was none
+	at   time.Time           // NetSuite's time of it
+}
+
+// sighting is a record as a poll found it.
+type sighting struct {
+	modified    string
+	first, read time.Time // NetSuite's time
+}
+
+// current tells whether a record with this text needs no reading.
+func (s sighting) current(modified string, now time.Time) bool {
+	return s.modified == modified && (s.read.Sub(s.first) >= cameTwice || now.Sub(s.read) < comesAgain)
+}
+
+// found is a record that changed.
+type found struct {
+	id       string
+	kind     string
+	modified string    // as NetSuite writes it
+	at       time.Time // the same in UTC; zero: not known yet
+}
+
+// typeOf gives SuiteQL's type of each kind; ofType is the reverse.
+var typeOf = map[string]string{
+	event.ChangeSalesOrder: "SalesOrd", event.ChangeFulfilment: "ItemShip", event.ChangeInvoice: "CustInvc", event.ChangeCashSale: "CashSale",
+	event.ChangeCreditMemo: "CustCred", event.ChangeRefund: "CustRfnd", event.ChangeCashRefund: "CashRfnd", event.ChangeReturn: "RtnAuth",
+	event.ChangeReceipt: "ItemRcpt",
+}
+
+var ofType = func() map[string]string {
+	reverse := map[string]string{}
+	for kind, code := range typeOf {
+		reverse[code] = kind
+	}
+	return reverse
+}()
+
+const typeList = "'SalesOrd', 'ItemShip', 'CustInvc', 'CashSale', 'CustCred', 'CustRfnd', 'CashRfnd', 'RtnAuth', 'ItemRcpt'"
+
+func (w *Watcher) transactions() poll { return poll{"orders", w.pollOrders} }
+
+// pollOrders publishes the transactions that changed since the cursor.
+func (w *Watcher) pollOrders(ctx context.Context, c *cursor) (bool, error) {
+	now, err := w.options.NetSuite.ServerTime(ctx)
+	if err != nil {
+		return false, err
+	}
+	p := &w.orders
+	wide := p.low == "" || now.Sub(c.Wide) >= wideEvery
+	low := w.begin(c, now, wide)
+	round := round{now: now, low: low, after: p.at, known: p.low, still: map[string]bool{}}
+	changed, err := w.pages(ctx, c, &round)
+	if err != nil {
+		return changed, err
+	}
+	for id := range p.seen {
+		if !round.still[id] {
+			delete(p.seen, id)
+		}
+	}
+	if wide {
+		c.Wide = now
+	}
+	p.low, p.at = low, now
+	c.At = now
+	return changed, nil
+}
+
+// begin says where a poll begins, as a text.
+func (w *Watcher) begin(c *cursor, now time.Time, wide bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.zone.Known {
+		w.zone = c.Zone
+	}
+	back := overlap
+	if wide {
+		back = anyZone
+	}
+	mark, err := parseStamp(c.Mark)
+	latest := w.zone.local(now).Add(lateness)
+	if err != nil || w.zone.Known && mark.After(latest) {
+		mark = latest // a changed zone must not leave the mark in the future
+	}
+	return mark.Add(-back).Format(stampLayout)
+}
+
+// round is one poll under way.
+type round struct {
+	now, after time.Time // NetSuite's time, of this poll and of the one before; zero: none
+	low, known string    // where this poll and the one before began
+	still      map[string]bool
+}
+
+// pages reads what changed, page by page in the order of time and id, and publishes it.
+func (w *Watcher) pages(ctx context.Context, c *cursor, r *round) (changed bool, err error) {
+	after := found{modified: r.low}
+	for {
+		rows, err := w.page(ctx, r.low, after)
+		if err != nil {
+			return changed, err
+		}
+		n, err := w.take(ctx, c, r, rows)
+		changed = changed || n > 0
+		if err != nil || len(rows) < pageRows {
+			return changed, err
+		}
+		after = rows[len(rows)-1]
+		if err := w.save(ctx, "orders", c); err != nil {
+			return changed, err
+		}
+	}
+}
+
+func (w *Watcher) page(ctx context.Context, low string, after found) ([]found, error) {
+	rows, _, err := w.options.NetSuite.Query(ctx, "poll changes", changesQuery(low, after))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]found, 0, len(rows))
+	for _, row := range rows {
+		f := found{id: row["id"], kind: ofType[row["type"]], modified: row["modified"]}
+		if _, err := parseStamp(f.modified); err != nil || f.kind == "" || f.id == "" {
+			return nil, fault.New(fault.NetSuiteAnswerUnusable, "want id, type and time of a changed transaction", fault.Field("transaction "+f.id, f.modified))
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// changesQuery asks for one page by its key, not by an offset: a record that changes meanwhile moves to the end, and
+// pages by offset would skip its neighbour.
+func changesQuery(low string, after found) string {
+	const modified = "TO_CHAR(t.lastmodifieddate, '" + stampFormat + "')"
+	from := modified + " >= " + suitetalk.Quote(low)
+	if after.id != "" {
+		at := suitetalk.Quote(after.modified)
+		from = fmt.Sprintf("(%s > %s OR (%s = %s AND t.id > %s))", modified, at, modified, at, after.id)
+	}
+	return fmt.Sprintf("SELECT t.id AS id, t.type AS type, %s AS modified FROM transaction t WHERE t.type IN (%s) AND t.lastmodifieddate >= %s AND %s"+
+		" ORDER BY %s, t.id FETCH FIRST %d ROWS ONLY", modified, typeList, widened(low), from, modified, pageRows)
+}
+
+// widened is a literal that lies before a text in whatever zone NetSuite reads it.
+func widened(low string) string {
+	at, err := parseStamp(low)
+	if err != nil {
+		return "TO_TIMESTAMP('1970-01-01 00:00:00', '" + stampFormat + "')"
+	}
+	return fmt.Sprintf("TO_TIMESTAMP('%s', '%s')", at.Add(-anyZone).Format(stampLayout), stampFormat)
+}
+
+// take publishes the records of a page that are not known already, and moves the cursor's mark behind them.
+func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (int, error) {
+	var news []found
+	for _, f := range rows {
+		r.still[f.id] = true
+		if !w.orders.seen[f.id].current(f.modified, r.now) {
+			news = append(news, f)
+		}
+	}
+	if err := w.calibrate(ctx, r, news); err != nil {
+		return 0, err
+	}
+	published := 0
+	for rest := news; len(rest) > 0; {
+		n := min(len(rest), width)
+		count, err := settle(func() (int, error) { return w.report(ctx, rest[:n]) })
+		published += count
+		if err != nil {
+			return published, err
+		}
+		for _, f := range rest[:n] {
+			w.orders.saw(f, r.now)
+		}
+		rest = rest[n:]
+	}
+	if len(rows) > 0 {
+		c.Mark = max(c.Mark, rows[len(rows)-1].modified)
+	}
+	w.mu.Lock()
+	c.Zone = w.zone
+	w.mu.Unlock()
+	return published, nil
+}
+
+func (p *progress) saw(f found, now time.Time) {
+	s := p.seen[f.id]
+	if s.modified != f.modified {
+		s = sighting{modified: f.modified, first: now}
+	}
+	s.read = now
+	p.seen[f.id] = s
+}
+
+// calibrate finds the time in UTC of what changed: of a record that became visible since the last poll by that alone,
+// of any other by the zone as it was learnt last. Where nothing was learnt yet NetSuite is asked about the newest.
+func (w *Watcher) calibrate(ctx context.Context, r *round, news []found) error {
+	for i, f := range news {
+		local, err := parseStamp(f.modified)
+		if err != nil || r.after.IsZero() || w.orders.seen[f.id].modified == f.modified || f.modified < max(r.known, r.low) {
+			continue
+		}
+		w.mu.Lock()
+		w.zone = w.zone.learn(local, r.after, r.now)
+		if w.zone.Known {
+			news[i].at = w.zone.utc(local)
+		}
+		w.mu.Unlock()
+	}
+	if len(news) == 0 || !r.after.IsZero() && w.zoneNow().Known {
+		return nil
+	}
+	return w.askZone(ctx, news[len(news)-1])
+}
+
+func (w *Watcher) zoneNow() zone {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.zone
+}
+
+// askZone compares the time that the record service shows in UTC with SuiteQL's (Oracle's help, section_157305090645).
+func (w *Watcher) askZone(ctx context.Context, f found) error {
+	answer, err := w.options.NetSuite.Do(ctx, suitetalk.Request{
+		Method: http.MethodGet, Path: "/record/v1/" + f.kind + "/" + f.id, Query: url.Values{"fields": {"lastModifiedDate"}}, Purpose: "learn the time zone",
+	})
+	if fault.CodeOf(err) == fault.NetSuiteRecordMissing {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	record, err := codec.Decode[struct {
+		Modified time.Time `json:"lastModifiedDate"`
+	}](answer.Body)
+	local, _ := parseStamp(f.modified)
+	if err != nil || record.Modified.IsZero() {
+		return fault.New(fault.NetSuiteAnswerUnusable, "want the record's lastModifiedDate", fault.Field(f.kind, f.id), fault.Because(err))
+	}
+	if apart := local.Sub(record.Modified.UTC()); apart > anyZone || apart < -anyZone {
+		return nil // it changed in between
+	}
+	w.mu.Lock()
+	w.zone = exact(local, record.Modified.UTC())
+	w.mu.Unlock()
+	return nil
+}

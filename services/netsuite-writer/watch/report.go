@@ -1,0 +1,184 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// report reads records that changed, and the sales orders they belong to, and publishes what differs from the last
+// state on its subject. A fulfilment changes its order's status: whether NetSuite counts that as a change of the order
+// is its matter.
+func (w *Watcher) report(ctx context.Context, records []found) (int, error) {
+	news := make(map[string]found, len(records))
+	for _, r := range records {
+		news[r.id] = r
+	}
+	wanted := set(maps.Keys(news))
+	links, err := w.climb(ctx, wanted)
+	if err != nil {
+		return 0, err
+	}
+	owners, err := w.owners(ctx, links, wanted)
+	if err != nil || len(owners) == 0 {
+		return 0, err
+	}
+	for _, o := range slices.Collect(maps.Values(owners)) {
+		if o.salesOrder != "" {
+			owners[o.salesOrder] = o
+		}
+	}
+	lasts, err := w.lasts(ctx, owners, news)
+	if err != nil {
+		return 0, err
+	}
+	states, err := w.states(ctx, owners)
+	if err != nil {
+		return 0, err
+	}
+	return w.publish(ctx, states, news, lasts, links)
+}
+
+func set[K comparable](keys func(yield func(K) bool)) map[K]bool {
+	s := map[K]bool{}
+	for key := range keys {
+		s[key] = true
+	}
+	return s
+}
+
+// states reads records whole.
+func (w *Watcher) states(ctx context.Context, owners map[string]owner) ([]state, error) {
+	heads, err := w.heads(ctx, "t.id IN ("+ids(owners)+")")
+	if err != nil || len(heads) == 0 {
+		return nil, err
+	}
+	lines, err := w.lines(ctx, heads)
+	if err != nil {
+		return nil, err
+	}
+	tracking, err := w.tracking(ctx, heads)
+	if err != nil {
+		return nil, err
+	}
+	var states []state
+	for _, id := range slices.SortedFunc(maps.Keys(heads), byNumber) {
+		states = append(states, state{heads[id], owners[id], lines[id], tracking[id]})
+	}
+	return states, nil
+}
+
+func (w *Watcher) publish(ctx context.Context, states []state, news map[string]found, lasts map[string]last, l links) (int, error) {
+	var conflict error
+	published := 0
+	for _, s := range states {
+		e, err := s.event(w.options.Account, func(record, line string) string { return l.orderLine(s.owner.salesOrder, record, line) })
+		if err != nil {
+			return published, err
+		}
+		if e.ModifiedAt, err = w.timeOf(s.head, news); err != nil {
+			return published, err
+		}
+		fresh, err := w.put(ctx, e, lasts[s.head.id])
+		switch {
+		case fault.ClassOf(err) == fault.Conflict && err != nil:
+			conflict = err // the others are told all the same
+		case err != nil:
+			return published, err
+		case fresh:
+			published++
+		}
+	}
+	return published, conflict
+}
+
+// last is the newest message on a record's subject.
+type last struct {
+	sequence uint64 // 0: none
+	event    event.NetSuiteChangedV1
+}
+
+// lasts reads them before NetSuite is asked: what is stored later is then known to be a later reading.
+func (w *Watcher) lasts(ctx context.Context, owners map[string]owner, news map[string]found) (map[string]last, error) {
+	all := make(map[string]last, len(owners))
+	for id := range owners {
+		kind := event.ChangeSalesOrder
+		if f, known := news[id]; known {
+			kind = f.kind
+		}
+		l, err := w.last(ctx, kind, id)
+		if err != nil {
+			return nil, err
+		}
+		all[id] = l
+	}
+	return all, nil
+}
+
+func (w *Watcher) last(ctx context.Context, kind, id string) (last, error) {
+	stream, err := w.options.JS.Stream(ctx, topology.NetSuiteChanges)
+	if err != nil {
+		return last{}, publish.Classify(err)
+	}
+	name := subject.Change{Account: w.options.Account, Kind: kind, Key: id}.String()
+	raw, err := stream.GetLastMsgForSubject(ctx, name)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return last{}, nil
+	}
+	if err != nil {
+		return last{}, publish.Classify(err)
+	}
+	e, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
+	if err != nil {
+		return last{}, fault.New(fault.MessageUndecodable, "want a change", fault.Field(name, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	return last{raw.Sequence, e}, nil
+}
+
+// put publishes a state unless the last one says the same. The message id names the state before it, so that the last A
+// of A, B, A within one second is not taken for a repeat of the first.
+func (w *Watcher) put(ctx context.Context, e event.NetSuiteChangedV1, before last) (bool, error) {
+	same, err := alike(e, before.event)
+	if err != nil || before.sequence > 0 && same {
+		return false, err
+	}
+	e.ModifiedAt = e.ModifiedAt.UTC()
+	e.Time = e.ModifiedAt
+	e.ID = fmt.Sprintf("netsuite:%s:%s:%s:%d:%d", e.Account, e.Kind, e.Record.ID, e.ModifiedAt.Unix(), before.sequence)
+	name := subject.Change{Account: e.Account, Kind: e.Kind, Key: e.Record.ID}.String()
+	m, err := publish.JSON(topology.NetSuiteChanges, name, e.Envelope, e)
+	if err != nil {
+		return false, err
+	}
+	m.Expect = &publish.Expect{Sequence: before.sequence}
+	_, err = w.publisher.Publish(ctx, m)
+	return err == nil, err
+}
+
+// alike tells whether two states say the same, times apart.
+func alike(a, b event.NetSuiteChangedV1) (bool, error) {
+	x, err := content(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := content(b)
+	return bytes.Equal(x, y), err
+}
+
+func content(e event.NetSuiteChangedV1) ([]byte, error) {
+	e.ID, e.Time, e.ModifiedAt = "", time.Time{}, time.Time{}
+	return codec.Encode(e)
+}

@@ -1,0 +1,201 @@
+// Package watch follows what happens to our orders inside NetSuite: sales orders, and the fulfilments, bills, credits,
+// refunds and returns made from them, and stock. It asks by SuiteQL what changed since a watermark (a poll), reads the
+// changed records in a few grouped queries, and publishes each record's new state as netsuite.v1.changed.
+//
+// # One event per state
+//
+// A record's state is published when it differs from the last one on its subject, times apart: the overlap of polls, a
+// push beside a poll, and a second watcher all end in one message. The sequence of that last message is taken before
+// NetSuite is asked and expected when the state is stored, so that an older reading never follows a newer one
+// (Invariant 4).
+//
+// # Time zones
+//
+// NetSuite shows and reads SuiteQL's times in a zone that Oracle does not name: the account's, or the user's. The
+// watermark is therefore a text as NetSuite wrote it, and is compared as a text; the literal that lets NetSuite use its
+// index lies 26 hours earlier, more than any two zones are apart. When clocks go back, texts repeat for an hour: the
+// overlap is longer than that, and a record of the overlap is read again as long as its text may have come twice. What
+// is left is the time in UTC that events carry: it is learnt from records that changed between two polls.
+//
+// # Cost
+//
+// A quiet poll takes two calls (NetSuite's clock, changes): 24 an hour at the idle interval of five minutes, 480 at the
+// busy one of 15 seconds. Up to 200 changed records take four to six calls more. Stock takes one call a poll, and one
+// per 200 items that changed. All of them wait behind every live order's calls.
+package watch
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+// NetSuite is what the watcher asks; *suitetalk.Client is one.
+type NetSuite interface {
+	Query(ctx context.Context, purpose, q string) ([]suitetalk.Row, []event.Call, error)
+	ServerTime(ctx context.Context) (time.Time, error)
+	Do(ctx context.Context, r suitetalk.Request) (suitetalk.Answer, error)
+}
+
+// Options says what to watch.
+type Options struct {
+	Account  string   // key in the configuration
+	Stores   []string // keys of the stores whose orders go to the account
+	Config   config.Watch
+	JS       jetstream.JetStream
+	Log      *slog.Logger
+	NetSuite NetSuite
+	// Pinned gives nil where the account's writer is active: polls belong there. nil: they belong here.
+	Pinned func(ctx context.Context) error
+}
+
+// Watcher watches one account. Use New.
+type Watcher struct {
+	options   Options
+	names     names
+	publisher *publish.Publisher
+	log       *slog.Logger
+	holder    string // this watcher's name in the cursors
+
+	mu     sync.Mutex
+	zone   zone
+	orders progress
+}
+
+// New makes a watcher. Nothing is asked before Run or Poll.
+func New(o Options) *Watcher {
+	return &Watcher{
+		options: o, names: namesOf(o.Stores), publisher: publish.New(o.JS), log: o.Log.With("account", o.Account, "stage", "watch"), holder: rand.Text(),
+		orders: progress{seen: map[string]sighting{}},
+	}
+}
+
+// Run polls until ctx ends. Trouble with NetSuite or JetStream is waited for, never the end.
+func (w *Watcher) Run(ctx context.Context) error {
+	ctx = suitetalk.WithLane(ctx, governor.LaneStock)
+	group, ctx := errgroup.WithContext(ctx)
+	if w.options.Config.Poll == config.On {
+		group.Go(func() error { w.repeat(ctx, w.transactions()); return nil })
+	}
+	return group.Wait()
+}
+
+// repeat runs a poll whenever it is due here.
+func (w *Watcher) repeat(ctx context.Context, p poll) {
+	trouble := 0
+	for wait := time.Duration(0); pause(ctx, wait); {
+		next, err := w.turn(ctx, p)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			trouble, wait = 0, next
+		default:
+			trouble++
+			wait = min(w.options.Config.Fast.Std()<<min(trouble-1, 10), w.options.Config.Idle.Std())
+			wait = max(wait, fault.AfterOf(err))
+			w.log.WarnContext(ctx, "poll failed", "poll", p.name, "code", fault.CodeOf(err), "again", wait.String(), "error", err)
+		}
+	}
+}
+
+// turn polls if it is this watcher's turn, and says how long to wait for the next look.
+func (w *Watcher) turn(ctx context.Context, p poll) (time.Duration, error) {
+	c, err := w.load(ctx, p.name)
+	if err != nil {
+		return 0, err
+	}
+	if wait := w.due(ctx, c); wait > 0 {
+		return wait, nil
+	}
+	return w.once(ctx, p, c)
+}
+
+// stepBack is how long a watcher that is not the active writer waits for the one that is.
+const stepBack = 10 * time.Second
+
+// due tells in how long the next poll is this watcher's. The active writer polls in time, and so does who polled last
+// when nobody is known to be active: an account without orders has no pin. Everyone else steps back, and takes over
+// when the cursor stands still. Two at once would cost calls, nothing else.
+func (w *Watcher) due(ctx context.Context, c cursor) time.Duration {
+	wait := time.Until(c.Next)
+	if c.Holder == w.holder || c.Holder == "" || w.options.Pinned == nil || w.options.Pinned(ctx) == nil {
+		return wait
+	}
+	return wait + stepBack
+}
+
+// once runs one poll and plans the next: soon while things change, later and later when they do not.
+func (w *Watcher) once(ctx context.Context, p poll, c cursor) (time.Duration, error) {
+	changed, err := p.run(ctx, &c)
+	if err != nil {
+		return 0, err
+	}
+	fast, idle := w.options.Config.Fast.Std(), w.options.Config.Idle.Std()
+	c.Every = min(max(2*c.Every, fast), idle)
+	if changed {
+		c.Every = fast
+	}
+	c.Next, c.Holder = time.Now().Add(c.Every).UTC(), w.holder
+	err = w.save(ctx, p.name, &c)
+	if fault.CodeOf(err) == fault.StreamConflict {
+		return c.Every, nil // another watcher polled too: it is its turn now
+	}
+	return c.Every, err
+}
+
+// poll is one thing to ask for again and again.
+type poll struct {
+	name string
+	run  func(ctx context.Context, c *cursor) (changed bool, err error)
+}
+
+// Poll asks once what changed, whoever's turn it is, and publishes it.
+func (w *Watcher) Poll(ctx context.Context) error {
+	p := w.transactions()
+	c, err := w.load(ctx, p.name)
+	if err != nil {
+		return err
+	}
+	_, err = w.once(ctx, p, c)
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// conflicts is how often a record is read anew because another watcher published it meanwhile.
+const conflicts = 5
+
+// settle runs a reading until no other watcher gets in between.
+func settle(run func() (int, error)) (int, error) {
+	var total int
+	for try := 1; ; try++ {
+		n, err := run()
+		total += n
+		if fault.ClassOf(err) != fault.Conflict || try == conflicts || errors.Is(err, context.Canceled) {
+			return total, err
+		}
+	}
+}

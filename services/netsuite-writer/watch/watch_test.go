@@ -1,0 +1,173 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/natstest"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// quiet is a NetSuite in which nothing changes.
+type quiet struct {
+	asked atomic.Int64
+	polls chan struct{} // one for each poll, when somebody listens
+	err   atomic.Pointer[error]
+	rows  []suitetalk.Row // of the poll's query
+}
+
+func (q *quiet) Query(_ context.Context, purpose, _ string) ([]suitetalk.Row, []event.Call, error) {
+	q.asked.Add(1)
+	if purpose == "poll changes" {
+		return q.rows, nil, nil
+	}
+	return nil, nil, nil
+}
+
+func (q *quiet) Do(context.Context, suitetalk.Request) (suitetalk.Answer, error) {
+	return suitetalk.Answer{}, errors.New("not asked for here")
+}
+
+func (q *quiet) ServerTime(context.Context) (time.Time, error) {
+	if q.polls != nil {
+		q.polls <- struct{}{}
+	}
+	if err := q.err.Load(); err != nil {
+		return time.Time{}, *err
+	}
+	return time.Now(), nil
+}
+
+func watcherOf(server natstest.Server, netsuite NetSuite, change ...func(*Options)) *Watcher {
+	o := Options{
+		Account: "ns", Stores: []string{"main"}, JS: server.JS, Log: slog.New(slog.DiscardHandler), NetSuite: netsuite,
+		Config: config.Watch{Poll: config.On, Fast: config.Duration(time.Minute), Idle: config.Duration(4 * time.Minute)},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return New(o)
+}
+
+// A quiet account is asked less and less often, two calls a poll, down to the idle interval; a failing one too.
+func TestIntervalAdapts(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &quiet{}
+	w := watcherOf(server, netsuite)
+	ctx := natstest.Context(t)
+	for poll, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 4 * time.Minute} {
+		c, err := w.load(ctx, "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.once(ctx, w.transactions(), c)
+		if err != nil || got != want {
+			t.Fatalf("poll %d: next in %s, want %s (%v)", poll, got, want, err)
+		}
+	}
+	if n := netsuite.asked.Load(); n != 4 {
+		t.Errorf("%d queries in four quiet polls, want one each", n)
+	}
+}
+
+// The active writer's watcher polls when it is time. One that is not active keeps back while another polls, and takes
+// over when nobody does.
+func TestOnlyTheActiveOnePolls(t *testing.T) {
+	server := natstest.Start(t)
+	ctx := natstest.Context(t)
+	elsewhere := errors.New("pinned elsewhere")
+	var pinned error
+	w := watcherOf(server, &quiet{}, func(o *Options) { o.Pinned = func(context.Context) error { return pinned } })
+	other := watcherOf(server, &quiet{})
+	if err := other.Poll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.load(ctx, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := func() bool { return w.due(ctx, c) <= 0 }
+	pinned = elsewhere
+	if due() {
+		t.Error("it polls though another does")
+	}
+	c.Next = time.Now().Add(-stepBack / 2)
+	if due() {
+		t.Error("it does not step back")
+	}
+	pinned = nil
+	if !due() {
+		t.Error("the active one keeps back")
+	}
+	pinned, c.Next = elsewhere, time.Now().Add(-2*stepBack)
+	if !due() {
+		t.Error("nobody takes over")
+	}
+	// Whoever polled last goes on where nobody is known to be active: an account without orders has no pin.
+	c.Next, c.Holder = time.Now().Add(-time.Second), w.holder
+	if !due() {
+		t.Error("the last one waits for nobody")
+	}
+}
+
+// Trouble with NetSuite is waited for: the next try finds it well again.
+func TestRunOutlivesTrouble(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &quiet{polls: make(chan struct{})}
+	var down error = fault.New(fault.NetSuiteUnavailable, "NetSuite must answer")
+	netsuite.err.Store(&down)
+	w := watcherOf(server, netsuite, func(o *Options) {
+		o.Config.Fast, o.Config.Idle = config.Duration(time.Millisecond), config.Duration(20*time.Millisecond)
+	})
+	ctx, stop := context.WithCancel(natstest.Context(t))
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	<-netsuite.polls
+	<-netsuite.polls
+	netsuite.err.Store(nil)
+	<-netsuite.polls
+	<-netsuite.polls
+	<-netsuite.polls
+	bucket, err := server.JS.KeyValue(natstest.Context(t), topology.Cursors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bucket.Get(natstest.Context(t), w.key("orders")); err != nil {
+		t.Errorf("no cursor after the trouble: %v", err)
+	}
+	stop()
+	go func() {
+		for range netsuite.polls { //nolint:revive // lets a poll under way go on
+		}
+	}()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	close(netsuite.polls)
+}
+
+// An answer that cannot be read moves nothing: the cursor stays, and the next poll asks again.
+func TestUnusableAnswerMovesNothing(t *testing.T) {
+	server := natstest.Start(t)
+	w := watcherOf(server, &quiet{rows: []suitetalk.Row{{"id": "7", "type": "SalesOrd", "modified": "11/20/2026"}}})
+	err := w.Poll(natstest.Context(t))
+	if fault.CodeOf(err) != fault.NetSuiteAnswerUnusable || !strings.Contains(err.Error(), "11/20/2026") {
+		t.Errorf("%v, want netsuite-answer-unusable with the value", err)
+	}
+	if c, err := w.load(natstest.Context(t), "orders"); err != nil || c.revision != 0 {
+		t.Errorf("the cursor moved: %+v %v", c, err)
+	}
+}

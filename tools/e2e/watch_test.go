@@ -1,0 +1,410 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host/embednats"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+	"github.com/orderstream/orderstream/services/netsuite-writer/watch"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+)
+
+// watched is a NetSuite double whose clock the test moves, and a watcher that polls when the test says so.
+type watched struct {
+	t       *testing.T
+	sim     *netsuitesim.Server
+	js      jetstream.JetStream
+	watcher *watch.Watcher
+
+	mu      sync.Mutex
+	now     time.Time
+	queries int
+}
+
+var simKeys = netsuitesim.TBA{ConsumerKey: "ck", ConsumerSecret: "cs", TokenID: "tk", TokenSecret: "ts"}
+
+func startWatched(t *testing.T, zone string, start time.Time, adjust ...func(*netsuitesim.Config)) *watched {
+	t.Helper()
+	w := &watched{t: t, now: start}
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := netsuitesim.Config{TBA: simKeys, Now: w.clock, Switches: netsuitesim.Switches{QueryZone: location}}
+	for _, change := range adjust {
+		change(&config)
+	}
+	if w.sim, err = netsuitesim.New(config); err != nil {
+		t.Fatal(err)
+	}
+	w.sim.Start()
+	t.Cleanup(func() { _ = w.sim.Close(context.Background()) })
+	server, err := embednats.Start(embednats.Options{Dir: t.TempDir(), Trust: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	conn, err := server.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if w.js, err = jetstream.New(conn); err != nil {
+		t.Fatal(err)
+	}
+	params := topology.Params{Replicas: 1, Accounts: []string{"ns"}, Retention: 24 * time.Hour, MaxBytes: -1}
+	if err := topology.Ensure(t.Context(), w.js, topology.Of(params)); err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	return w
+}
+
+// restart begins with an empty memory, as a new process does.
+func (w *watched) restart() {
+	w.watcher = watch.New(watch.Options{Account: "ns", Stores: []string{"main", "main-2"}, JS: w.js, Log: slog.New(slog.DiscardHandler), NetSuite: w})
+}
+
+func (w *watched) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *watched) at(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = now
+}
+
+func (w *watched) poll() {
+	w.t.Helper()
+	if err := w.watcher.Poll(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Do asks the double with a token that is valid by its clock.
+func (w *watched) Do(ctx context.Context, r suitetalk.Request) (suitetalk.Answer, error) {
+	target := w.sim.URL() + "/services/rest" + r.Path
+	if len(r.Query) > 0 {
+		target += "?" + r.Query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
+	if err != nil {
+		return suitetalk.Answer{}, err
+	}
+	w.mu.Lock()
+	w.queries++
+	nonce := fmt.Sprint("n", w.queries)
+	w.mu.Unlock()
+	request.Header.Set("Authorization", oauth(simKeys, "1234567_SB1", r.Method, w.sim.URL()+"/services/rest"+r.Path, r.Query, w.clock(), nonce))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Prefer", "transient")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return suitetalk.Answer{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %d %s", r.Path, response.StatusCode, body)
+	}
+	return suitetalk.Answer{Status: response.StatusCode, Body: body}, err
+}
+
+// Query runs one page of SuiteQL.
+func (w *watched) Query(ctx context.Context, _, q string) ([]suitetalk.Row, []event.Call, error) {
+	body, err := json.Marshal(map[string]string{"q": q})
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := w.Do(ctx, suitetalk.Request{Method: http.MethodPost, Path: "/query/v1/suiteql", Body: body})
+	if err != nil {
+		return nil, nil, err
+	}
+	var page struct {
+		HasMore bool
+		Items   []map[string]any
+	}
+	if err := json.Unmarshal(answer.Body, &page); err != nil {
+		return nil, nil, err
+	}
+	if page.HasMore {
+		return nil, nil, fmt.Errorf("more than a page: %s", q)
+	}
+	var rows []suitetalk.Row
+	for _, item := range page.Items {
+		row := suitetalk.Row{}
+		for name, value := range item {
+			if text, is := value.(string); is {
+				row[name] = text
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil, nil
+}
+
+// ServerTime is the double's clock.
+func (w *watched) ServerTime(context.Context) (time.Time, error) { return w.clock(), nil }
+
+// act does what a person does in the UI.
+func (w *watched) act(method, path, body string) string {
+	w.t.Helper()
+	id, err := w.sim.Act(netsuitesim.Act{Method: method, Path: path, Body: []byte(body)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// order makes an approved order of two lines: 2 tees, 1 beanie.
+func (w *watched) order(externalID string) string {
+	w.t.Helper()
+	return w.act("POST", "salesOrder", `{"entity":{"externalId":"WOO-GUEST"},"orderStatus":{"id":"B"},"externalId":"`+externalID+`","item":{"items":[
+		{"item":{"id":"112"},"quantity":2,"rate":10,"amount":20,"price":{"id":"-1"}},{"item":{"id":"101"},"quantity":1,"rate":5,"amount":5,"price":{"id":"-1"}}]}}`)
+}
+
+// changes lists what was published, oldest first.
+func (w *watched) changes() []event.NetSuiteChangedV1 {
+	w.t.Helper()
+	return changesOf(w.t, w.js)
+}
+
+func changesOf(t *testing.T, js jetstream.JetStream) []event.NetSuiteChangedV1 {
+	t.Helper()
+	ctx := t.Context()
+	stream, err := js.Stream(ctx, topology.NetSuiteChanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []event.NetSuiteChangedV1
+	for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
+		raw, err := stream.GetMsg(ctx, sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(raw.Subject, "netsuite.v1.changed.") {
+			continue
+		}
+		e, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (subject.Change{Account: e.Account, Kind: e.Kind, Key: e.Record.ID}).String(); raw.Subject != want {
+			t.Errorf("subject %s, want %s", raw.Subject, want)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// told writes changes in a line each.
+func told(changes []event.NetSuiteChangedV1) []string {
+	list := []string{}
+	for _, e := range changes {
+		list = append(list, fmt.Sprintf("%s %s/%s %s %s", e.Kind, e.Store, e.Order, e.Status, e.ModifiedAt.Format(time.RFC3339)))
+	}
+	return list
+}
+
+func wantTold(t *testing.T, got []event.NetSuiteChangedV1, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, told(got)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+var november = time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC)
+
+// One life of an order, as a person in NetSuite makes it, ends in one event per state, each complete; a second look
+// tells nothing.
+func TestWatchFollowsAnOrder(t *testing.T) {
+	w := startWatched(t, "America/New_York", november)
+	order := w.order("wc-so-main-36")
+	w.order("another-channel-36")
+	w.poll()
+	wantTold(t, w.changes(), "salesOrder main/36 B 2026-11-20T15:00:00Z")
+
+	w.at(november.Add(time.Minute))
+	parcel := w.act("POST", "salesOrder/"+order+"/!transform/itemFulfillment",
+		`{"shipStatus":{"id":"B"},"item":{"items":[{"orderLine":1,"quantity":1},{"orderLine":2,"itemReceive":false}]}}`)
+	w.poll()
+	w.at(november.Add(2 * time.Minute))
+	w.act("PATCH", "itemFulfillment/"+parcel, `{"shipStatus":{"id":"C"},"package":{"items":[{"packageTrackingNumber":"1Z1"},{"packageTrackingNumber":"1Z2"}]}}`)
+	w.poll()
+	w.at(november.Add(3 * time.Minute))
+	if _, err := w.sim.Bill(order); err != nil {
+		t.Fatal(err)
+	}
+	w.poll()
+	w.poll()
+	got := w.changes()
+	wantTold(t, got, "salesOrder main/36 B 2026-11-20T15:00:00Z",
+		"itemFulfillment main/36 B 2026-11-20T15:01:00Z",
+		"salesOrder main/36 D 2026-11-20T15:02:00Z", "itemFulfillment main/36 C 2026-11-20T15:02:00Z",
+		"salesOrder main/36 E 2026-11-20T15:03:00Z", "invoice main/36 A 2026-11-20T15:03:00Z")
+	if t.Failed() {
+		return
+	}
+	if first := got[0]; first.SalesOrder != order || first.TranID != "SO1001" || first.Date != "2026-11-20" || first.Total.String() != "25.00" || len(first.Lines) != 2 ||
+		first.Lines[0].Quantity.String() != "2" || first.Lines[0].Fulfilled.String() != "0" || first.Lines[0].Amount.String() != "20.00" {
+		t.Errorf("the order: %+v", first)
+	}
+	shipped := got[3]
+	if shipped.SalesOrder != order || len(shipped.Lines) != 1 || shipped.Lines[0].Line != "1" || shipped.Lines[0].Item != "112" || shipped.Lines[0].Quantity.String() != "1" {
+		t.Errorf("the fulfilment's lines: %+v", shipped.Lines)
+	}
+	var numbers []string
+	for _, p := range shipped.Packages {
+		numbers = append(numbers, p.TrackingNumbers...)
+	}
+	slices.Sort(numbers)
+	if !slices.Equal(numbers, []string{"1Z1", "1Z2"}) {
+		t.Errorf("tracking numbers %v", numbers)
+	}
+	if bill := got[5]; bill.Total.String() != "10.00" || bill.Lines[0].Line != "1" {
+		t.Errorf("the invoice: %+v", bill)
+	}
+}
+
+// Clocks that go back write every time of an hour, or of half an hour, twice; days begin at other moments than in UTC.
+// Whenever a record changes, in the second that had the same name an hour ago too, that is told once and with its time
+// in UTC.
+func TestWatchLosesNothingWhenClocksChange(t *testing.T) {
+	cases := []struct {
+		zone   string
+		moment string // in UTC
+	}{
+		{"Asia/Tokyo", "2026-11-20T15:00:00Z"},          // midnight
+		{"America/New_York", "2026-11-01T06:00:00Z"},    // 02:00 → 01:00
+		{"America/New_York", "2026-03-08T07:00:00Z"},    // 02:00 → 03:00
+		{"Australia/Lord_Howe", "2026-04-04T15:00:00Z"}, // 02:00 → 01:30
+		{"Australia/Lord_Howe", "2026-10-03T15:30:00Z"}, // 02:00 → 02:30
+	}
+	for _, c := range cases {
+		t.Run(c.zone+" "+c.moment[:7], func(t *testing.T) {
+			moment, err := time.Parse(time.RFC3339, c.moment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := startWatched(t, c.zone, moment.Add(-3*time.Hour))
+			orders := []string{w.order("wc-so-main-1"), w.order("wc-so-main-2")}
+			want := map[string][]string{}
+			for i := range orders {
+				want[fmt.Sprint(i+1)] = []string{w.clock().Format(time.RFC3339)}
+			}
+			w.poll()
+			// Changes of either order, some of them in seconds that come twice.
+			for minute := -170; minute <= 300; minute += 5 {
+				w.at(moment.Add(time.Duration(minute) * time.Minute))
+				for i, every := range []int{30, 60} { // half hours repeat in Lord Howe, hours in New York
+					if minute%every == 0 {
+						w.act("PATCH", "salesOrder/"+orders[i], fmt.Sprintf(`{"item":{"items":[{"line":1,"quantity":%d}]}}`, 1000+minute))
+						want[fmt.Sprint(i+1)] = append(want[fmt.Sprint(i+1)], w.clock().Format(time.RFC3339))
+					}
+				}
+				w.at(w.clock().Add(2 * time.Second))
+				w.poll()
+			}
+			got := map[string][]string{}
+			for _, e := range w.changes() {
+				got[e.Order] = append(got[e.Order], e.ModifiedAt.Format(time.RFC3339))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("times told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What comes back belongs to the order too, however many documents lie between: a deposit's refund, a return, its
+// receipt, its credit memo and the refund of that.
+func TestWatchFollowsWhatComesBack(t *testing.T) {
+	w := startWatched(t, "UTC", november)
+	order := w.order("wc-so-main-2-77")
+	deposit := w.act("POST", "customerDeposit", `{"salesOrder":{"id":"`+order+`"},"payment":25,"undepFunds":true}`)
+	refund := w.act("POST", "customerDeposit/"+deposit+"/!transform/customerRefund", `{"account":{"id":"1"},"deposit":{"items":[{"doc":{"id":"`+deposit+`"},"apply":true,"amount":5}]}}`)
+	if _, err := w.sim.Fulfil(netsuitesim.Shipment{Order: order}); err != nil {
+		t.Fatal(err)
+	}
+	bill, err := w.sim.Bill(order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	returned := w.act("POST", "invoice/"+bill+"/!transform/returnAuthorization", `{"orderStatus":{"id":"B"},"item":{"items":[{"line":1,"quantity":1},{"line":2,"quantity":0}]}}`)
+	receipt := w.act("POST", "returnAuthorization/"+returned+"/!transform/itemReceipt", `{}`)
+	memo := w.act("POST", "returnAuthorization/"+returned+"/!transform/creditMemo", `{}`)
+	back := w.act("POST", "customerRefund", `{"customer":{"id":"21"},"account":{"id":"1"},"apply":{"items":[{"doc":{"id":"`+memo+`"},"apply":true,"amount":3}]}}`)
+	w.poll()
+	got := map[string]event.NetSuiteChangedV1{}
+	for _, e := range w.changes() {
+		got[e.Record.ID] = e
+	}
+	for id, kind := range map[string]string{refund: "customerRefund", bill: "invoice", returned: "returnAuthorization", receipt: "itemReceipt", memo: "creditMemo", back: "customerRefund", order: "salesOrder"} {
+		e := got[id]
+		if e.Kind != kind || e.Store != "main-2" || e.Order != "77" || e.SalesOrder != order {
+			t.Errorf("%s %s: %q of order %s/%s, sales order %q", kind, id, e.Kind, e.Store, e.Order, e.SalesOrder)
+		}
+	}
+	for _, id := range []string{returned, receipt, memo} {
+		if e := got[id]; len(e.Lines) != 1 || e.Lines[0].Line != "1" || e.Lines[0].Quantity.String() != "1" {
+			t.Errorf("%s: lines %+v, want 1 of the order's line 1", e.Kind, e.Lines)
+		}
+	}
+	if e := got[back]; e.Total == nil || e.Total.String() != "3.00" {
+		t.Errorf("the refund of the credit memo: total %v", e.Total)
+	}
+	// A new process looks back a day and tells nothing twice.
+	told := len(w.changes())
+	w.restart()
+	w.poll()
+	if again := len(w.changes()); again != told {
+		t.Errorf("%d changes after a restart, want %d", again, told)
+	}
+}
+
+// Two watchers at once, as when a pin moves, tell each state once.
+func TestTwoWatchersTellOnce(t *testing.T) {
+	w := startWatched(t, "UTC", november)
+	first := w.watcher
+	w.restart()
+	for n := range 30 {
+		w.order(fmt.Sprint("wc-so-main-", n))
+	}
+	errs := make(chan error, 2)
+	for _, watcher := range []*watch.Watcher{first, w.watcher} {
+		go func() { errs <- watcher.Poll(t.Context()) }()
+	}
+	for range 2 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(w.changes()); n != 30 {
+		t.Errorf("%d changes, want 30", n)
+	}
+}
