@@ -66,6 +66,7 @@ const (
 	ShopUnavailable  Code = "shop-unavailable"
 	ShopUnauthorised Code = "shop-unauthorised"
 	ShopOrderMissing Code = "shop-order-missing"
+	ShopRouteMissing Code = "shop-route-missing"
 
 	ChannelUnavailable Code = "channel-unavailable"
 	ChannelRefused     Code = "channel-refused"
@@ -134,6 +135,7 @@ var registry = map[Code]entry{
 	ShopUnavailable:  {Unavailable, "the shop does not answer"},
 	ShopUnauthorised: {Unavailable, "the shop refuses the REST key"},
 	ShopOrderMissing: {Terminal, "the shop does not have the order any more"},
+	ShopRouteMissing: {Terminal, "the shop's REST API lacks a route: a plugin or feature is off"},
 
 	ChannelUnavailable: {Transient, "a notification channel does not answer"},
 	ChannelRefused:     {Terminal, "a notification channel refuses the message"},

@@ -94,18 +94,31 @@ func (b *batcher) say(ctx context.Context, order, begins, text string, toCustome
 
 // newestNote finds the newest note that begins so in a list, which is newest first; "" when there is none.
 func newestNote(body []byte, begins string) (string, error) {
-	notes, err := codec.Decode[[]struct {
-		Note woo.Text `json:"note"`
-	}](body)
+	notes, err := notesIn(body)
 	if err != nil {
-		return "", fault.New(fault.Unexpected, "the shop must answer with a list of notes", fault.Because(err))
+		return "", err
 	}
 	for _, n := range notes {
-		if strings.HasPrefix(string(n.Note), begins) {
-			return string(n.Note), nil
+		if strings.HasPrefix(n, begins) {
+			return n, nil
 		}
 	}
 	return "", nil
+}
+
+// notesIn reads a list of notes, newest first.
+func notesIn(body []byte) ([]string, error) {
+	rows, err := codec.Decode[[]struct {
+		Note woo.Text `json:"note"`
+	}](body)
+	if err != nil {
+		return nil, fault.New(fault.Unexpected, "the shop must answer with a list of notes", fault.Because(err))
+	}
+	notes := make([]string, len(rows))
+	for i, row := range rows {
+		notes[i] = string(row.Note)
+	}
+	return notes, nil
 }
 
 func (b *batcher) add(w *write) {

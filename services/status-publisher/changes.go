@@ -92,6 +92,8 @@ func (s *Service) deeds(c change) []deed {
 	switch c.Kind {
 	case event.ChangeSalesOrder:
 		return s.orderDeeds(c)
+	case event.ChangeFulfilment:
+		return s.fulfilmentDeeds(c)
 	default:
 		return nil
 	}

@@ -45,6 +45,7 @@ type Service struct {
 	stores   map[string]config.Store
 	shops    map[string]*rest.Client
 	writers  map[string]*batcher
+	customs  customs
 	consumer *consume.Consumer
 	changes  *consume.Consumer // NETSUITE_CHANGES
 	derive   *consume.Consumer

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +53,14 @@ type shop struct {
 	orders   map[string]*order   // orders with more to them
 	virtual  map[string]string   // type of the products that are not shipped, by path
 	mailed   bool                // notes are for the customer
-	before   func(request) *answer
+
+	fulfils   bool                // the feature of fulfilments is on
+	plugins   []string            // namespaces
+	fulfilled []map[string]any    // of order 36
+	tracked   map[string][]string // tracking numbers by namespace, of order 36
+	mails     []string            // what the customer was mailed
+
+	before func(request) *answer
 }
 
 // order is what the shop holds of an order beside our key.
@@ -72,7 +81,7 @@ type answer struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}, orders: map[string]*order{}, virtual: map[string]string{}}
+	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}, orders: map[string]*order{}, tracked: map[string][]string{}, virtual: map[string]string{}}
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -136,6 +145,14 @@ func (s *shop) answer(q request) (int, string) {
 	case q.method == http.MethodGet && parts[1] == "products":
 		kind, virtual := s.virtual[q.path]
 		return 200, fmt.Sprintf(`{"virtual":%v,"type":%q}`, virtual, cmp.Or(kind, "simple"))
+	case q.path == "/wp-json/":
+		return 200, string(must(codec.Encode(map[string]any{"namespaces": append([]string{"wc/v3"}, s.plugins...)})))
+	case len(parts) >= 4 && parts[3] == "fulfillments" && s.fulfils:
+		return s.fulfilments(q, parts)
+	case strings.HasSuffix(q.path, "/shipment-trackings") && slices.Contains(s.plugins, parts[2]+"/"+parts[3]):
+		return s.trackings(q, parts[2]+"/"+parts[3])
+	case strings.HasSuffix(q.path, "/fulfillments"), strings.HasSuffix(q.path, "/shipment-trackings"):
+		return 404, `{"code":"rest_no_route","message":"No route was found.","data":{"status":404}}`
 	case len(parts) == 4 && parts[3] == "notes" && s.missing[parts[2]]:
 		return 404, `{"code":"woocommerce_rest_order_invalid_id","message":"Invalid order ID.","data":{"status":404}}`
 	case q.method == http.MethodPost && len(parts) == 4 && parts[3] == "notes":
@@ -147,6 +164,9 @@ func (s *shop) answer(q request) (int, string) {
 			s.t.Errorf("note %s, %v: for the customer's eyes: want %v", q.body, err, s.mailed)
 		}
 		s.notes[parts[2]] = append([]string{note.Note}, s.notes[parts[2]]...)
+		if note.Customer {
+			s.mails = append(s.mails, note.Note)
+		}
 		return 201, `{"id":1}`
 	case q.method == http.MethodGet && len(parts) == 4 && parts[3] == "notes":
 		var rows []string
@@ -158,6 +178,63 @@ func (s *shop) answer(q request) (int, string) {
 		s.t.Errorf("%s %s: no such route", q.method, q.path)
 		return 404, `{"code":"rest_no_route","message":"","data":{"status":404}}`
 	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// fulfilments answers as WooCommerce does while the feature is on: it takes none without items, and mails when asked to.
+func (s *shop) fulfilments(q request, parts []string) (int, string) {
+	if q.method == http.MethodGet {
+		return 200, string(must(codec.Encode(s.fulfilled)))
+	}
+	body := must(codec.Decode[map[string]any]([]byte(q.body)))
+	if strings.Contains(q.body, `"value":[]`) {
+		return 400, `{"code":"woocommerce_fulfillment_error","message":"The fulfillment should contain at least one item.","data":{"status":400}}`
+	}
+	at := len(s.fulfilled)
+	if q.method == http.MethodPut {
+		at = must(strconv.Atoi(parts[4])) - 1
+	} else {
+		s.fulfilled = append(s.fulfilled, nil)
+	}
+	body["id"] = at + 1
+	s.fulfilled[at] = body
+	if body["notify_customer"] == true {
+		s.mails = append(s.mails, metaIn(body, "_tracking_number"))
+	}
+	return 201, string(must(codec.Encode(body)))
+}
+
+func metaIn(fulfilment map[string]any, key string) string {
+	for _, m := range fulfilment["meta_data"].([]any) {
+		if entry := m.(map[string]any); entry["key"] == key {
+			return fmt.Sprint(entry["value"])
+		}
+	}
+	return ""
+}
+
+// trackings answers as the tracking plugins do: the same number twice is two entries and two mails.
+func (s *shop) trackings(q request, namespace string) (int, string) {
+	if q.method == http.MethodGet {
+		var rows []map[string]string
+		for _, number := range s.tracked[namespace] {
+			rows = append(rows, map[string]string{"tracking_id": number, "tracking_number": number})
+		}
+		if rows == nil {
+			return 200, "[]"
+		}
+		return 200, string(must(codec.Encode(rows)))
+	}
+	number := fmt.Sprint(must(codec.Decode[map[string]any]([]byte(q.body)))["tracking_number"])
+	s.tracked[namespace] = append(s.tracked[namespace], number)
+	s.mails = append(s.mails, number)
+	return 201, `{"tracking_id":"1"}`
 }
 
 func (s *shop) batch(body string) string {

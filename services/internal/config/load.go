@@ -221,6 +221,7 @@ func (b *Back) fill() {
 	}
 	or(&b.Virtual, "billed")
 	or(&b.Notes, "private")
+	or(&b.Tracking, "auto")
 	for _, owner := range []*string{&b.Owner.Status, &b.Owner.Tracking, &b.Owner.Refunds, &b.Owner.Stock} {
 		or(owner, ByNetSuite)
 	}

@@ -22,6 +22,12 @@ const MetaStatus = MetaKey + "_status"
 // MetaDocuments is the meta key of the numbers of NetSuite's documents.
 const MetaDocuments = MetaKey + "_documents"
 
+// MetaTracking is the meta key of tracking numbers in a store that has no place of its own for them.
+const MetaTracking = MetaKey + "_tracking"
+
+// MetaRecord is the meta key by which a fulfilment or refund that we made names NetSuite's record.
+const MetaRecord = MetaKey + "_record"
+
 // Mark says which status we gave an order and what it was before: while the order has it, what it was before is the
 // shop's own word. The times are as the order's _gmt fields had them, "" for none: a new status may set them.
 type Mark struct {

@@ -44,12 +44,23 @@ type Client struct {
 	now     func() time.Time
 }
 
+// root is where a shop's REST API begins.
+const root = "/wp-json/"
+
+// Under gives a client of another part of the same shop's API, e.g. a plugin's "wc-shipment-tracking/v3"; "" is the index.
+// Both share the limit of requests in flight.
+func (c *Client) Under(namespace string) *Client {
+	other := *c
+	other.base = strings.TrimSuffix(c.options.URL, "/") + root + namespace
+	return &other
+}
+
 // New makes a client.
 func New(options Options) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = options.Concurrency
 	return &Client{
-		options: options, base: strings.TrimSuffix(options.URL, "/") + "/wp-json/wc/v3", now: time.Now, slots: make(chan struct{}, options.Concurrency),
+		options: options, base: strings.TrimSuffix(options.URL, "/") + root + "wc/v3", now: time.Now, slots: make(chan struct{}, options.Concurrency),
 		http: &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
@@ -175,6 +186,8 @@ func classify(status int, header http.Header, body []byte) error {
 	switch {
 	case known && strings.HasSuffix(p.Code, "order_invalid_id"):
 		code = fault.ShopOrderMissing
+	case known && p.Code == "rest_no_route":
+		code = fault.ShopRouteMissing
 	case status == http.StatusUnauthorized || known && p.Code == "woocommerce_rest_authentication_error":
 		code = fault.ShopUnauthorised
 	case status == http.StatusTooManyRequests:

@@ -128,7 +128,7 @@ func TestAnswers(t *testing.T) {
 		"GET of a missing order is 404": {404, `{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}`, fault.ShopOrderMissing, fault.Terminal},
 		"a note on a missing order":     {404, `{"code":"woocommerce_rest_order_invalid_id","message":"Invalid order ID.","data":{"status":404}}`, fault.ShopOrderMissing, fault.Terminal},
 		"404 in HTML is no lost order":  {404, html, fault.ShopRefused, fault.Terminal},
-		"no such route":                 {404, `{"code":"rest_no_route","message":"No route was found.","data":{"status":404}}`, fault.ShopRefused, fault.Terminal},
+		"no such route":                 {404, `{"code":"rest_no_route","message":"No route was found.","data":{"status":404}}`, fault.ShopRouteMissing, fault.Terminal},
 		"unknown status":                {400, `{"code":"rest_invalid_param","message":"Invalid parameter(s): status","data":{"status":400,"params":{"status":"x"}}}`, fault.ShopRefused, fault.Terminal},
 		"invalid JSON":                  {400, `{"code":"rest_invalid_json","message":"Invalid JSON body passed.","data":{"status":400,"json_error_code":4}}`, fault.ShopRefused, fault.Terminal},
 		"400, cut JSON":                 {400, `{"code":"rest_inva`, fault.ShopRefused, fault.Terminal},
