@@ -200,15 +200,7 @@ func (t *tally) finish() Plan {
 	slices.SortFunc(p.Troubles, func(a, b Trouble) int {
 		return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order)
 	})
-	for _, g := range t.groups {
-		p.Groups = append(p.Groups, *g)
-	}
-	slices.SortFunc(p.Groups, func(a, b Group) int {
-		if a.Orders != b.Orders {
-			return b.Orders - a.Orders
-		}
-		return strings.Compare(a.Field+a.Kind, b.Field+b.Kind)
-	})
+	p.Groups = append(p.Groups, t.sorted()...)
 	for _, d := range t.days {
 		p.Days = append(p.Days, *d)
 	}
@@ -218,6 +210,21 @@ func (t *tally) finish() Plan {
 	p.Cost = t.cost()
 	p.Hash = p.hash()
 	return *p
+}
+
+// sorted gives the kinds of difference, the most frequent first.
+func (t *tally) sorted() []Group {
+	var list []Group
+	for _, g := range t.groups {
+		list = append(list, *g)
+	}
+	slices.SortFunc(list, func(a, b Group) int {
+		if a.Orders != b.Orders {
+			return b.Orders - a.Orders
+		}
+		return strings.Compare(a.Field+a.Kind, b.Field+b.Kind)
+	})
+	return list
 }
 
 func (t *tally) cost() Cost {

@@ -12,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
 // revisions are the verbs that change which revision orders are mapped with.
 func (a *app) revisions() []*cobra.Command {
-	return []*cobra.Command{a.publish(), a.rollback()}
+	return []*cobra.Command{a.publish(), a.rollback(), a.diff(), a.prove()}
 }
 
 func (a *app) publish() *cobra.Command {
@@ -76,6 +77,79 @@ func (a *app) chosen(p operate.Published, err error) error {
 		fmt.Fprintf(w, "mapping %s: revision %s is active, it was %s; orders mapped before stay as they are (orderstream replay plan shows what would change)\n",
 			p.Mapping, p.Revision, p.Before)
 	})
+}
+
+func (a *app) diff() *cobra.Command {
+	var last int
+	c := &cobra.Command{
+		Use: "diff <revision|file> <revision|file>", Short: "Compare two documents: their text, and what they make of the last orders; nothing is written", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				var documents [2][]byte
+				var compiled [2]*mapping.Mapping
+				var err error
+				for i, name := range args {
+					if documents[i], err = a.document(ctx, js, name); err != nil {
+						return err
+					}
+					if compiled[i], err = mapping.Compile(documents[i]); err != nil {
+						return fmt.Errorf("%s: %w", name, err)
+					}
+				}
+				text := operate.TextDiff(string(documents[0]), string(documents[1]))
+				compared, err := replay.Compare(ctx, js, compiled[0], compiled[1], last)
+				if err != nil {
+					return err
+				}
+				return a.print(map[string]any{"text": text, "orders": compared}, func(w io.Writer) { printComparison(w, text, compared) })
+			})
+		},
+	}
+	c.Flags().IntVar(&last, "last", 100, "orders to look at, the newest")
+	return c
+}
+
+func printComparison(w io.Writer, text []string, c replay.Comparison) {
+	for _, line := range text {
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintf(w, "\nthe last %d orders, %s → %s: %d differ, %d stay as they are, %d are mapped by one of them only\n",
+		c.Looked, c.From, c.To, len(c.Orders), c.Same, len(c.Troubles))
+	for _, o := range c.Orders {
+		fmt.Fprintf(w, "  %s/%s\n", o.Store, o.Order)
+		for _, d := range o.Differences {
+			fmt.Fprintf(w, "      %s  %q → %q\n", d.Field, d.From, d.To)
+		}
+	}
+	for _, t := range c.Troubles {
+		fmt.Fprintf(w, "  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
+	}
+}
+
+func (a *app) prove() *cobra.Command {
+	return &cobra.Command{
+		Use: "prove", Short: "Derive every desired state again, each with its own revision, and compare the bytes", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				p, err := operate.Prove(ctx, js, a.bar("states derived again"))
+				if err != nil {
+					return err
+				}
+				if err := a.print(p, func(w io.Writer) { printProof(w, p) }); err != nil || p.Holds() {
+					return err
+				}
+				return fmt.Errorf("%d of %d desired states come out otherwise", len(p.Different), p.States)
+			})
+		},
+	}
+}
+
+func printProof(w io.Writer, p operate.Proof) {
+	fmt.Fprintf(w, "%d desired states derived again with %d revisions; of %d the order's state is no longer kept\n  stored   %s\n  derived  %s\n",
+		p.States, len(p.Revisions), p.Gone, p.Stored, p.Derived)
+	for _, d := range p.Different {
+		fmt.Fprintln(w, "  differs ", d)
+	}
 }
 
 // document reads a file, or a revision that is kept.

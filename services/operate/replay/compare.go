@@ -1,0 +1,114 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+)
+
+// Comparison is what two mappings make of the newest orders.
+type Comparison struct {
+	From     string      `json:"from"` // revision
+	To       string      `json:"to"`
+	Looked   int         `json:"looked"` // orders looked at
+	Same     int         `json:"same"`
+	Orders   []Differing `json:"orders"` // the newest first
+	Groups   []Group     `json:"groups"` // the most frequent first
+	Troubles []Trouble   `json:"troubles"`
+}
+
+// Differing is an order that the two map differently.
+type Differing struct {
+	Store       string       `json:"store"`
+	Order       string       `json:"order"`
+	Number      string       `json:"number"`
+	Differences []Difference `json:"differences"`
+}
+
+// Compare maps the newest states of the last n orders with both mappings. It writes nothing.
+func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, n int) (Comparison, error) {
+	c := Comparison{From: from.Revision(), To: to.Revision(), Orders: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}
+	t := newTally(Plan{})
+	err := newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
+		c.Looked++
+		differences, trouble, err := Contrast(from, to, state, mapping.Context{Sequence: sequence})
+		switch {
+		case err != nil:
+			return err
+		case trouble != nil:
+			c.Troubles = append(c.Troubles, *trouble)
+		case len(differences) == 0:
+			c.Same++
+		default:
+			c.Orders = append(c.Orders, Differing{state.Store, state.Order, state.Number, differences})
+			t.group(verdict{change: Change{Store: state.Store, Order: state.Order}, differences: differences})
+		}
+		return nil
+	})
+	c.Groups = append(c.Groups, t.sorted()...)
+	return c, err
+}
+
+// Contrast maps one state with both mappings. A trouble is an order that one of them maps and the other cannot; one that
+// neither can map is no difference.
+func Contrast(from, to *mapping.Mapping, state event.OrderStateV1, with mapping.Context) ([]Difference, *Trouble, error) {
+	before, cannot := from.Map(state, with)
+	after, err := to.Map(state, with)
+	switch {
+	case err != nil && cannot != nil:
+		return nil, nil, nil
+	case err != nil:
+		return nil, &Trouble{state.Store, state.Order, string(fault.CodeOf(err)), err.Error()}, nil
+	case cannot != nil:
+		return nil, &Trouble{state.Store, state.Order, string(fault.CodeOf(cannot)), "only the new revision maps it: " + cannot.Error()}, nil
+	case before.Hash == after.Hash:
+		return nil, nil, nil
+	}
+	differences, err := Differences(before, after)
+	return differences, nil, err
+}
+
+// newest visits the newest state of the last n orders, the newest first.
+func newest(ctx context.Context, js jetstream.JetStream, n int, visit func(event.OrderStateV1, uint64) error) error {
+	orders, err := js.Stream(ctx, topology.Orders)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", topology.Orders, err)
+	}
+	seen := map[string]bool{}
+	bounds := orders.CachedInfo().State
+	for sequence := bounds.LastSeq; sequence >= bounds.FirstSeq && sequence > 0 && len(seen) < n; sequence-- {
+		raw, err := orders.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", topology.Orders, err)
+		}
+		name, err := subject.ParseOrder(raw.Subject)
+		if err != nil {
+			return err
+		}
+		key := name.Store + "/" + name.Order
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		state, err := codec.Decode[event.OrderStateV1](raw.Data)
+		if err != nil {
+			return fault.New(fault.MessageUndecodable, "want an order event", fault.Field(raw.Subject, fmt.Sprint(sequence)), fault.Because(err))
+		}
+		if err := visit(state, sequence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
