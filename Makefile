@@ -54,6 +54,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./contracts/money
 	@$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime $(FUZZTIME) ./services/transformer/parse
 	@$(GO) test -run '^$$' -fuzz FuzzRefunds -fuzztime $(FUZZTIME) ./services/transformer/parse
+	@$(GO) test -run '^$$' -fuzz FuzzExpression -fuzztime $(FUZZTIME) ./services/transformer/mapping
+	@$(GO) test -run '^$$' -fuzz FuzzDocument -fuzztime $(FUZZTIME) ./services/transformer/mapping
 	@$(GO) test -run '^$$' -fuzz FuzzValid -fuzztime $(FUZZTIME) ./services/ingest/signature
 
 .PHONY: outage

@@ -26,11 +26,6 @@ type field struct {
 	*expression
 }
 
-const (
-	maxNodes  = 500     // nodes of one expression's tree
-	maxMemory = 100_000 // what one run may allocate, in values and bytes as the language counts them
-)
-
 // scope is what the expressions of one order see, and what they leave behind.
 type scope struct {
 	Env
@@ -145,8 +140,15 @@ func (c *compiler) fields(path string, sources map[string]string) []field {
 }
 
 func compile(source string, options ...expr.Option) (*vm.Program, error) {
+	if len(source) > maxSource {
+		return nil, fmt.Errorf("want at most %d bytes, the expression has %d", maxSource, len(source))
+	}
 	options = append(append([]expr.Option{expr.Env(Env{}), expr.MaxNodes(maxNodes)}, language...), options...)
-	return expr.Compile(source, options...)
+	program, err := expr.Compile(source, options...)
+	if err != nil {
+		return nil, err
+	}
+	return program, guard(source, program.Node())
 }
 
 // values runs the expressions. What gives nil or empty text is cleared in NetSuite where clear is set, else

@@ -25,7 +25,7 @@ var language = slices.Concat([]expr.Option{
 	expr.Function("ref", reference, new(func(string, string, string) event.Ref)),
 	expr.Function("pairs", pairs, new(func(map[string]string, string) string)),
 	expr.Function("keys", sortedKeys, new(func(map[string]string) []string)),
-}, arithmetic())
+}, bounded, arithmetic())
 
 // firstText gives the first text that is not empty.
 func firstText(texts ...any) (any, error) {
@@ -94,7 +94,7 @@ func arithmetic() []expr.Option {
 		operator("*", func(a, b decimal.Decimal) any { return money.AmountOf(a.Mul(b)) },
 			new(func(money.Amount, money.Number) money.Amount), new(func(money.Amount, int) money.Amount), new(func(money.Amount, float64) money.Amount)),
 		expr.Function(sumName, sumOf, new(func(any) money.Amount)),
-		expr.Patch(decimals{}), expr.Patch(recheck{}),
+		expr.Patch(decimals{}), expr.Patch(decimals{}), expr.Patch(recheck{}), // the second sees the types that the first made
 	)
 }
 
@@ -152,6 +152,8 @@ func (decimals) Visit(node *ast.Node) {
 				result = amountType
 			}
 			call(node, operatorName+n.Operator, result, n.Left, n.Right)
+		} else if n.Operator == "+" {
+			plusNode(node, n)
 		}
 	case *ast.BuiltinNode:
 		if n.Name == "sum" && addsDecimals(n) {
