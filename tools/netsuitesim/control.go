@@ -216,6 +216,7 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 func (s *Server) act(r *http.Request) (reply, error) {
 	do := map[string]func() (any, error){
 		"POST /sim/items":   func() (any, error) { return acted(r, s.PutItem) },
+		"POST /sim/stock":   func() (any, error) { return acted(r, s.SetStock) },
 		"POST /sim/fulfil":  func() (any, error) { return acted(r, s.Fulfil) },
 		"POST /sim/bill":    func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Bill(o.Order) }) },
 		"POST /sim/cancel":  func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },

@@ -44,6 +44,8 @@
 //	POST /sim/items                  {"sku","type","basePrice","name","inactive"} makes an item or
 //	                                 changes the one with that SKU; type is a record type such as
 //	                                 inventoryItem (the default)
+//	POST /sim/stock                  {"sku","location","onHand","available","backOrdered"} counts an item
+//	                                 at a location
 //	POST /sim/tokens/revoke          every access token issued so far becomes invalid
 //	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI

@@ -86,11 +86,19 @@ func (t *tx) itemRows(r *record) []row {
 		return rows
 	}
 	for _, l := range t.of(t.kind("location")) {
-		rows = append(rows, row{"aggregateitemlocation", map[string]any{
+		row := row{"aggregateitemlocation", map[string]any{
 			"item": r.id, "location": l.id, "quantityonhand": onHand.String(), "quantityavailable": onHand.String(),
 			"quantitycommitted": "0", "quantitybackordered": "0", "quantityonorder": "0",
 			"lastquantityavailablechange": v["lastmodifieddate"], "item__df": r.name(), "location__df": l.name(),
-		}})
+		}}
+		if counted := r.fields.sub(stockField).sub(decimalID(l.id)); counted != nil {
+			for column := range counted {
+				row.values[column] = counted.text(column)
+			}
+			at, _ := time.Parse(time.RFC3339, counted.text("lastquantityavailablechange")) // written by SetStock
+			row.values["lastquantityavailablechange"] = at.In(t.switches().QueryZone).Format(stampLayout)
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

@@ -134,6 +134,10 @@ type Watch struct {
 	Poll string   `json:"poll"` // on, off
 	Fast Duration `json:"fast"` // between two polls while things change
 	Idle Duration `json:"idle"` // and when nothing has changed for long
+
+	Stock     string   `json:"stock"`      // on, off
+	ItemTypes []string `json:"item_types"` // SuiteQL's types of the items whose stock counts
+	SKUs      string   `json:"skus"`       // pattern of their names, as LIKE takes it; empty: all
 }
 
 // On switches something on.

@@ -202,6 +202,10 @@ func (c *Config) Fill() {
 		or(&account.Writes, "on")
 		or(&account.Batches, "auto")
 		or(&account.Watch.Poll, On)
+		or(&account.Watch.Stock, "off")
+		if len(account.Watch.ItemTypes) == 0 {
+			account.Watch.ItemTypes = []string{"InvtPart", "Assembly"}
+		}
 		or(&account.Watch.Fast, Duration(15*time.Second))
 		or(&account.Watch.Idle, Duration(5*time.Minute))
 		or(&account.URL, "https://"+strings.ReplaceAll(strings.ToLower(account.AccountID), "_", "-")+".suitetalk.api.netsuite.com")

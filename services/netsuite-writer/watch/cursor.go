@@ -23,6 +23,8 @@ type cursor struct {
 	Every  time.Duration `json:"every"`
 	Next   time.Time     `json:"next"`
 	Holder string        `json:"holder"` // who polled last
+	Whole  bool          `json:"whole"`  // of stock: every item was read once
+	Item   string        `json:"item"`   // of stock, while they are: the last one
 
 	revision uint64 // in the bucket; 0: not there
 }

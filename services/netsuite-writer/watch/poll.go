@@ -30,9 +30,15 @@ const (
 	cameTwice  = 2*time.Hour + 5*time.Minute
 )
 
-// progress is what a watcher remembers between polls of one kind.
-type progress struct {
-	seen map[string]sighting // by record id
+// source is one kind of thing to ask for, and what is remembered of it between polls.
+type source struct {
+	name   string
+	page   func(ctx context.Context, low string, after found) ([]found, error)
+	report func(ctx context.Context, changed []found) (int, error)
+	// newest asks NetSuite how a record's time is meant, where that can be asked; nil: it cannot.
+	newest func(ctx context.Context, f found) error
+
+	seen map[string]sighting // by key
 	low  string              // where the last poll began; empty: there was none
 	at   time.Time           // NetSuite's time of it
 }
@@ -50,7 +56,8 @@ func (s sighting) current(modified string, now time.Time) bool {
 
 // found is a record that changed.
 type found struct {
-	id       string
+	id       string // internal
+	place    string // location, of stock
 	kind     string
 	modified string    // as NetSuite writes it
 	at       time.Time // the same in UTC; zero: not known yet
@@ -73,32 +80,35 @@ var ofType = func() map[string]string {
 
 const typeList = "'SalesOrd', 'ItemShip', 'CustInvc', 'CashSale', 'CustCred', 'CustRfnd', 'CashRfnd', 'RtnAuth', 'ItemRcpt'"
 
-func (w *Watcher) transactions() poll { return poll{"orders", w.pollOrders} }
+// key tells what changed from anything else of its kind.
+func (f found) key() string { return f.id + "/" + f.place }
 
-// pollOrders publishes the transactions that changed since the cursor.
-func (w *Watcher) pollOrders(ctx context.Context, c *cursor) (bool, error) {
+func (w *Watcher) transactions() *source {
+	return &source{name: "orders", page: w.page, report: w.report, newest: w.askZone, seen: map[string]sighting{}}
+}
+
+// poll publishes what changed since the cursor.
+func (w *Watcher) poll(ctx context.Context, p *source, c *cursor) (bool, error) {
 	now, err := w.options.NetSuite.ServerTime(ctx)
 	if err != nil {
 		return false, err
 	}
-	p := &w.orders
 	wide := p.low == "" || now.Sub(c.Wide) >= wideEvery
 	low := w.begin(c, now, wide)
-	round := round{now: now, low: low, after: p.at, known: p.low, still: map[string]bool{}}
-	changed, err := w.pages(ctx, c, &round)
+	r := round{source: p, now: now, low: low, after: p.at, known: p.low, still: map[string]bool{}}
+	changed, err := w.pages(ctx, c, &r)
 	if err != nil {
 		return changed, err
 	}
-	for id := range p.seen {
-		if !round.still[id] {
-			delete(p.seen, id)
+	for key := range p.seen {
+		if !r.still[key] {
+			delete(p.seen, key)
 		}
 	}
 	if wide {
 		c.Wide = now
 	}
-	p.low, p.at = low, now
-	c.At = now
+	p.low, p.at, c.At = low, now, now
 	return changed, nil
 }
 
@@ -123,6 +133,7 @@ func (w *Watcher) begin(c *cursor, now time.Time, wide bool) string {
 
 // round is one poll under way.
 type round struct {
+	source     *source
 	now, after time.Time // NetSuite's time, of this poll and of the one before; zero: none
 	low, known string    // where this poll and the one before began
 	still      map[string]bool
@@ -132,7 +143,7 @@ type round struct {
 func (w *Watcher) pages(ctx context.Context, c *cursor, r *round) (changed bool, err error) {
 	after := found{modified: r.low}
 	for {
-		rows, err := w.page(ctx, r.low, after)
+		rows, err := r.source.page(ctx, r.low, after)
 		if err != nil {
 			return changed, err
 		}
@@ -142,7 +153,7 @@ func (w *Watcher) pages(ctx context.Context, c *cursor, r *round) (changed bool,
 			return changed, err
 		}
 		after = rows[len(rows)-1]
-		if err := w.save(ctx, "orders", c); err != nil {
+		if err := w.save(ctx, r.source.name, c); err != nil {
 			return changed, err
 		}
 	}
@@ -190,8 +201,8 @@ func widened(low string) string {
 func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (int, error) {
 	var news []found
 	for _, f := range rows {
-		r.still[f.id] = true
-		if !w.orders.seen[f.id].current(f.modified, r.now) {
+		r.still[f.key()] = true
+		if !r.source.seen[f.key()].current(f.modified, r.now) {
 			news = append(news, f)
 		}
 	}
@@ -201,13 +212,13 @@ func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (
 	published := 0
 	for rest := news; len(rest) > 0; {
 		n := min(len(rest), width)
-		count, err := settle(func() (int, error) { return w.report(ctx, rest[:n]) })
+		count, err := settle(func() (int, error) { return r.source.report(ctx, rest[:n]) })
 		published += count
 		if err != nil {
 			return published, err
 		}
 		for _, f := range rest[:n] {
-			w.orders.saw(f, r.now)
+			r.source.saw(f, r.now)
 		}
 		rest = rest[n:]
 	}
@@ -220,21 +231,23 @@ func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (
 	return published, nil
 }
 
-func (p *progress) saw(f found, now time.Time) {
-	s := p.seen[f.id]
+func (p *source) saw(f found, now time.Time) {
+	s := p.seen[f.key()]
 	if s.modified != f.modified {
 		s = sighting{modified: f.modified, first: now}
 	}
 	s.read = now
-	p.seen[f.id] = s
+	p.seen[f.key()] = s
 }
 
 // calibrate finds the time in UTC of what changed: of a record that became visible since the last poll by that alone,
-// of any other by the zone as it was learnt last. Where nothing was learnt yet NetSuite is asked about the newest.
+// of any other by the zone as it was learnt last. After a pause that is too long to learn from, NetSuite is asked about
+// the newest.
 func (w *Watcher) calibrate(ctx context.Context, r *round, news []found) error {
+	short := !r.after.IsZero() && r.now.Sub(r.after) < quarter-2*lateness
 	for i, f := range news {
 		local, err := parseStamp(f.modified)
-		if err != nil || r.after.IsZero() || w.orders.seen[f.id].modified == f.modified || f.modified < max(r.known, r.low) {
+		if err != nil || !short || r.source.seen[f.key()].modified == f.modified || f.modified < max(r.known, r.low) {
 			continue
 		}
 		w.mu.Lock()
@@ -244,10 +257,10 @@ func (w *Watcher) calibrate(ctx context.Context, r *round, news []found) error {
 		}
 		w.mu.Unlock()
 	}
-	if len(news) == 0 || !r.after.IsZero() && w.zoneNow().Known {
+	if len(news) == 0 || r.source.newest == nil || short && w.zoneNow().Known {
 		return nil
 	}
-	return w.askZone(ctx, news[len(news)-1])
+	return r.source.newest(ctx, news[len(news)-1])
 }
 
 func (w *Watcher) zoneNow() zone {

@@ -70,17 +70,19 @@ type Watcher struct {
 	log       *slog.Logger
 	holder    string // this watcher's name in the cursors
 
-	mu     sync.Mutex
-	zone   zone
-	orders progress
+	orders, stock *source
+
+	mu   sync.Mutex
+	zone zone
 }
 
 // New makes a watcher. Nothing is asked before Run or Poll.
 func New(o Options) *Watcher {
-	return &Watcher{
+	w := &Watcher{
 		options: o, names: namesOf(o.Stores), publisher: publish.New(o.JS), log: o.Log.With("account", o.Account, "stage", "watch"), holder: rand.Text(),
-		orders: progress{seen: map[string]sighting{}},
 	}
+	w.orders, w.stock = w.transactions(), w.inventory()
+	return w
 }
 
 // Run polls until ctx ends. Trouble with NetSuite or JetStream is waited for, never the end.
@@ -88,13 +90,16 @@ func (w *Watcher) Run(ctx context.Context) error {
 	ctx = suitetalk.WithLane(ctx, governor.LaneStock)
 	group, ctx := errgroup.WithContext(ctx)
 	if w.options.Config.Poll == config.On {
-		group.Go(func() error { w.repeat(ctx, w.transactions()); return nil })
+		group.Go(func() error { w.repeat(ctx, w.orders); return nil })
+	}
+	if w.options.Config.Stock == config.On {
+		group.Go(func() error { w.repeat(ctx, w.stock); return nil })
 	}
 	return group.Wait()
 }
 
 // repeat runs a poll whenever it is due here.
-func (w *Watcher) repeat(ctx context.Context, p poll) {
+func (w *Watcher) repeat(ctx context.Context, p *source) {
 	trouble := 0
 	for wait := time.Duration(0); pause(ctx, wait); {
 		next, err := w.turn(ctx, p)
@@ -113,7 +118,7 @@ func (w *Watcher) repeat(ctx context.Context, p poll) {
 }
 
 // turn polls if it is this watcher's turn, and says how long to wait for the next look.
-func (w *Watcher) turn(ctx context.Context, p poll) (time.Duration, error) {
+func (w *Watcher) turn(ctx context.Context, p *source) (time.Duration, error) {
 	c, err := w.load(ctx, p.name)
 	if err != nil {
 		return 0, err
@@ -139,8 +144,8 @@ func (w *Watcher) due(ctx context.Context, c cursor) time.Duration {
 }
 
 // once runs one poll and plans the next: soon while things change, later and later when they do not.
-func (w *Watcher) once(ctx context.Context, p poll, c cursor) (time.Duration, error) {
-	changed, err := p.run(ctx, &c)
+func (w *Watcher) once(ctx context.Context, p *source, c cursor) (time.Duration, error) {
+	changed, err := w.look(ctx, p, &c)
 	if err != nil {
 		return 0, err
 	}
@@ -157,15 +162,20 @@ func (w *Watcher) once(ctx context.Context, p poll, c cursor) (time.Duration, er
 	return c.Every, err
 }
 
-// poll is one thing to ask for again and again.
-type poll struct {
-	name string
-	run  func(ctx context.Context, c *cursor) (changed bool, err error)
+func (w *Watcher) look(ctx context.Context, p *source, c *cursor) (bool, error) {
+	if p == w.stock && !c.Whole {
+		return w.stockTaking(ctx, c)
+	}
+	return w.poll(ctx, p, c)
 }
 
-// Poll asks once what changed, whoever's turn it is, and publishes it.
-func (w *Watcher) Poll(ctx context.Context) error {
-	p := w.transactions()
+// Poll asks once what changed among transactions, whoever's turn it is, and publishes it.
+func (w *Watcher) Poll(ctx context.Context) error { return w.now(ctx, w.orders) }
+
+// PollStock is Poll for stock.
+func (w *Watcher) PollStock(ctx context.Context) error { return w.now(ctx, w.stock) }
+
+func (w *Watcher) now(ctx context.Context, p *source) error {
 	c, err := w.load(ctx, p.name)
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ func TestIntervalAdapts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := w.once(ctx, w.transactions(), c)
+		got, err := w.once(ctx, w.orders, c)
 		if err != nil || got != want {
 			t.Fatalf("poll %d: next in %s, want %s (%v)", poll, got, want, err)
 		}

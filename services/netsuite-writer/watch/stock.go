@@ -1,0 +1,175 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
+)
+
+func (w *Watcher) inventory() *source {
+	return &source{name: "stock", page: w.stockPage, report: w.reportStock, seen: map[string]sighting{}}
+}
+
+// wanted is the condition on items whose stock is watched.
+func (w *Watcher) wanted() string {
+	condition := "i.itemtype IN (" + suitetalk.In(w.options.Config.ItemTypes) + ")"
+	if like := w.options.Config.SKUs; like != "" {
+		condition += " AND i.itemid LIKE " + suitetalk.Quote(like)
+	}
+	return condition
+}
+
+// stockTaking reads every item once, page by page in the order of ids: from then on changes are enough. What changed
+// meanwhile lies within the first poll's look back.
+func (w *Watcher) stockTaking(ctx context.Context, c *cursor) (bool, error) {
+	now, err := w.options.NetSuite.ServerTime(ctx)
+	if err != nil {
+		return false, err
+	}
+	for {
+		rows, err := w.query(ctx, "list items", "SELECT i.id AS id FROM item i WHERE %s AND i.id > %s ORDER BY i.id FETCH FIRST %d ROWS ONLY",
+			w.wanted(), cmp.Or(c.Item, "0"), pageRows)
+		if err != nil {
+			return false, err
+		}
+		for rest := rows; len(rest) > 0; {
+			n := min(len(rest), width)
+			items := make([]found, 0, n)
+			for _, row := range rest[:n] {
+				items = append(items, found{id: row["id"], at: now})
+			}
+			if _, err := settle(func() (int, error) { return w.reportStock(ctx, items) }); err != nil {
+				return false, err
+			}
+			rest = rest[n:]
+		}
+		if c.Whole = len(rows) < pageRows; c.Whole {
+			c.At = now
+			return true, nil
+		}
+		c.Item = rows[len(rows)-1]["id"]
+		if err := w.save(ctx, w.stock.name, c); err != nil {
+			return true, err
+		}
+	}
+}
+
+// stockPage asks what changed by lastquantityavailablechange, a row per item and location.
+func (w *Watcher) stockPage(ctx context.Context, low string, after found) ([]found, error) {
+	const modified = "TO_CHAR(a.lastquantityavailablechange, '" + stampFormat + "')"
+	from := modified + " >= " + suitetalk.Quote(low)
+	if after.id != "" {
+		at := suitetalk.Quote(after.modified)
+		from = fmt.Sprintf("(%s > %s OR (%s = %s AND (a.item > %s OR (a.item = %s AND a.location > %s))))", modified, at, modified, at, after.id, after.id, after.place)
+	}
+	rows, err := w.query(ctx, "poll stock", "SELECT a.item AS item, a.location AS location, %s AS modified FROM aggregateItemLocation a JOIN item i ON i.id = a.item"+
+		" WHERE %s AND a.lastquantityavailablechange >= %s AND %s ORDER BY %s, a.item, a.location FETCH FIRST %d ROWS ONLY",
+		modified, w.wanted(), widened(low), from, modified, pageRows)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]found, 0, len(rows))
+	for _, row := range rows {
+		f := found{id: row["item"], place: row["location"], kind: event.ChangeInventory, modified: row["modified"]}
+		if _, err := parseStamp(f.modified); err != nil || f.id == "" || f.place == "" {
+			return nil, fault.New(fault.NetSuiteAnswerUnusable, "want item, location and time of a change of stock", fault.Field("item "+f.id, f.modified))
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// reportStock reads items with all their locations and publishes what differs.
+func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error) {
+	at, lasts := map[string]time.Time{}, map[string]last{}
+	for _, f := range changed {
+		if f.at.IsZero() {
+			if local, err := parseStamp(f.modified); err == nil {
+				f.at = w.zoneNow().utc(local)
+			}
+		}
+		if f.at.After(at[f.id]) || at[f.id].IsZero() {
+			at[f.id] = f.at
+		}
+	}
+	for id := range at {
+		l, err := w.last(ctx, event.ChangeInventory, id)
+		if err != nil {
+			return 0, err
+		}
+		lasts[id] = l
+	}
+	rows, err := w.query(ctx, "read stock", "SELECT i.id AS item, i.itemid AS name, i.isinactive AS inactive, a.location AS location, a.quantityavailable AS available,"+
+		" a.quantityonhand AS onhand, a.quantitybackordered AS backordered FROM item i LEFT JOIN aggregateItemLocation a ON a.item = i.id"+
+		" WHERE i.id IN (%s) ORDER BY i.id, a.location", ids(at))
+	if err != nil {
+		return 0, err
+	}
+	return w.publishStock(ctx, rows, at, lasts)
+}
+
+func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, at map[string]time.Time, lasts map[string]last) (int, error) {
+	var conflict error
+	published := 0
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n]["item"] == rows[0]["item"] {
+			n++
+		}
+		e, err := w.stockEvent(rows[:n], at[rows[0]["item"]])
+		if err != nil {
+			return published, err
+		}
+		fresh, err := w.put(ctx, e, lasts[e.Record.ID])
+		switch {
+		case err != nil && fault.ClassOf(err) == fault.Conflict:
+			conflict = err
+		case err != nil:
+			return published, err
+		case fresh:
+			published++
+		}
+		rows = rows[n:]
+	}
+	return published, conflict
+}
+
+// stockEvent writes what one item has at every location.
+func (w *Watcher) stockEvent(rows []suitetalk.Row, at time.Time) (event.NetSuiteChangedV1, error) {
+	first := rows[0]
+	// A matrix item or sub-item is named "Parent : Child"; its SKU is the last part.
+	sku := first["name"]
+	if cut := strings.LastIndex(sku, " : "); cut >= 0 {
+		sku = sku[cut+3:]
+	}
+	stock := &event.Stock{Name: sku, Inactive: first["inactive"] == "T", Locations: []event.LocationStock{}}
+	e := event.NetSuiteChangedV1{
+		Envelope: event.Envelope{Type: "netsuite.v1.changed"}, Account: w.options.Account, Kind: event.ChangeInventory,
+		Record: event.RecordID{ID: first["item"]}, ModifiedAt: at, Stock: stock,
+	}
+	for _, row := range rows {
+		if row["location"] == "" {
+			continue // an item that no location keeps
+		}
+		l := event.LocationStock{Location: row["location"]}
+		for column, into := range map[string]*money.Number{"available": &l.Available, "onhand": &l.OnHand, "backordered": &l.Backordered} {
+			if row[column] == "" {
+				continue
+			}
+			n, err := money.ParseNumber(row[column])
+			if err != nil {
+				return e, fault.New(fault.NetSuiteAnswerUnusable, "want a decimal number", fault.Field("item "+first["item"]+": "+column, row[column]), fault.Because(err))
+			}
+			*into = n
+		}
+		stock.Locations = append(stock.Locations, l)
+	}
+	return e, nil
+}
