@@ -93,9 +93,11 @@ func (s *Service) deeds(c change) []deed {
 	case event.ChangeSalesOrder:
 		return s.orderDeeds(c)
 	case event.ChangeFulfilment:
-		return s.fulfilmentDeeds(c)
+		return append(s.fulfilmentDeeds(c), s.documentDeeds(c)...)
+	case event.ChangeRefund, event.ChangeCashRefund:
+		return append(s.refundDeeds(c), s.documentDeeds(c)...)
 	default:
-		return nil
+		return s.documentDeeds(c)
 	}
 }
 

@@ -60,7 +60,7 @@ func sold(letter string, lines ...event.ChangedLine) event.NetSuiteChangedV1 {
 // placed lets the shop have order 36 with a tee, a mug and a shipping fee, which NetSuite knows as lines 1 to 3.
 func (b bench) placed(status string) *order {
 	b.t.Helper()
-	o := &order{status: status, paid: "2026-11-23T02:00:00", lines: `{"id":7,"name":"Tee","product_id":70,"quantity":2},{"id":8,"name":"Mug","product_id":80,"variation_id":81,"quantity":2}`, keys: map[string]string{}}
+	o := &order{status: status, total: "100.00", paid: "2026-11-23T02:00:00", lines: `{"id":7,"name":"Tee","product_id":70,"quantity":2},{"id":8,"name":"Mug","product_id":80,"variation_id":81,"quantity":2}`, keys: map[string]string{}}
 	b.shop.orders["36"] = o
 	b.ledgered("B")
 	return o
@@ -69,9 +69,15 @@ func (b bench) placed(status string) *order {
 // ledgered stores what the writer knows of order 36.
 func (b bench) ledgered(letter string) {
 	b.t.Helper()
-	o := event.SyncRecordedV1{Envelope: event.Envelope{Type: "sync.v1.recorded", Store: "main", Time: begun}, Account: "ns", Order: "36", Kind: event.OutcomeSynced, Calls: []event.Call{}}
-	o.ID = "ledger:" + letter
-	o.Ledger.SalesOrder = &event.LedgerOrder{RecordID: event.RecordID{ID: "1001"}, Status: letter, Lines: []event.LedgerLine{{Key: "line-7", Line: "1"}, {Key: "line-8", Line: "2"}, {Key: "fee-9", Line: "3"}}}
+	b.ledgeredWith(event.Ledger{SalesOrder: &event.LedgerOrder{
+		RecordID: event.RecordID{ID: "1001"}, Status: letter, Lines: []event.LedgerLine{{Key: "line-7", Line: "1"}, {Key: "line-8", Line: "2"}, {Key: "fee-9", Line: "3"}},
+	}})
+}
+
+func (b bench) ledgeredWith(ledger event.Ledger) {
+	b.t.Helper()
+	o := event.SyncRecordedV1{Envelope: event.Envelope{Type: "sync.v1.recorded", Store: "main", Time: begun}, Account: "ns", Order: "36", Kind: event.OutcomeSynced, Calls: []event.Call{}, Ledger: ledger}
+	o.ID = fmt.Sprintf("ledger:%d", b.nats.Count(b.t, topology.Outcomes, subject.SyncAll))
 	m, err := publish.JSON(topology.Outcomes, subject.Sync{Account: "ns", Store: "main", Order: "36"}.String(), o.Envelope, o)
 	if err != nil {
 		b.t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
@@ -70,7 +71,11 @@ type order struct {
 	lines           string // JSON of line_items
 	keys            map[string]string
 	statuses        []string // that it was given, one a write
+	total           string
+	refunds         []refund // oldest first
 }
+
+type refund struct{ amount, reason, record string }
 
 // answer takes the place of the shop's own.
 type answer struct {
@@ -141,7 +146,13 @@ func (s *shop) answer(q request) (int, string) {
 			return 404, `{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}`
 		}
 		o := s.orders[parts[2]]
-		return 200, fmt.Sprintf(`{"id":%s,"status":%q,"date_paid_gmt":%q,"date_completed_gmt":%q,"line_items":[%s]}`, parts[2], o.status, o.paid, o.completed, o.lines)
+		var given []string
+		for i, r := range o.refunds {
+			given = append(given, fmt.Sprintf(`{"id":%d,"reason":%q,"total":"-%s"}`, 70+i, r.reason, r.amount))
+		}
+		return 200, fmt.Sprintf(`{"id":%s,"status":%q,"total":%q,"date_paid_gmt":%q,"date_completed_gmt":%q,"line_items":[%s],"refunds":[%s]}`, parts[2], o.status, o.total, o.paid, o.completed, o.lines, strings.Join(given, ","))
+	case len(parts) == 4 && parts[3] == "refunds":
+		return s.refunding(q, s.orders[parts[2]])
 	case q.method == http.MethodGet && parts[1] == "products":
 		kind, virtual := s.virtual[q.path]
 		return 200, fmt.Sprintf(`{"virtual":%v,"type":%q}`, virtual, cmp.Or(kind, "simple"))
@@ -178,6 +189,40 @@ func (s *shop) answer(q request) (int, string) {
 		s.t.Errorf("%s %s: no such route", q.method, q.path)
 		return 404, `{"code":"rest_no_route","message":"","data":{"status":404}}`
 	}
+}
+
+// refunding lists an order's refunds or makes one; what moves money or stock is wrong, and so is more than the order has.
+func (s *shop) refunding(q request, o *order) (int, string) {
+	if q.method == http.MethodGet {
+		var rows []string
+		for i, r := range o.refunds {
+			rows = append(rows, fmt.Sprintf(`{"id":%d,"amount":%q,"reason":%q,"meta_data":[{"id":1,"key":"_orderstream_record","value":%q}]}`, 70+i, r.amount, r.reason, r.record))
+		}
+		return 200, "[" + strings.Join(rows, ",") + "]"
+	}
+	body := must(codec.Decode[struct {
+		Amount  string                        `json:"amount"`
+		Reason  string                        `json:"reason"`
+		Gateway *bool                         `json:"api_refund"`
+		Restock *bool                         `json:"api_restock"`
+		Meta    []struct{ Key, Value string } `json:"meta_data"`
+	}]([]byte(q.body)))
+	if body.Gateway == nil || *body.Gateway || body.Restock == nil || *body.Restock || len(body.Meta) != 1 {
+		s.t.Errorf("%s moves money or stock, or is not marked", q.body)
+	}
+	left := money.MustParse(o.total)
+	for _, r := range o.refunds {
+		left = left.Sub(money.MustParse(r.amount))
+	}
+	amount := money.MustParse(body.Amount)
+	if amount.Cmp(left) > 0 {
+		return 500, `{"code":"woocommerce_rest_cannot_create_order_refund","message":"Invalid refund amount.","data":500}`
+	}
+	o.refunds = append(o.refunds, refund{body.Amount, body.Reason, body.Meta[0].Value})
+	if amount.Equal(left) {
+		o.status = "refunded"
+	}
+	return 201, fmt.Sprintf(`{"id":%d}`, 69+len(o.refunds))
 }
 
 func must[T any](value T, err error) T {

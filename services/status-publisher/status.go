@@ -103,26 +103,32 @@ func (s *Service) see(ctx context.Context, c change, calls *[]event.Call) (*view
 
 // ledgerOf is what the writer knows of the order's sales order; the zero value where it knows nothing.
 func (s *Service) ledgerOf(ctx context.Context, c change) (event.LedgerOrder, error) {
+	ledger, err := s.ledgerWhole(ctx, c)
+	if err != nil || ledger.SalesOrder == nil {
+		return event.LedgerOrder{}, err
+	}
+	return *ledger.SalesOrder, nil
+}
+
+// ledgerWhole is everything that the writer knows of the order in NetSuite.
+func (s *Service) ledgerWhole(ctx context.Context, c change) (event.Ledger, error) {
 	stream, err := s.js.Stream(ctx, topology.Outcomes)
 	if err != nil {
-		return event.LedgerOrder{}, publish.Classify(err)
+		return event.Ledger{}, publish.Classify(err)
 	}
 	name := subject.Sync{Account: c.Account, Store: c.Store, Order: c.Order}.String()
 	raw, err := stream.GetLastMsgForSubject(ctx, name)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return event.LedgerOrder{}, nil
+		return event.Ledger{}, nil
 	}
 	if err != nil {
-		return event.LedgerOrder{}, publish.Classify(err)
+		return event.Ledger{}, publish.Classify(err)
 	}
 	outcome, err := codec.Decode[event.SyncRecordedV1](raw.Data)
 	if err != nil {
-		return event.LedgerOrder{}, fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(name, ""), fault.Because(err))
+		return event.Ledger{}, fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(name, ""), fault.Because(err))
 	}
-	if outcome.Ledger.SalesOrder == nil {
-		return event.LedgerOrder{}, nil
-	}
-	return *outcome.Ledger.SalesOrder, nil
+	return outcome.Ledger, nil
 }
 
 // order reads an order of the shop.

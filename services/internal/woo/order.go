@@ -37,6 +37,20 @@ type Mark struct {
 	Completed Text `json:"completed"`
 }
 
+// reasonMark begins what tells a refund of ours from the shop's own, at the end of its reason: the order lists a refund's
+// reason and amount, and nothing else of it.
+const reasonMark = " (orderstream "
+
+// RefundReason words a refund that NetSuite made; record names NetSuite's record.
+func RefundReason(number, record string) string {
+	return "NetSuite refund " + number + reasonMark + record + ")"
+}
+
+// OwnRefund tells whether a reason is one of RefundReason.
+func OwnRefund(reason Text) bool {
+	return strings.Contains(string(reason), reasonMark) && strings.HasSuffix(string(reason), ")")
+}
+
 // trackingKeys are what the tracking plugins, and WooCommerce's fulfilments, write to an order: it is told to the shop by
 // us, and no part of what was ordered.
 var trackingKeys = []string{"_wc_shipment_tracking_items", "_fulfillment_status"}

@@ -63,3 +63,34 @@ func TestOurStatusIsNoNews(t *testing.T) {
 		t.Errorf("paid %v, completed %v", o.Payment.PaidAt, o.Placed.CompletedAt)
 	}
 }
+
+// A refund that NetSuite made, and we recorded in the shop, is no news either; nor is the order it leaves refunded.
+func TestOurRefundIsNoNews(t *testing.T) {
+	plain := marked(t, "processing", "null", "")
+	ours := `{"id":90,"reason":"NetSuite refund RF12 (orderstream ns:customerRefund:5090)","total":"-5.00"}`
+	theirs := `{"id":91,"reason":"broken","total":"-2.00"}`
+	refunded := func(status, meta, refunds string) event.OrderStateV1 {
+		d := deliveries(t)["order.created-simple"]
+		d = replaced(d, `"status":"processing"`, fmt.Sprintf("%q:%q", "status", status), `"refunds":[]`, `"refunds":[`+refunds+`]`)
+		d.Body = []byte(strings.Replace(string(d.Body), `"meta_data":[`, `"meta_data":[`+meta, 1))
+		o, err := Order(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	if o := refunded("processing", "", ours); o.Hash != plain.Hash || len(o.Refunds) != 0 {
+		t.Errorf("refunds %+v, payment %s", o.Refunds, o.Payment.Status)
+	}
+	mark := `{"id":1,"key":"_orderstream_status","value":"{\"set\":\"refunded\",\"from\":\"processing\",\"paid\":\"x\",\"completed\":\"\"}"},`
+	if o := refunded("refunded", mark, ours); o.Hash != plain.Hash {
+		t.Errorf("status %s, refunds %+v", o.Status, o.Refunds)
+	}
+	if o := refunded("processing", "", theirs+","+ours); len(o.Refunds) != 1 || o.Refunds[0].ID != "91" || o.Totals.Refunded.String() != "2.00" {
+		t.Errorf("refunds %+v, want the shop's own", o.Refunds)
+	}
+	records := `[{"id":90,"reason":"NetSuite refund RF12 (orderstream ns:customerRefund:5090)","amount":"5.00","date_created_gmt":"2026-11-24T01:00:00"}]`
+	if list, err := Refunds(Delivery{Body: []byte(records)}); err != nil || len(list) != 0 {
+		t.Errorf("records %+v, %v", list, err)
+	}
+}

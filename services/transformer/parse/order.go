@@ -303,10 +303,14 @@ func (r *reader) taxes(wire []woo.TaxLine) []event.Tax {
 	return list
 }
 
-// refunds are sorted by id: the shop lists the newest first.
+// refunds are sorted by id: the shop lists the newest first. One that NetSuite made and we recorded drops out: NetSuite
+// does not hear of it again.
 func (r *reader) refunds(wire []woo.Refund) []event.Refund {
 	list := make([]event.Refund, 0, len(wire))
 	for i, w := range wire {
+		if woo.OwnRefund(w.Reason) {
+			continue
+		}
 		at := fmt.Sprintf("refunds[%d].", i)
 		list = append(list, event.Refund{ID: r.id(at+"id", w.ID), Reason: string(w.Reason), Total: r.amount(at+"total", w.Total)})
 	}

@@ -21,6 +21,9 @@ func Refunds(d Delivery) ([]event.Refund, error) {
 	r := &reader{}
 	list := make([]event.Refund, 0, len(wire))
 	for i, w := range wire {
+		if woo.OwnRefund(w.Reason) {
+			continue
+		}
 		at := fmt.Sprintf("[%d].", i)
 		list = append(list, event.Refund{
 			ID: r.id(at+"id", w.ID), Reason: string(w.Reason), Total: r.amount(at+"amount", w.Amount).Abs().Neg(), Detail: r.detail(at, w),
