@@ -37,7 +37,7 @@ type FailureAttempt struct {
 // AuditActedV1 is one act of an operator; the act is the last token of type and subject.
 type AuditActedV1 struct {
 	Envelope
-	Act    string            `json:"act"`  // retried, dismissed, replayed, published
+	Act    string            `json:"act"`  // retried, dismissed, replayed, published, shadowed
 	By     string            `json:"by"`   // the operator's name
 	What   string            `json:"what"` // e.g. a failure's id
 	Before map[string]string `json:"before,omitempty"`
@@ -57,6 +57,9 @@ type AuditReplayedV1 = AuditActedV1
 // AuditPublishedV1 says that another revision of a mapping was made active: by a publication, a rollback or the promotion
 // of a shadow.
 type AuditPublishedV1 = AuditActedV1
+
+// AuditShadowedV1 says that a candidate revision began or ceased to run beside the active one by an operator's act.
+type AuditShadowedV1 = AuditActedV1
 
 // AlertRaisedV1 is something an operator must see that is not tied to one parked order.
 type AlertRaisedV1 struct {

@@ -31,5 +31,6 @@ func Types() []Type {
 		Type{"audit.v1.dismissed", "AuditDismissedV1", AuditActedV1{}},
 		Type{"audit.v1.replayed", "AuditReplayedV1", AuditActedV1{}},
 		Type{"audit.v1.published", "AuditPublishedV1", AuditActedV1{}},
+		Type{"audit.v1.shadowed", "AuditShadowedV1", AuditActedV1{}},
 	)
 }

@@ -91,7 +91,7 @@ func actsOf(ctx context.Context, js jetstream.JetStream, shelf revisions.Shelf) 
 			note(name, a.Revision, Act{a.By, a.Note, a.At, a.Before, a.Position})
 		}
 	}
-	err = each(ctx, js, topology.Audit, subject.Audit(published), func(m *jetstream.RawStreamMsg) error {
+	err = each(ctx, js, topology.Audit, subject.Audit(revisions.Published), func(m *jetstream.RawStreamMsg) error {
 		a, err := codec.Decode[event.AuditPublishedV1](m.Data)
 		if err != nil {
 			return fmt.Errorf("AUDIT %d: %w", m.Sequence, err)

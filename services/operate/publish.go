@@ -6,19 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/subject"
-	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
-
-const published = "published" // the act's word in the audit stream
 
 // Published is what a publication or a rollback did.
 type Published struct {
@@ -72,24 +65,8 @@ func activate(ctx context.Context, js jetstream.JetStream, shelf revisions.Shelf
 	if active.Revision == revision {
 		return p, nil
 	}
-	now := time.Now().UTC()
-	chosen, err := shelf.Activate(ctx, revisions.Active{
-		Mapping: active.Mapping, Revision: revision, Before: active.Revision, By: by, Note: message, At: now,
-	}, active.Position)
-	if err != nil {
-		return p, err
-	}
-	p.Position, p.Changed = chosen.Position, true
-	body := event.AuditPublishedV1{
-		Envelope: event.Envelope{Type: "audit.v1.published", ID: fmt.Sprintf("audit:published:%s:%d", p.Mapping, p.Position), Time: now},
-		Act:      published, By: by, What: p.Mapping, Note: message,
-		Before: map[string]string{"revision": p.Before, "position": fmt.Sprint(active.Position)},
-		After:  map[string]string{"revision": p.Revision, "position": fmt.Sprint(p.Position)},
-	}
-	m, err := publish.JSON(topology.Audit, subject.Audit(published), body.Envelope, body)
-	if err == nil {
-		_, err = publish.New(js).Publish(ctx, m)
-	}
+	chosen, err := shelf.Choose(ctx, js, active, revision, by, message)
+	p.Position, p.Changed = chosen.Position, chosen.Position != 0
 	return p, err
 }
 

@@ -26,6 +26,7 @@ var Unit = host.Unit{Name: "transformer", New: func(ctx context.Context, env hos
 type Service struct {
 	parse, mapping *consume.Consumer
 	mappings       *book
+	shadows        *shadows
 	alerts         *alert.Raiser
 	books          []*failures.Book
 }
@@ -44,6 +45,9 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.mappings = mappings
+	if s.shadows, err = newShadows(ctx, env.JS, env.Log, env.Config, mappings); err != nil {
+		return nil, err
+	}
 	p, m := &parser{js: env.JS, alerts: s.alerts}, &mapper{js: env.JS, config: env.Config, mappings: mappings}
 	if s.parse, err = s.stage(ctx, env.JS, env.Log, topology.Woo, topology.ConsumerParse, StageParse, p.handle, p.lane); err != nil {
 		return nil, err
@@ -94,6 +98,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { s.alerts.Run(ctx); return nil })
 	group.Go(func() error { return s.mappings.Run(ctx) })
+	group.Go(func() error { s.shadows.Run(ctx); return nil })
 	group.Go(func() error { return s.parse.Run(ctx) })
 	group.Go(func() error { return s.mapping.Run(ctx) })
 	return group.Wait()

@@ -14,7 +14,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
 // Shelf is the bucket.
@@ -158,6 +161,30 @@ func (s Shelf) Activate(ctx context.Context, a Active, after uint64) (Active, er
 	}
 	return a, err
 }
+
+// Choose makes a kept revision the active one and says so in the audit stream; the present choice must still stand.
+func (s Shelf) Choose(ctx context.Context, js jetstream.JetStream, present Active, revision, by, note string) (Active, error) {
+	chosen, err := s.Activate(ctx, Active{
+		Mapping: present.Mapping, Revision: revision, Before: present.Revision, By: by, Note: note, At: time.Now().UTC(),
+	}, present.Position)
+	if err != nil {
+		return chosen, err
+	}
+	body := event.AuditPublishedV1{
+		Envelope: event.Envelope{Type: "audit.v1.published", ID: fmt.Sprintf("audit:published:%s:%d", chosen.Mapping, chosen.Position), Time: chosen.At},
+		Act:      Published, By: by, What: chosen.Mapping, Note: note,
+		Before: map[string]string{"revision": chosen.Before, "position": fmt.Sprint(present.Position)},
+		After:  map[string]string{"revision": chosen.Revision, "position": fmt.Sprint(chosen.Position)},
+	}
+	m, err := publish.JSON(topology.Audit, subject.Audit(Published), body.Envelope, body)
+	if err == nil {
+		_, err = publish.New(js).Publish(ctx, m)
+	}
+	return chosen, err
+}
+
+// Published is the act's word in the audit stream.
+const Published = "published"
 
 // Acts lists what was made active of a mapping, oldest first, as far as the bucket remembers: the last 64.
 func (s Shelf) Acts(ctx context.Context, mapping string) ([]Active, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/contrast"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
@@ -37,44 +38,31 @@ type Differing struct {
 // Compare maps the newest states of the last n orders with both mappings. It writes nothing.
 func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, n int) (Comparison, error) {
 	c := Comparison{From: from.Revision(), To: to.Revision(), Orders: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}
-	t := newTally(Plan{})
+	groups := contrast.Groups{}
 	err := newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
 		c.Looked++
-		differences, trouble, err := Contrast(from, to, state, mapping.Context{Sequence: sequence})
+		differences, cannot, err := contrast.Of(mapper(from, sequence), mapper(to, sequence), state)
 		switch {
 		case err != nil:
 			return err
-		case trouble != nil:
-			c.Troubles = append(c.Troubles, *trouble)
+		case cannot != nil:
+			c.Troubles = append(c.Troubles, Trouble{state.Store, state.Order, string(fault.CodeOf(cannot)), cannot.Error()})
 		case len(differences) == 0:
 			c.Same++
 		default:
 			c.Orders = append(c.Orders, Differing{state.Store, state.Order, state.Number, differences})
-			t.group(verdict{change: Change{Store: state.Store, Order: state.Order}, differences: differences})
+			groups.Add(state.Store, state.Order, differences)
 		}
 		return nil
 	})
-	c.Groups = append(c.Groups, t.sorted()...)
+	c.Groups = groups.Sorted()
 	return c, err
 }
 
-// Contrast maps one state with both mappings. A trouble is an order that one of them maps and the other cannot; one that
-// neither can map is no difference.
-func Contrast(from, to *mapping.Mapping, state event.OrderStateV1, with mapping.Context) ([]Difference, *Trouble, error) {
-	before, cannot := from.Map(state, with)
-	after, err := to.Map(state, with)
-	switch {
-	case err != nil && cannot != nil:
-		return nil, nil, nil
-	case err != nil:
-		return nil, &Trouble{state.Store, state.Order, string(fault.CodeOf(err)), err.Error()}, nil
-	case cannot != nil:
-		return nil, &Trouble{state.Store, state.Order, string(fault.CodeOf(cannot)), "only the new revision maps it: " + cannot.Error()}, nil
-	case before.Hash == after.Hash:
-		return nil, nil, nil
+func mapper(m *mapping.Mapping, sequence uint64) contrast.Mapper {
+	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) {
+		return m.Map(state, mapping.Context{Sequence: sequence})
 	}
-	differences, err := Differences(before, after)
-	return differences, nil, err
 }
 
 // newest visits the newest state of the last n orders, the newest first.

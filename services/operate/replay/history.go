@@ -16,6 +16,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/contrast"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
@@ -199,7 +200,7 @@ func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state even
 		return verdict{}, nil
 	}
 	v := verdict{currency: state.Currency, delta: to.Expected.Total.Sub(from.Expected.Total)}
-	if v.differences, err = Differences(from, to); err != nil || len(v.differences) == 0 {
+	if v.differences, err = contrast.Differences(from, to); err != nil || len(v.differences) == 0 {
 		return v, err
 	}
 	ledger, err := l.ledger(ctx, from)

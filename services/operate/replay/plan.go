@@ -12,6 +12,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/internal/contrast"
 )
 
 // Request says which orders to look at and with which mapping.
@@ -59,20 +60,15 @@ type Trouble struct {
 	Reason string `json:"reason"`
 }
 
-// Group is one kind of difference over all orders.
-type Group struct {
-	Field    string    `json:"field"`
-	Kind     string    `json:"kind"` // added, removed, changed
-	Orders   int       `json:"orders"`
-	Examples []Example `json:"examples"` // the first few
-}
-
-// Example is one difference of one order.
-type Example struct {
-	Store string `json:"store"`
-	Order string `json:"order"`
-	Difference
-}
+// What the differences of a plan are made of.
+type (
+	// Difference is one field that another mapping fills otherwise.
+	Difference = contrast.Difference
+	// Group is one kind of difference over all orders.
+	Group = contrast.Group
+	// Example is one difference of one order.
+	Example = contrast.Example
+)
 
 // Day is the money of one day in one currency.
 type Day struct {
@@ -107,7 +103,6 @@ type Plan struct {
 }
 
 const (
-	examples   = 3                      // kept per group
 	perVerify  = 100                    // orders one read-back shows
 	assumed    = 500 * time.Millisecond // of a call, where the ledger has measured none
 	dateFormat = "2006-01-02"
@@ -116,7 +111,7 @@ const (
 // tally gathers a plan order by order; it keeps a line per changed order and nothing of the others.
 type tally struct {
 	plan   Plan
-	groups map[[2]string]*Group
+	groups contrast.Groups
 	days   map[string]*Day
 	millis int64
 	calls  int64
@@ -124,7 +119,7 @@ type tally struct {
 
 func newTally(p Plan) *tally {
 	p.Changes, p.Troubles, p.Groups, p.Days = []Change{}, []Trouble{}, []Group{}, []Day{}
-	return &tally{plan: p, groups: map[[2]string]*Group{}, days: map[string]*Day{}}
+	return &tally{plan: p, groups: contrast.Groups{}, days: map[string]*Day{}}
 }
 
 // verdict is what the candidate makes of one order.
@@ -156,29 +151,8 @@ func (t *tally) add(v verdict) {
 	if v.call > 0 {
 		t.calls, t.millis = t.calls+1, t.millis+v.call.Milliseconds()
 	}
-	t.group(v)
+	t.groups.Add(v.change.Store, v.change.Order, v.differences)
 	t.money(v)
-}
-
-func (t *tally) group(v verdict) {
-	seen := map[[2]string]bool{}
-	for _, d := range v.differences {
-		field, kind := d.kindOf()
-		key := [2]string{field, kind}
-		g := t.groups[key]
-		if g == nil {
-			g = &Group{Field: field, Kind: kind}
-			t.groups[key] = g
-		}
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		g.Orders++
-		if len(g.Examples) < examples {
-			g.Examples = append(g.Examples, Example{v.change.Store, v.change.Order, d})
-		}
-	}
 }
 
 func (t *tally) money(v verdict) {
@@ -200,7 +174,7 @@ func (t *tally) finish() Plan {
 	slices.SortFunc(p.Troubles, func(a, b Trouble) int {
 		return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order)
 	})
-	p.Groups = append(p.Groups, t.sorted()...)
+	p.Groups = append(p.Groups, t.groups.Sorted()...)
 	for _, d := range t.days {
 		p.Days = append(p.Days, *d)
 	}
@@ -210,21 +184,6 @@ func (t *tally) finish() Plan {
 	p.Cost = t.cost()
 	p.Hash = p.hash()
 	return *p
-}
-
-// sorted gives the kinds of difference, the most frequent first.
-func (t *tally) sorted() []Group {
-	var list []Group
-	for _, g := range t.groups {
-		list = append(list, *g)
-	}
-	slices.SortFunc(list, func(a, b Group) int {
-		if a.Orders != b.Orders {
-			return b.Orders - a.Orders
-		}
-		return strings.Compare(a.Field+a.Kind, b.Field+b.Kind)
-	})
-	return list
 }
 
 func (t *tally) cost() Cost {

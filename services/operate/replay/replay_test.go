@@ -8,59 +8,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 )
-
-func text(s string) event.Value { return event.Value{Text: &s} }
-
-func order(memo string, amounts ...string) event.DesiredOrderV1 {
-	d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{Fields: map[string]event.Value{"memo": text(memo)}}}
-	for i, a := range amounts {
-		amount := money.MustParse(a)
-		d.SalesOrder.Lines = append(d.SalesOrder.Lines, event.OrderLine{
-			Key: []string{"line-1", "line-2", "rounding"}[i], Item: event.Ref{Record: "item", By: "name", Key: "TEE"}, Amount: amount,
-		})
-		d.Expected.Total = d.Expected.Total.Add(amount)
-	}
-	return d
-}
-
-func TestDifferences(t *testing.T) {
-	for name, c := range map[string]struct {
-		from, to event.DesiredOrderV1
-		want     []Difference
-	}{
-		"equal":       {order("a", "1.00"), order("a", "1.00"), nil},
-		"source only": {order("a", "1.00"), event.DesiredOrderV1{Hash: "x", Source: event.DesiredSource{Sequence: 9}, SalesOrder: order("a", "1.00").SalesOrder, Expected: order("a", "1.00").Expected}, nil},
-		"a field":     {order("a"), order("b"), []Difference{{"sales_order.fields.memo", "a", "b"}}},
-		"an amount": {order("a", "1.00", "2.00"), order("a", "1.00", "2.50"), []Difference{
-			{"expected.total", "3.00", "3.50"}, {"sales_order.lines[line-2].amount", "2.00", "2.50"},
-		}},
-		"a dropped line": {order("a", "1.00", "2.00"), order("a", "1.00"), []Difference{
-			{"expected.total", "3.00", "1.00"},
-			{"sales_order.lines[line-2].amount", "2.00", ""}, {"sales_order.lines[line-2].closed", "false", ""}, {"sales_order.lines[line-2].custom_price", "false", ""},
-			{"sales_order.lines[line-2].item.by", "name", ""}, {"sales_order.lines[line-2].item.key", "TEE", ""}, {"sales_order.lines[line-2].item.record", "item", ""},
-			{"sales_order.lines[line-2].key", "line-2", ""},
-		}},
-	} {
-		got, err := Differences(c.from, c.to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-}
 
 func change(order, hash string, effect Effect) Change {
 	return Change{Store: "main", Order: order, Source: 1, Desired: 2, Hash: hash, Effect: effect, Placed: time.Date(2026, 11, 23, 23, 59, 0, 0, time.UTC)}
 }
 
 func TestTally(t *testing.T) {
-	memo := []Difference{{"sales_order.fields.memo", "a", "b"}}
-	lines := []Difference{{"sales_order.lines[line-1].amount", "1.00", "2.00"}, {"sales_order.lines[line-2].amount", "1.00", "2.00"}}
+	memo := []Difference{{Field: "sales_order.fields.memo", From: "a", To: "b"}}
+	lines := []Difference{{Field: "sales_order.lines[line-1].amount", From: "1.00", To: "2.00"}, {Field: "sales_order.lines[line-2].amount", From: "1.00", To: "2.00"}}
 	verdicts := []verdict{
 		{skipped: true}, {},
 		{change: change("9", "x", EffectUpdate), differences: lines, currency: "USD", delta: money.MustParse("2.00"), call: 300 * time.Millisecond},
@@ -80,8 +37,8 @@ func TestTally(t *testing.T) {
 		t.Errorf("%d looked at, %d same, %d changes, %d troubles", p.Looked, p.Same, len(p.Changes), len(p.Troubles))
 	}
 	want := []Group{
-		{"sales_order.fields.memo", "changed", 2, []Example{{"main", "7", memo[0]}, {"main", "8", memo[0]}}},
-		{"sales_order.lines[].amount", "changed", 1, []Example{{"main", "9", lines[0]}}},
+		{Field: "sales_order.fields.memo", Kind: "changed", Orders: 2, Examples: []Example{{Store: "main", Order: "7", Difference: memo[0]}, {Store: "main", Order: "8", Difference: memo[0]}}},
+		{Field: "sales_order.lines[].amount", Kind: "changed", Orders: 1, Examples: []Example{{Store: "main", Order: "9", Difference: lines[0]}}},
 	}
 	if diff := cmp.Diff(want, p.Groups); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)

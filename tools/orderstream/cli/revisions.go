@@ -18,7 +18,7 @@ import (
 
 // revisions are the verbs that change which revision orders are mapped with.
 func (a *app) revisions() []*cobra.Command {
-	return []*cobra.Command{a.publish(), a.rollback(), a.diff(), a.prove()}
+	return []*cobra.Command{a.publish(), a.rollback(), a.diff(), a.prove(), a.shadow()}
 }
 
 func (a *app) publish() *cobra.Command {

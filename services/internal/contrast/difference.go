@@ -1,4 +1,6 @@
-package replay
+// Package contrast tells in which fields two desired states of one order differ, and gathers the kinds of difference over
+// many orders. It is pure.
+package contrast
 
 import (
 	"bytes"
@@ -129,8 +131,8 @@ func nameOf(entry codec.Raw, at int) string {
 
 var entries = regexp.MustCompile(`\[[^\]]*\]`)
 
-// kindOf gives the kind of a difference: its field without the entry's name, and what happens to it.
-func (d Difference) kindOf() (field, kind string) {
+// Kind gives the kind of a difference: its field without the entry's name, and what happens to it.
+func (d Difference) Kind() (field, kind string) {
 	field = entries.ReplaceAllString(d.Field, "[]")
 	switch {
 	case d.From == "":

@@ -1,0 +1,209 @@
+package transformer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/contrast"
+	"github.com/orderstream/orderstream/services/internal/revisions"
+	"github.com/orderstream/orderstream/services/internal/shadow"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+)
+
+// shadows maps live orders with candidate revisions beside the active ones and counts what differs. It publishes no
+// desired state, works on one order at a time and rests while map has a backlog. Of several transformers one holds a
+// shadow; its counts and its position are one write, so that each order state is counted once whoever dies.
+type shadows struct {
+	js       jetstream.JetStream
+	log      *slog.Logger
+	config   config.Config
+	mappings *book
+	shelf    shadow.Shelf
+	holder   string
+	with     map[string]*mapping.Mapping
+}
+
+func newShadows(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c config.Config, mappings *book) (*shadows, error) {
+	shelf, err := shadow.Open(ctx, js)
+	return &shadows{js: js, log: log, config: c, mappings: mappings, shelf: shelf, holder: nats.NewInbox(), with: map[string]*mapping.Mapping{}}, err
+}
+
+const (
+	shadowPause  = 500 * time.Millisecond // between looks where there is nothing to do
+	shadowLease  = 5 * time.Second        // after which a silent holder has lost its shadow
+	shadowBatch  = 100                    // order states counted in one write
+	shadowYields = 32                     // order states before map at which a shadow rests
+)
+
+// Run works until ctx ends. What goes wrong is told and tried again: a shadow never stops its transformer.
+func (s *shadows) Run(ctx context.Context) {
+	names := slices.Sorted(maps.Keys(s.config.Mappings))
+	pause := time.NewTicker(shadowPause)
+	defer pause.Stop()
+	for ctx.Err() == nil {
+		more := false
+		for _, name := range names {
+			m, err := s.step(ctx, name)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, shadow.ErrMeanwhile) {
+				s.log.Warn("a shadow rests", "mapping", name, "error", err)
+			}
+			more = more || m && err == nil
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// step looks at the next order states with the shadow of a mapping; more says that others may wait.
+func (s *shadows) step(ctx context.Context, name string) (more bool, err error) {
+	now := time.Now().UTC()
+	sh, err := s.shelf.Of(ctx, name)
+	if errors.Is(err, shadow.ErrNone) {
+		return false, nil
+	}
+	if err != nil || sh.State != shadow.Running || sh.Holder != s.holder && now.Sub(sh.At) < shadowLease {
+		return false, err
+	}
+	active, err := s.mappings.of(name)
+	if err != nil {
+		return false, err
+	}
+	if active.Revision() == sh.Revision { // somebody published it
+		sh.State, sh.At = shadow.Promoted, now
+		return false, s.shelf.Keep(ctx, &sh)
+	}
+	renew := sh.Holder != s.holder || now.Sub(sh.At) > shadowLease/3 || sh.Against != active.Revision()
+	sh.Holder, sh.At = s.holder, now
+	if sh.Against != active.Revision() {
+		sh.Begin(active.Revision(), sh.Position)
+	}
+	seen, err := s.look(ctx, &sh, active)
+	if err != nil || seen == 0 && !renew {
+		return false, err
+	}
+	return seen == shadowBatch, s.settle(ctx, &sh)
+}
+
+// settle keeps the counts and does what the rule says.
+func (s *shadows) settle(ctx context.Context, sh *shadow.Shadow) error {
+	state, why := sh.Judge()
+	if state == shadow.Promoted {
+		if err := s.promote(ctx, sh); err != nil {
+			return err
+		}
+	}
+	if sh.State, sh.Why = state, why; state != shadow.Running {
+		s.log.Info("shadow ends", "mapping", sh.Mapping, "revision", sh.Revision, "state", state, "why", why)
+	}
+	return s.shelf.Keep(ctx, sh)
+}
+
+func (s *shadows) promote(ctx context.Context, sh *shadow.Shadow) error {
+	present, err := s.mappings.shelf.Active(ctx, sh.Mapping)
+	if err != nil {
+		return err
+	}
+	if present.Revision != sh.Against {
+		return fmt.Errorf("%w: another revision is active", shadow.ErrMeanwhile) // the counts begin again
+	}
+	_, err = s.mappings.shelf.Choose(ctx, s.js, present, sh.Revision, sh.By, fmt.Sprintf("shadow promoted by its rule after %d order states, %d differ as expected", sh.Looked, sh.Differ()))
+	if errors.Is(err, revisions.ErrMeanwhile) {
+		return fmt.Errorf("%w: another revision is active", shadow.ErrMeanwhile)
+	}
+	return err
+}
+
+// look counts what the next order states become; it reads nothing while map has a backlog.
+func (s *shadows) look(ctx context.Context, sh *shadow.Shadow, active active) (int, error) {
+	consumer, err := s.js.Consumer(ctx, topology.Orders, topology.ConsumerMap)
+	if err != nil || consumer.CachedInfo().NumPending > shadowYields {
+		return 0, err
+	}
+	candidate, err := s.candidate(ctx, sh)
+	if err != nil {
+		return 0, err
+	}
+	messages, err := jetstreamext.GetBatch(ctx, s.js, topology.Orders, shadowBatch, jetstreamext.GetBatchSeq(sh.Position+1), jetstreamext.GetBatchSubject(subject.OrderAll))
+	if err != nil {
+		return 0, err
+	}
+	seen := 0
+	groups := contrast.GroupsOf(sh.Groups)
+	for m, err := range messages {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := s.count(sh, groups, active.Mapping, candidate, m); err != nil {
+			return 0, err
+		}
+		sh.Position = m.Sequence
+		seen++
+	}
+	sh.Groups = groups.Sorted()
+	return seen, nil
+}
+
+func (s *shadows) count(sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
+	state, err := codec.Decode[event.OrderStateV1](m.Data)
+	store, known := s.config.Stores[state.Store]
+	if err != nil || !known || store.Mapping != sh.Mapping {
+		return nil //nolint:nilerr // map parks what cannot be decoded
+	}
+	with := mapping.Context{Account: store.Account, Sequence: m.Sequence, Adoption: s.config.Accounts[store.Account].Adoption}
+	differences, cannot, err := contrast.Of(
+		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return active.Map(o, with) },
+		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) }, state)
+	switch {
+	case err != nil:
+		return err
+	case cannot != nil:
+		if sh.Trouble++; len(sh.Troubles) < shadow.MaxTroubles {
+			sh.Troubles = append(sh.Troubles, shadow.Trouble{Store: state.Store, Order: state.Order, Reason: cannot.Error()})
+		}
+	case len(differences) == 0:
+		sh.Same++
+	default:
+		groups.Add(state.Store, state.Order, differences)
+	}
+	sh.Looked++
+	return nil
+}
+
+func (s *shadows) candidate(ctx context.Context, sh *shadow.Shadow) (*mapping.Mapping, error) {
+	if m := s.with[sh.Revision]; m != nil {
+		return m, nil
+	}
+	document, err := s.mappings.shelf.Document(ctx, sh.Mapping, sh.Revision)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mapping.Compile(document)
+	if err != nil {
+		return nil, err
+	}
+	clear(s.with)
+	s.with[sh.Revision] = m
+	return m, nil
+}
