@@ -51,6 +51,14 @@ const (
 	ChangeInventory  = "inventory"
 )
 
+// ChangeKinds lists the kinds of a change.
+func ChangeKinds() []string {
+	return []string{
+		ChangeSalesOrder, ChangeFulfilment, ChangeInvoice, ChangeCashSale, ChangeCreditMemo, ChangeRefund, ChangeCashRefund, ChangeReturn, ChangeReceipt,
+		ChangeInventory,
+	}
+}
+
 // ChangedLine is a line of a changed record. Line is the sales order's line number that it is about, the one a ledger
 // knows (LedgerLine.Line).
 type ChangedLine struct {

@@ -33,23 +33,36 @@ const headSize = 1 << 10 // bytes; more than a usual head
 
 // seal packs a delivery for the door log.
 func seal(w event.WebhookReceivedV1, traceparent string, body []byte) []byte {
-	record := make([]byte, 4, 4+headSize+len(body))
-	line := func(text string) { record = append(append(record, text...), '\n') }
-	line(subject.Webhook{Store: w.Store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}.String())
-	line(messageID(w))
+	head := make([]string, 0, 32)
+	head = append(head, subject.Webhook{Store: w.Store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}.String(), messageID(w))
 	for name, value := range w.HeaderLines() {
-		line(name)
-		line(value)
+		head = append(head, name, value)
 	}
 	if traceparent != "" {
-		line(event.HeaderTraceparent)
-		line(traceparent)
+		head = append(head, event.HeaderTraceparent, traceparent)
+	}
+	return pack(head, body)
+}
+
+// pack makes a record of the door log: the head is subject, message id, then name and value of each header by turns.
+func pack(head []string, body []byte) []byte {
+	record := make([]byte, 4, 4+headSize+len(body))
+	for _, line := range head {
+		record = append(append(record, line...), '\n')
 	}
 	binary.BigEndian.PutUint32(record, uint32(len(record)-4))
 	return append(record, body...)
 }
 
-// unseal turns a record of the door log into the message for WOO.
+// streamOf tells where a record of the door log goes.
+func streamOf(name string) string {
+	if _, err := subject.ParseNotice(name); err == nil {
+		return topology.NetSuiteChanges
+	}
+	return topology.Woo
+}
+
+// unseal turns a record of the door log into the message for its stream.
 func unseal(record []byte) (publish.Message, error) {
 	if len(record) < 4 || len(record)-4 < int(binary.BigEndian.Uint32(record)) {
 		return publish.Message{}, fmt.Errorf("door log record of %d bytes: its head is cut off", len(record))
@@ -59,7 +72,7 @@ func unseal(record []byte) (publish.Message, error) {
 	if len(lines) < 3 || len(lines)%2 == 0 {
 		return publish.Message{}, fmt.Errorf("door log record: a head of %d lines, want subject, id and pairs", len(lines)-1)
 	}
-	m := publish.Message{Stream: topology.Woo, Subject: lines[0], ID: lines[1], Header: make(map[string][]string, len(lines)/2), Data: record[cut:]}
+	m := publish.Message{Stream: streamOf(lines[0]), Subject: lines[0], ID: lines[1], Header: make(map[string][]string, len(lines)/2), Data: record[cut:]}
 	for i := 2; i+1 < len(lines); i += 2 {
 		m.Header[lines[i]] = lines[i+1 : i+2 : i+2]
 	}

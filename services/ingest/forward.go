@@ -17,7 +17,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
-// forwarder moves the door log into WOO, in order, and cuts the log behind what JetStream has confirmed.
+// forwarder moves the door log into its streams, in order, and cuts the log behind what JetStream has confirmed.
 // A crash repeats what was not cut; message ids make the repeat harmless (Invariant 2).
 type forwarder struct {
 	doorLog   *doorlog.Log
@@ -115,6 +115,9 @@ func (f *forwarder) send(ctx context.Context, records []doorlog.Record) (int, er
 				return 0, fault.New(fault.RecordTooLarge, "a record must hold a delivery", fault.Because(err))
 			}
 			break
+		}
+		if len(messages) > 0 && message.Stream != messages[0].Stream {
+			break // a batch goes to one stream
 		}
 		messages = append(messages, message)
 	}

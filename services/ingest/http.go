@@ -71,8 +71,13 @@ func (s *Service) routes() *fiber.App {
 		c.Set(fiber.HeaderAllow, fiber.MethodPost)
 		return refuse(c, fiber.StatusMethodNotAllowed, fault.DeliveryUndecodable, "deliveries are POSTed")
 	})
+	app.Post("/webhooks/netsuite/:account", s.push)
+	app.All("/webhooks/netsuite/:account", func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderAllow, fiber.MethodPost)
+		return refuse(c, fiber.StatusMethodNotAllowed, fault.DeliveryUndecodable, "notices are POSTed")
+	})
 	app.Use(func(c *fiber.Ctx) error {
-		return refuse(c, fiber.StatusNotFound, fault.DeliveryUndecodable, "want POST /webhooks/woocommerce/<store>, without a trailing slash")
+		return refuse(c, fiber.StatusNotFound, fault.DeliveryUndecodable, "want POST /webhooks/woocommerce/<store> or /webhooks/netsuite/<account>, without a trailing slash")
 	})
 	return app
 }
@@ -122,7 +127,12 @@ func (s *Service) keep(c *fiber.Ctx, w event.WebhookReceivedV1, body []byte) err
 	ctx, span := telemetry.Tracer().Start(context.Background(), "ingest", trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("orderstream.store", w.Store), attribute.String("orderstream.topic", w.Topic), attribute.String("orderstream.object", w.ObjectID)))
 	defer span.End()
-	sequence, err := s.doorLog.Append(seal(w, telemetry.Traceparent(ctx), body))
+	return s.store(ctx, c, seal(w, telemetry.Traceparent(ctx), body))
+}
+
+// store keeps a record of the door log and answers.
+func (s *Service) store(ctx context.Context, c *fiber.Ctx, record []byte) error {
+	sequence, err := s.doorLog.Append(record)
 	if err != nil {
 		return s.closed(c, err)
 	}

@@ -34,6 +34,7 @@ type Service struct {
 	config    config.Ingest
 	log       *slog.Logger
 	stores    map[string]signature.Secrets
+	pushers   map[string]*pusher // by account
 	allowed   []netip.Prefix
 	proxies   []netip.Prefix
 	doorLog   *doorlog.Log
@@ -50,6 +51,9 @@ type Service struct {
 func New(_ context.Context, env host.Env) (_ *Service, err error) {
 	s := &Service{streamWait: streamWait, config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
 	if s.stores, err = secrets(env.Config.Stores); err != nil {
+		return nil, err
+	}
+	if s.pushers, err = pushers(env.Config.Accounts); err != nil {
 		return nil, err
 	}
 	if s.allowed, err = prefixes("ingest.allowed_sources", s.config.AllowedSources); err != nil {
@@ -83,19 +87,24 @@ func secrets(stores map[string]config.Store) (map[string]signature.Secrets, erro
 	for key, store := range stores {
 		var values []string
 		for i, secret := range store.Secrets {
-			value, err := secret.Value()
-			if err == nil && value == "" {
-				err = errors.New("the secret is empty")
-			}
-			if err != nil {
-				problems = append(problems, fault.New(fault.ConfigurationWrong, "want a secret that can be read", fault.Field(fmt.Sprintf("stores.%s.webhook_secrets[%d]", key, i), secret.String()), fault.Because(err)))
-				continue
-			}
+			value, err := readSecret(fmt.Sprintf("stores.%s.webhook_secrets[%d]", key, i), secret)
+			problems = append(problems, err)
 			values = append(values, value)
 		}
 		all[key] = signature.NewSecrets(values...)
 	}
 	return all, errors.Join(problems...)
+}
+
+func readSecret(path string, secret config.Secret) (string, error) {
+	value, err := secret.Value()
+	if err == nil && value == "" {
+		err = errors.New("the secret is empty")
+	}
+	if err != nil {
+		return "", fault.New(fault.ConfigurationWrong, "want a secret that can be read", fault.Field(path, secret.String()), fault.Because(err))
+	}
+	return value, nil
 }
 
 func prefixes(path string, texts []string) ([]netip.Prefix, error) {

@@ -25,7 +25,9 @@ import (
 	"github.com/orderstream/orderstream/services/host/embednats"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 	"github.com/orderstream/orderstream/services/netsuite-writer/watch"
+	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
 // watched is a NetSuite double whose clock the test moves, and a watcher that polls when the test says so.
@@ -463,5 +465,81 @@ func TestWatchFollowsStock(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stock told (-want +got):\n%s", diff)
+	}
+}
+
+// What a person does in NetSuite is told by a push within two seconds, without any poll: a fulfilment with its order,
+// a deletion, a count of stock. What Orderstream writes itself is not pushed, and what cannot be signed changes nothing.
+func TestPushIsToldAtOnce(t *testing.T) {
+	w := world.Start(t, account(func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		a.Watch.Poll = "off"
+		c.Accounts[demo.Account] = a
+	}))
+	if err := w.NetSuite.SetPush(netsuitesim.Push{URL: w.Facts.Account.PushURL, Secret: demo.PushSecret}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	if n := w.NetSuite.Stats().Pushes; n != 0 {
+		t.Errorf("%d pushes of our own writes", n)
+	}
+	began := time.Now()
+	parcel, err := w.NetSuite.Fulfil(netsuitesim.Shipment{Order: "wc-so-main-36", Tracking: []string{"1Z999"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped := nextChange(t, w.JS, event.ChangeFulfilment, 1)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("visible after %s", took)
+	} else {
+		t.Logf("visible after %s", took.Round(time.Millisecond))
+	}
+	if shipped.Record.ID != parcel || shipped.Store != "main" || shipped.Order != "36" || shipped.Status != "C" || len(shipped.Packages) != 1 || time.Since(shipped.ModifiedAt) > time.Minute {
+		t.Errorf("told %+v", shipped)
+	}
+	if so := nextChange(t, w.JS, event.ChangeSalesOrder, 1); so.Status != "F" {
+		t.Errorf("the order is %s, want F", so.Status)
+	}
+	if _, err := w.NetSuite.Act(netsuitesim.Act{Method: "DELETE", Path: "itemFulfillment/" + parcel}); err != nil {
+		t.Fatal(err)
+	}
+	if gone := nextChange(t, w.JS, event.ChangeFulfilment, 2); !gone.Deleted || gone.Record.ID != parcel || gone.Order != "36" {
+		t.Errorf("told of the deletion %+v", gone)
+	}
+	if so := nextChange(t, w.JS, event.ChangeSalesOrder, 2); so.Status != "B" {
+		t.Errorf("the order is %s after the deletion, want B", so.Status)
+	}
+	if _, err := w.NetSuite.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "1", OnHand: "7"}); err != nil {
+		t.Fatal(err)
+	}
+	if tee := nextChange(t, w.JS, event.ChangeInventory, 1); tee.Stock.Name != "TEE-001" || tee.Stock.Locations[0].OnHand.String() != "7" {
+		t.Errorf("told of the stock %+v", tee.Stock)
+	}
+	if s := w.NetSuite.Stats(); s.PushesFailed != 0 {
+		t.Errorf("%d of %d pushes failed", s.PushesFailed, s.Pushes)
+	}
+}
+
+// nextChange waits for the nth change of a kind.
+func nextChange(t *testing.T, js jetstream.JetStream, kind string, nth int) event.NetSuiteChangedV1 {
+	t.Helper()
+	consumer, err := js.OrderedConsumer(t.Context(), topology.NetSuiteChanges, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.ChangesOf(kind)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; nth-- {
+		msg, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		if err != nil {
+			t.Fatalf("no change of %s number %d more: %v", kind, nth, err)
+		}
+		if nth > 1 {
+			continue
+		}
+		e, err := codec.Decode[event.NetSuiteChangedV1](msg.Data())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
 	}
 }

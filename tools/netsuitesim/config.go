@@ -47,6 +47,9 @@ type Config struct {
 	// Switches choose between behaviours that differ between accounts or that
 	// Oracle leaves open.
 	Switches Switches
+	// Push is where the account's user event posts notices; [Server.SetPush]
+	// changes it.
+	Push Push
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
 }

@@ -26,6 +26,8 @@ type Stats struct {
 	Jobs           int            `json:"jobs"`        // asynchronous requests taken on
 	Tasks          int            `json:"tasks"`       // of their tasks those done
 	TasksFailed    int            `json:"tasksFailed"` // of these with an error
+	Pushes         int            `json:"pushes"`      // notices of the user event
+	PushesFailed   int            `json:"pushesFailed"`
 }
 
 // Item is what POST /sim/items takes.
@@ -117,6 +119,7 @@ func (s *Server) Stats() Stats {
 		}
 		return nil
 	})
+	out.Pushes, out.PushesFailed = s.pushes.counts()
 	s.processors.mu.Lock()
 	out.Jobs, out.Tasks, out.TasksFailed = len(s.processors.jobs), s.processors.ran, s.processors.failed
 	s.processors.mu.Unlock()
@@ -154,7 +157,7 @@ func (s *Server) PutItem(item Item) (string, error) {
 		return "", err
 	}
 	var made *record
-	err = s.store.update(func(t *tx) error {
+	err = s.store.update(person, func(t *tx) error {
 		old := t.byTitle(items, item.SKU)
 		if old != nil && old.kind != k {
 			return fmt.Errorf("sku %q: is of the type %s", item.SKU, old.kind.name)
@@ -217,6 +220,7 @@ func (s *Server) act(r *http.Request) (reply, error) {
 	do := map[string]func() (any, error){
 		"POST /sim/items":   func() (any, error) { return acted(r, s.PutItem) },
 		"POST /sim/stock":   func() (any, error) { return acted(r, s.SetStock) },
+		"POST /sim/push":    func() (any, error) { return s.postPush(r) },
 		"POST /sim/fulfil":  func() (any, error) { return acted(r, s.Fulfil) },
 		"POST /sim/bill":    func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Bill(o.Order) }) },
 		"POST /sim/cancel":  func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },

@@ -46,6 +46,8 @@
 //	                                 inventoryItem (the default)
 //	POST /sim/stock                  {"sku","location","onHand","available","backOrdered"} counts an item
 //	                                 at a location
+//	POST /sim/push                   {"url","secret"} deploys the user event that posts a signed notice of
+//	                                 every save by a person; an empty url takes it away
 //	POST /sim/tokens/revoke          every access token issued so far becomes invalid
 //	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI

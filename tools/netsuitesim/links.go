@@ -96,6 +96,7 @@ func (t *tx) removeRecord(r *record) error {
 		}
 	}
 	t.delete(r)
+	t.submits = append(t.submits, submit{r.kind.name, r.id, "delete"})
 	t.refreshParents(r)
 	return nil
 }

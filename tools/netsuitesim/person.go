@@ -2,6 +2,7 @@ package netsuitesim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -58,7 +59,7 @@ func (s *Server) fromOrder(order, to string, raw map[string]any) (string, error)
 	if err != nil {
 		return "", err
 	}
-	made, err := s.make(s.orderAddress(order), k, body{fields: f, refs: in.refs}, false)
+	made, err := s.make(person, s.orderAddress(order), k, body{fields: f, refs: in.refs}, false)
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +79,7 @@ func (s *Server) orderAddress(order string) address {
 // it returns the order's id.
 func (s *Server) Cancel(order string) (string, error) {
 	var id string
-	err := s.store.update(func(t *tx) error {
+	err := s.store.update(person, func(t *tx) error {
 		r, err := t.find(s.orderAddress(order))
 		if err != nil {
 			return err
@@ -112,6 +113,7 @@ func (s *Server) Act(a Act) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("act: %w", err)
 	}
+	r = r.WithContext(context.WithValue(r.Context(), authorKey{}, person))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-NetSuite-PropertyNameValidation", "Error")
 	at, err := s.parseAddress(strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, servicePath+"record/v1/"), "/"), "/"))

@@ -78,7 +78,7 @@ func (s *Server) recordMethod(r *http.Request, a address) (reply, error) {
 	case r.Method == http.MethodPut && a.eid != "":
 		return s.upsert(r, a)
 	case r.Method == http.MethodDelete:
-		return s.remove(a)
+		return s.remove(r, a)
 	}
 	return reply{}, wrongMethod(r.Method)
 }
@@ -129,7 +129,7 @@ func (s *Server) create(r *http.Request, k *kind) (reply, error) {
 		return reply{}, err
 	}
 	var made *record
-	err = s.store.update(func(t *tx) (err error) {
+	err = s.store.update(authorOf(r), func(t *tx) (err error) {
 		if made, err = t.save(k, nil, b); err == nil && prefills(r) {
 			err = errPrefilled
 		}
@@ -186,7 +186,7 @@ func (s *Server) patch(r *http.Request, a address) (reply, error) {
 		return reply{}, err
 	}
 	var made *record
-	err = s.store.update(func(t *tx) error {
+	err = s.store.update(authorOf(r), func(t *tx) error {
 		old, err := t.find(a)
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func (s *Server) upsert(r *http.Request, a address) (reply, error) {
 	b.whole = s.cfg.Switches.UpsertClears
 	status := http.StatusNoContent
 	var made *record
-	err = s.store.update(func(t *tx) error {
+	err = s.store.update(authorOf(r), func(t *tx) error {
 		old := t.byExternalID(a.kind.group, a.eid)
 		if old != nil && old.kind != a.kind {
 			return alreadyExists(a.kind.group)
@@ -233,13 +233,13 @@ func (s *Server) upsert(r *http.Request, a address) (reply, error) {
 	return s.saved(r, made, in, status), nil
 }
 
-func (s *Server) remove(a address) (reply, error) {
-	err := s.store.update(func(t *tx) error {
-		r, err := t.find(a)
+func (s *Server) remove(r *http.Request, a address) (reply, error) {
+	err := s.store.update(authorOf(r), func(t *tx) error {
+		gone, err := t.find(a)
 		if err != nil {
 			return err
 		}
-		return t.removeRecord(r)
+		return t.removeRecord(gone)
 	})
 	return reply{status: http.StatusNoContent}, err
 }
@@ -254,7 +254,7 @@ func (s *Server) transform(r *http.Request, a address) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	made, err := s.make(a, to, b, prefills(r))
+	made, err := s.make(authorOf(r), a, to, b, prefills(r))
 	if errors.Is(err, errPrefilled) {
 		return prefilled(r, made), nil
 	}
@@ -265,8 +265,8 @@ func (s *Server) transform(r *http.Request, a address) (reply, error) {
 }
 
 // make transforms a record; a form is taken back before it is saved.
-func (s *Server) make(a address, to *kind, b body, form bool) (made *record, err error) {
-	err = s.store.update(func(t *tx) error {
+func (s *Server) make(by author, a address, to *kind, b body, form bool) (made *record, err error) {
+	err = s.store.update(by, func(t *tx) error {
 		from, err := t.find(a)
 		if err != nil {
 			return err

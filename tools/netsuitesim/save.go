@@ -80,6 +80,7 @@ func (t *tx) finish(d *draft) (*record, error) {
 	t.stamp(d)
 	r := &record{kind: d.kind, id: d.id, fields: d.fields}
 	t.put(r)
+	t.submit(r.kind.name, r.id, d.old == nil)
 	t.refreshParents(d.old, r)
 	return r, nil
 }

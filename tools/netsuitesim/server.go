@@ -37,6 +37,7 @@ type Server struct {
 	faults     *injector
 	journal    *journal
 	processors *processors
+	pushes     *pushes
 	unused     unused
 	closing    chan struct{}
 	once       sync.Once
@@ -62,6 +63,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
 	s.listener = listener
+	s.pushes = newPushes(&s.cfg)
+	s.store.submitted = s.pushes.submitted
 	s.processors.start()
 	s.http = &http.Server{Handler: s, ConnState: s.unused.follow, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s, nil
@@ -121,6 +124,7 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 		_ = s.listener.Close() // Shutdown knows it only once served
 		s.processors.close()
+		s.pushes.close()
 		err = errors.Join(err, s.release())
 	})
 	return err

@@ -31,7 +31,7 @@ func (s *Server) SetStock(in Stock) (string, error) {
 		}
 	}
 	var id string
-	err := s.store.update(func(t *tx) error {
+	err := s.store.update(person, func(t *tx) error {
 		item := t.byTitle(items, in.SKU)
 		if item == nil {
 			return fmt.Errorf("sku %q: unknown item", in.SKU)
@@ -51,6 +51,7 @@ func (s *Server) SetStock(in Stock) (string, error) {
 			"lastquantityavailablechange": t.now.Format(time.RFC3339),
 		}
 		t.put(&record{kind: item.kind, id: item.id, fields: f})
+		t.submit("inventory", item.id, false)
 		id = decimalID(item.id)
 		return nil
 	})

@@ -55,6 +55,8 @@ type store struct {
 	changed  map[place]*record // since SuiteQL looked last; nil for deleted
 	gaps     *rand.Rand
 	closed   string // last day of the closed accounting periods, "" for none
+
+	submitted func(by author, submits []submit) // the user events, after a save
 }
 
 func newStore(cfg *Config, k *kinds, d *disk) *store {
@@ -132,7 +134,7 @@ func (st *store) view(fn func(*tx) error) error {
 // update runs fn alone and applies what it staged, all or nothing. It returns
 // once the change is on disk, so that an answered write survives the end of
 // the process.
-func (st *store) update(fn func(*tx) error) error {
+func (st *store) update(by author, fn func(*tx) error) error {
 	st.mu.Lock()
 	t := &tx{store: st, now: st.cfg.Now().UTC()}
 	if err := fn(t); err != nil {
@@ -141,10 +143,15 @@ func (st *store) update(fn func(*tx) error) error {
 	}
 	done := t.apply()
 	st.mu.Unlock()
-	if done == nil {
-		return nil
+	if done != nil {
+		if err := <-done; err != nil {
+			return err
+		}
 	}
-	return <-done
+	if st.submitted != nil {
+		st.submitted(by, t.submits)
+	}
+	return nil
 }
 
 // tx is the store as one request sees it.
@@ -154,6 +161,7 @@ type tx struct {
 	puts    []*record
 	deletes []*record
 	wipe    bool // forget what is on disk first
+	submits []submit
 }
 
 func (t *tx) put(r *record)    { t.puts = append(t.puts, r) }

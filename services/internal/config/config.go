@@ -127,6 +127,7 @@ type Account struct {
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
 	Watch       Watch    `json:"watch"`
+	PushSecrets []Secret `json:"push_secrets"` // of the script that pushes to ingest; several during a rotation
 }
 
 // Watch says how to follow what happens inside NetSuite.

@@ -82,6 +82,11 @@ func (w *Watcher) states(ctx context.Context, owners map[string]owner) ([]state,
 }
 
 func (w *Watcher) publish(ctx context.Context, states []state, news map[string]found, lasts map[string]last, l links) (int, error) {
+	if len(states) > 0 && !w.zoneNow().Known { // the first push may come before the first poll
+		if err := w.askZone(ctx, found{id: states[0].head.id, kind: states[0].head.kind, modified: states[0].head.modified}); err != nil {
+			return 0, err
+		}
+	}
 	var conflict error
 	published := 0
 	for _, s := range states {

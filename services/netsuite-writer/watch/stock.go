@@ -90,10 +90,11 @@ func (w *Watcher) stockPage(ctx context.Context, low string, after found) ([]fou
 func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error) {
 	at, lasts := map[string]time.Time{}, map[string]last{}
 	for _, f := range changed {
+		if local, err := parseStamp(f.modified); f.at.IsZero() && err == nil {
+			f.at = w.zoneNow().utc(local)
+		}
 		if f.at.IsZero() {
-			if local, err := parseStamp(f.modified); err == nil {
-				f.at = w.zoneNow().utc(local)
-			}
+			f.at = time.Now() // pushed
 		}
 		if f.at.After(at[f.id]) || at[f.id].IsZero() {
 			at[f.id] = f.at

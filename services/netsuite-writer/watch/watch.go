@@ -38,6 +38,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
@@ -70,7 +71,8 @@ type Watcher struct {
 	log       *slog.Logger
 	holder    string // this watcher's name in the cursors
 
-	orders, stock *source
+	orders, stock  *source
+	pushes, counts *gatherer // of pushed transactions, of stock
 
 	mu   sync.Mutex
 	zone zone
@@ -82,12 +84,17 @@ func New(o Options) *Watcher {
 		options: o, names: namesOf(o.Stores), publisher: publish.New(o.JS), log: o.Log.With("account", o.Account, "stage", "watch"), holder: rand.Text(),
 	}
 	w.orders, w.stock = w.transactions(), w.inventory()
+	w.pushes, w.counts = &gatherer{report: w.report}, &gatherer{report: w.reportStock}
 	return w
 }
 
-// Run polls until ctx ends. Trouble with NetSuite or JetStream is waited for, never the end.
+// Run polls and follows pushes until ctx ends. Trouble with NetSuite or JetStream is waited for, never the end.
 func (w *Watcher) Run(ctx context.Context) error {
 	ctx = suitetalk.WithLane(ctx, governor.LaneStock)
+	pushes, err := w.listener()
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	if w.options.Config.Poll == config.On {
 		group.Go(func() error { w.repeat(ctx, w.orders); return nil })
@@ -95,7 +102,16 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if w.options.Config.Stock == config.On {
 		group.Go(func() error { w.repeat(ctx, w.stock); return nil })
 	}
+	group.Go(func() error { return w.follow(ctx, pushes) })
 	return group.Wait()
+}
+
+// follow reads pushed records until ctx ends; those in hand then are given the consumer's grace.
+func (w *Watcher) follow(ctx context.Context, pushes *consume.Consumer) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	w.pushes.ctx, w.counts.ctx = work, work
+	return pushes.Run(ctx)
 }
 
 // repeat runs a poll whenever it is due here.

@@ -30,6 +30,9 @@ import (
 // Secret signs the deliveries of every demo store.
 const Secret = "whsec_test"
 
+// PushSecret signs the notices of the NetSuite double.
+const PushSecret = "push_test"
+
 // Options says where to run. The zero listen addresses are the fixed ones of the product.
 type Options struct {
 	Dir      string   // everything is kept here
@@ -42,7 +45,7 @@ type Options struct {
 	SyncEach bool   // fsync JetStream before every acknowledgement
 	Slots    int    // requests in flight at NetSuite; 0: 5
 	Mapping  string // file of the mapping; empty: the shipped one
-	Mute     bool   // the shop double sends no webhooks of its own
+	Mute     bool   // the doubles send no webhooks and notices of their own
 	Log      *slog.Logger
 	Adjust   func(*host.Config)        // last changes to the configuration
 	Account  func(*netsuitesim.Config) // last changes to NetSuite's double
@@ -170,6 +173,9 @@ func (d *Demo) announce(o Options, keys keys) error {
 	d.Facts = facts(o, keys, d, addresses)
 	if o.Mute {
 		return writeJSON(filepath.Join(o.Dir, "demo.json"), d.Facts)
+	}
+	if err := d.NetSuite.SetPush(netsuitesim.Push{URL: d.Facts.Account.PushURL, Secret: PushSecret}); err != nil {
+		return err
 	}
 	for _, store := range o.Stores {
 		if err := d.Shop.SetDeliveryURL(store, d.Facts.Webhooks[store]); err != nil {

@@ -50,6 +50,8 @@ type AccountFacts struct {
 	CertificateID string `json:"certificate_id"`
 	PrivateKey    string `json:"private_key"` // path
 	TBA           TBA    `json:"tba"`
+	PushURL       string `json:"push_url"` // where the account's script posts its notices
+	PushSecret    string `json:"push_secret"`
 }
 
 // TBA are the OAuth 1.0a keys of the NetSuite double.
@@ -112,6 +114,10 @@ func writeConfig(o Options, k keys, netsuite string, shop *shopsim.Server) (host
 			"account": Account, "mapping": "default", "time_zone": "America/New_York",
 		}
 	}
+	push := filepath.Join(o.Dir, "secrets", "netsuite-push")
+	if err := os.WriteFile(push, []byte(PushSecret), 0o600); err != nil {
+		return host.Config{}, err
+	}
 	file := map[string]any{
 		"nats":   map[string]any{"durability": "proven"},
 		"ingest": map[string]any{"listen": o.Ingest, "door_log": map[string]any{"dir": filepath.Join(o.Dir, "door-log")}},
@@ -119,6 +125,7 @@ func writeConfig(o Options, k keys, netsuite string, shop *shopsim.Server) (host
 		"accounts": map[string]any{Account: map[string]any{
 			"account_id": AccountID, "url": netsuite, "client_id": k.ClientID, "certificate_id": k.CertificateID,
 			"private_key": "file:" + privateKeyFile(o.Dir), "concurrency": slots(o),
+			"push_secrets": []string{"file:" + push},
 		}},
 		"channels": map[string]any{"terminal": map[string]any{"kind": "log"}},
 	}
@@ -145,8 +152,9 @@ func facts(o Options, k keys, d *Demo, addresses map[string]string) Facts {
 	f := Facts{
 		Ingest: "http://" + addresses["ingest"], NetSuite: d.NetSuite.URL(), Shop: d.Shop.URL(), NATS: d.NATS.URL(), Config: configFile(o.Dir),
 		Webhooks: map[string]string{},
-		Account:  AccountFacts{AccountID, k.ClientID, k.CertificateID, privateKeyFile(o.Dir), k.TBA},
+		Account:  AccountFacts{AccountID, k.ClientID, k.CertificateID, privateKeyFile(o.Dir), k.TBA, "", PushSecret},
 	}
+	f.Account.PushURL = f.Ingest + "/webhooks/netsuite/" + Account
 	if health := addresses["health"]; health != "" {
 		f.Health = "http://" + health
 	}
