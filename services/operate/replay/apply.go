@@ -97,8 +97,8 @@ func Load(ctx context.Context, js jetstream.JetStream, hash string) (Plan, []byt
 	return plan, document, err
 }
 
-// backlog is the number of replayed states the writer may have before it; more wait here. A fresh order never stands
-// behind more than these.
+// backlog is the number of replayed states that may be under way; more wait here. A fresh order never stands behind more
+// than these.
 const backlog = 8
 
 // runner applies one plan.
@@ -111,6 +111,7 @@ type runner struct {
 	cursors   jetstream.KeyValue
 	published uint64 // position of what is written: newer than what the active revision made
 	note      func(Progress)
+	under     []written
 }
 
 // Apply writes exactly what the plan of the hash showed: each change is published to DESIRED with the sequence the plan
@@ -307,13 +308,14 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 	}
 	m.Header[event.HeaderOrigin] = []string{string(event.OriginReplay)}
 	m.Expect = &publish.Expect{Sequence: c.Desired}
-	_, err = r.publisher.Publish(ctx, m)
+	acks, err := r.publisher.Publish(ctx, m)
 	switch {
 	case fault.ClassOf(err) == fault.Conflict:
 		return leave("the order changed since the plan was made")
 	case err != nil:
 		return err
 	}
+	r.under = append(r.under, written{c.Account, c.Store, c.Order, acks[0].Sequence})
 	p.Published++
 	return nil
 }
@@ -324,21 +326,20 @@ func (r *runner) ours(ctx context.Context, c Change) bool {
 	return err == nil && bytes.Contains(raw.Data, []byte(`"hash":"`+c.Hash+`"`))
 }
 
-// room waits until every writer has few states before it, so that live traffic has the right of way.
+// room waits until live traffic has the right of way: few states stand before each writer that none has taken, and few of
+// what this plan published has no outcome yet. States that wait for their next try (an hour, it may be) are in nobody's way.
 func (r *runner) room(ctx context.Context) error {
-	ticker := time.NewTicker(20 * time.Millisecond)
+	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	for {
-		waiting := 0
-		for _, account := range r.accounts() {
-			consumer, err := r.js.Consumer(ctx, topology.Desired, topology.WriterOf(account))
-			if err != nil {
-				return fmt.Errorf("writer of account %s: %w", account, err)
-			}
-			info := consumer.CachedInfo()
-			waiting = max(waiting, int(info.NumPending)+info.NumAckPending)
+		waiting, err := r.waiting(ctx)
+		if err != nil {
+			return err
 		}
-		if waiting < backlog {
+		if err := r.settle(ctx); err != nil {
+			return err
+		}
+		if waiting < backlog && len(r.under) < backlog {
 			return nil
 		}
 		select {
@@ -347,6 +348,43 @@ func (r *runner) room(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+const pace = 20 * time.Millisecond // between two looks at the writers
+
+// waiting counts the states before the busiest writer.
+func (r *runner) waiting(ctx context.Context) (int, error) {
+	waiting := 0
+	for _, account := range r.accounts() {
+		consumer, err := r.js.Consumer(ctx, topology.Desired, topology.WriterOf(account))
+		if err != nil {
+			return 0, fmt.Errorf("writer of account %s: %w", account, err)
+		}
+		waiting = max(waiting, int(consumer.CachedInfo().NumPending))
+	}
+	return waiting, nil
+}
+
+// settle forgets what has an outcome: of this state, or of a later one of the order.
+func (r *runner) settle(ctx context.Context) error {
+	var still []written
+	for _, w := range r.under {
+		entry, err := r.recorded(ctx, w.account, w.store, w.order)
+		if err != nil {
+			return err
+		}
+		if entry == nil || entry.Desired.Sequence < w.sequence {
+			still = append(still, w)
+		}
+	}
+	r.under = still
+	return nil
+}
+
+// written is a state that was published and has no outcome yet.
+type written struct {
+	account, store, order string
+	sequence              uint64 // in DESIRED
 }
 
 func (r *runner) accounts() []string {

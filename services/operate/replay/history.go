@@ -218,7 +218,11 @@ func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state even
 
 // ledger reads what NetSuite was last sent for an order; nil: nothing was recorded.
 func (l *lab) ledger(ctx context.Context, d event.DesiredOrderV1) (*event.SyncRecordedV1, error) {
-	raw, err := l.outcomes.GetLastMsgForSubject(ctx, subject.Sync{Account: d.Account, Store: d.Store, Order: d.Order}.String())
+	return l.recorded(ctx, d.Account, d.Store, d.Order)
+}
+
+func (l *lab) recorded(ctx context.Context, account, store, order string) (*event.SyncRecordedV1, error) {
+	raw, err := l.outcomes.GetLastMsgForSubject(ctx, subject.Sync{Account: account, Store: store, Order: order}.String())
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
 	}

@@ -257,6 +257,7 @@ type SalesOrder struct {
 	TranDate    string              `json:"tranDate"`
 	OtherRefNum string              `json:"otherRefNum"`
 	Note        string              `json:"custbody_wc_customer_note"`
+	Memo        string              `json:"memo"`
 	Total       json.Number         `json:"total"`
 	Currency    struct{ ID string } `json:"currency"`
 	Status      struct{ ID string } `json:"status"`
