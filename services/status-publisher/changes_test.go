@@ -118,7 +118,7 @@ func TestStatusFollowsNetSuite(t *testing.T) {
 	if diff := cmp.Diff([]string{"completed"}, o.statuses); diff != "" {
 		t.Errorf("statuses written (-want +got):\n%s", diff)
 	}
-	if want := `{"set":"completed","from":"processing","paid":"2026-11-23T02:00:00","completed":""}`; o.keys["_orderstream_status"] != want {
+	if want := `{"set":["completed"],"from":"processing","paid":"2026-11-23T02:00:00","completed":""}`; o.keys["_orderstream_status"] != want {
 		t.Errorf("mark %s, want %s", o.keys["_orderstream_status"], want)
 	}
 	e := b.entry("status", "36")

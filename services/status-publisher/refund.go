@@ -99,7 +99,7 @@ func (s *Service) refund(ctx context.Context, c change, record string, result *d
 		return err
 	}
 	if all && order.Status != plan.Refunded {
-		mark, err := codec.Encode(woo.Mark{Set: plan.Refunded, From: order.Status, Paid: order.PaidGMT, Completed: order.CompletedGMT})
+		mark, err := codec.Encode(order.MarkOf(plan.Refunded))
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func TestRefundsOfNetSuite(t *testing.T) {
 	if diff := cmp.Diff(want, o.refunds, cmp.AllowUnexported(refund{})); diff != "" {
 		t.Errorf("refunds (-want +got):\n%s", diff)
 	}
-	if want := `{"set":"refunded","from":"processing","paid":"2026-11-23T02:00:00","completed":""}`; o.status != "refunded" || o.keys[woo.MetaStatus] != want {
+	if want := `{"set":["refunded"],"from":"processing","paid":"2026-11-23T02:00:00","completed":""}`; o.status != "refunded" || o.keys[woo.MetaStatus] != want {
 		t.Errorf("status %s, mark %s", o.status, o.keys[woo.MetaStatus])
 	}
 	for _, r := range o.refunds {

@@ -61,7 +61,7 @@ func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, erro
 
 // mark writes a status together with the mark by which parse knows it as ours: both or none.
 func (s *Service) mark(ctx context.Context, c change, shop woo.Order, want string, calls *[]event.Call) error {
-	mark, err := codec.Encode(woo.Mark{Set: woo.Text(want), From: shop.Status, Paid: shop.PaidGMT, Completed: shop.CompletedGMT})
+	mark, err := codec.Encode(shop.MarkOf(want))
 	if err != nil {
 		return err
 	}

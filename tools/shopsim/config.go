@@ -10,7 +10,7 @@
 //
 // Beside the API it answers controls, which need no key:
 //
-//	GET  /sim/state?type=order&store=main   records: order product customer refund note webhook; without type all
+//	GET  /sim/state?type=order&store=main   records: order product customer refund note fulfillment mail webhook; without type all
 //	POST /sim/reset                         back to the seeded state
 //	GET  /sim/faults, POST /sim/faults      Faults
 //	GET  /sim/log                           []Entry: requests answered, webhooks sent
@@ -73,6 +73,13 @@ type StoreConfig struct {
 	// PostsStorage keeps orders in the posts tables as stores from before
 	// WooCommerce 8.2 do; it changes which webhooks some operations fire.
 	PostsStorage bool
+
+	// Fulfilments switches WooCommerce's own order fulfilments on (10.1 and newer,
+	// behind a feature flag); a store without them does not have the routes.
+	Fulfilments bool
+	// TrackingPlugin is the namespace of a tracking plugin the store has:
+	// "wc-shipment-tracking/v3" or "wc-ast/v3"; "" is none.
+	TrackingPlugin string
 }
 
 var storeKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
@@ -123,6 +130,9 @@ func (s StoreConfig) check() error {
 	}
 	if symbol(s.Currency) == "" {
 		return fmt.Errorf("currency %q: must be one of USD, EUR, GBP, CAD, JPY", s.Currency)
+	}
+	if s.TrackingPlugin != "" && !strings.Contains(trackingPlugins, " "+s.TrackingPlugin+" ") {
+		return fmt.Errorf("tracking plugin %q: must be one of%s", s.TrackingPlugin, trackingPlugins)
 	}
 	if (s.ReadKey == "") != (s.ReadSecret == "") {
 		return errors.New("read key and read secret: must be given together")

@@ -73,7 +73,7 @@ func (s *Server) simState(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	shown := []kind{orders, products, customers, refunds, notes, webhooks}
+	shown := []kind{orders, products, customers, refunds, notes, parcels, mails, webhooks}
 	all := phpjson.Obj()
 	for _, k := range shown {
 		all.Set(string(k), phpjson.List(shop.all(k)...))

@@ -21,6 +21,9 @@ func (t *tx) addNote(order int64, text string, toCustomer bool) *phpjson.Value {
 	n := phpjson.Obj(phpjson.N("order_id", order), phpjson.N("id", id), phpjson.T("author", "WooCommerce"), phpjson.T("date_created", t.local()), phpjson.T("date_created_gmt", t.gmt()),
 		phpjson.T("note", text), phpjson.B("customer_note", toCustomer), phpjson.F("_links", t.shop.childLinks(order, "notes", id)))
 	t.put(notes, id, n)
+	if toCustomer {
+		t.mail(order, text)
+	}
 	return n
 }
 

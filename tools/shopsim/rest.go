@@ -61,6 +61,7 @@ type route struct {
 	pattern string
 	allow   string
 	methods map[string]handler
+	has     func(StoreConfig) bool // nil: every store has it
 }
 
 const (
@@ -70,19 +71,25 @@ const (
 )
 
 func item(pattern string, get, put, del handler) route {
-	return route{pattern, allowItem, map[string]handler{"GET": get, "POST": put, "PUT": put, "PATCH": put, "DELETE": del}}
+	return route{pattern, allowItem, map[string]handler{"GET": get, "POST": put, "PUT": put, "PATCH": put, "DELETE": del}, nil}
 }
 
 func collection(pattern string, list, create handler) route {
-	return route{pattern, allowCollection, map[string]handler{"GET": list, "POST": create}}
+	return route{pattern, allowCollection, map[string]handler{"GET": list, "POST": create}, nil}
 }
 
 func batch(pattern string, h handler) route {
-	return route{pattern, allowBatch, map[string]handler{"POST": h, "PUT": h, "PATCH": h}}
+	return route{pattern, allowBatch, map[string]handler{"POST": h, "PUT": h, "PATCH": h}, nil}
 }
 
 func only(pattern, allow string, methods map[string]handler) route {
-	return route{pattern, allow, methods}
+	return route{pattern, allow, methods, nil}
+}
+
+// where is a route that not every store has.
+func where(has func(StoreConfig) bool, t route) route {
+	t.has = has
+	return t
 }
 
 var routes = []route{
@@ -91,6 +98,10 @@ var routes = []route{
 	item("orders/{id}", getOrder, putOrder, deleteOrder),
 	collection("orders/{id}/notes", listNotes, createNote),
 	only("orders/{id}/notes/{id}", "GET, DELETE", map[string]handler{"GET": getNote, "DELETE": deleteNote}),
+	where(hasFulfilments, collection("orders/{id}/fulfillments", listFulfilments, createFulfilment)),
+	where(hasFulfilments, item("orders/{id}/fulfillments/{id}", getFulfilment, putFulfilment, nil)),
+	where(hasTracking("wc-shipment-tracking/v3"), collection("wc-shipment-tracking/v3/orders/{id}/shipment-trackings", listTrackings, createTracking)),
+	where(hasTracking("wc-ast/v3"), collection("wc-ast/v3/orders/{id}/shipment-trackings", listTrackings, createTracking)),
 	collection("orders/{id}/refunds", listOrderRefunds, createRefund),
 	only("orders/{id}/refunds/{id}", "GET, DELETE", map[string]handler{"GET": getRefund, "DELETE": deleteRefund}),
 	only("refunds", "GET", map[string]handler{"GET": listRefunds}),
@@ -137,7 +148,7 @@ func (c *call) answer(g *gate) (a *reply, err error) {
 		return nil, err
 	}
 	for _, t := range routes {
-		if !t.match(strings.Split(strings.TrimSuffix(c.path, "/"), "/"), c) {
+		if t.has != nil && !t.has(c.shop.cfg) || !t.match(strings.Split(strings.TrimSuffix(c.path, "/"), "/"), c) {
 			continue
 		}
 		h := t.methods[or(c.r.Method == http.MethodHead, http.MethodGet, c.r.Method)]

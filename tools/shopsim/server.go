@@ -134,7 +134,10 @@ func (s *Server) shop(key string) (*shop, error) {
 	return shop, nil
 }
 
-const restPrefix = "wp-json/wc/v3/"
+const (
+	restRoot = "wp-json/"
+	ordinary = "wc/v3/" // the namespace that routes do not name
+)
 
 // handler splits controls from the stores' APIs.
 func (s *Server) handler() http.Handler {
@@ -146,15 +149,18 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		key := "main"
-		if !strings.HasPrefix(path, restPrefix) {
+		if !strings.HasPrefix(path, restRoot) {
 			key, path, _ = strings.Cut(path, "/")
 		}
-		rest, found := strings.CutPrefix(path, restPrefix)
-		if s.shops[key] == nil || !found {
+		rest, found := strings.CutPrefix(path, restRoot)
+		switch {
+		case s.shops[key] == nil || !found:
 			http.NotFound(w, r)
-			return
+		case rest == "":
+			s.index(w, key)
+		default:
+			s.rest(w, r, key, strings.TrimPrefix(rest, ordinary))
 		}
-		s.rest(w, r, key, rest)
 	})
 }
 

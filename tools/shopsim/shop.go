@@ -23,6 +23,8 @@ const (
 	customers  kind = "customer"
 	refunds    kind = "refund"
 	notes      kind = "note"
+	parcels    kind = "fulfillment"
+	mails      kind = "mail" // what customers were mailed about shipping, and notes to them
 	webhooks   kind = "webhook"
 	deliveries kind = "delivery" // deliveries waiting in the queue
 	sequences  kind = "sequence" // last number given out, by sequence
@@ -42,6 +44,8 @@ const (
 	lineMetaIDs
 	deliveryIDs
 	productIDs
+	parcelIDs
+	mailIDs
 )
 
 // place is where one row lives.
@@ -102,7 +106,7 @@ func openShop(cfg StoreConfig, c Config, home string) (*shop, error) {
 
 func (s *shop) clear() {
 	s.rows = map[kind]map[int64]*phpjson.Value{}
-	for _, k := range []kind{orders, products, customers, refunds, notes, webhooks, deliveries, sequences} {
+	for _, k := range []kind{orders, products, customers, refunds, notes, parcels, mails, webhooks, deliveries, sequences} {
 		s.rows[k] = map[int64]*phpjson.Value{}
 	}
 	s.waiting, s.queue = map[event]bool{}, nil

@@ -28,13 +28,13 @@ const MetaTracking = MetaKey + "_tracking"
 // MetaRecord is the meta key by which a fulfilment or refund that we made names NetSuite's record.
 const MetaRecord = MetaKey + "_record"
 
-// Mark says which status we gave an order and what it was before: while the order has it, what it was before is the
-// shop's own word. The times are as the order's _gmt fields had them, "" for none: a new status may set them.
+// Mark says which statuses we gave an order, or are about to, and what it was before: while the order has one of them, what
+// it was before is the shop's own word. The times are as the order's _gmt fields had them, "" for none: a new status may set them.
 type Mark struct {
-	Set       Text `json:"set"`
-	From      Text `json:"from"`
-	Paid      Text `json:"paid"`
-	Completed Text `json:"completed"`
+	Set       []Text `json:"set"`
+	From      Text   `json:"from"`
+	Paid      Text   `json:"paid"`
+	Completed Text   `json:"completed"`
 }
 
 // reasonMark begins what tells a refund of ours from the shop's own, at the end of its reason: the order lists a refund's
@@ -122,6 +122,47 @@ type Order struct {
 	Refunds       []Refund       `json:"refunds"`
 	GiftCards     []GiftCard     `json:"gift_cards"`             // of WooCommerce Gift Cards
 	PWGiftCards   []PWGiftCard   `json:"pw_gift_cards_redeemed"` // of PW Gift Cards
+}
+
+// Own is the order as the shop's people left it: a status that we gave it, because NetSuite said so, is taken back, and so
+// are the dates that came with it. NetSuite does not hear its own word again.
+func (o Order) Own() Order {
+	mark, ours := o.mark()
+	if !ours {
+		return o
+	}
+	o.Status, o.CompletedGMT = mark.From, mark.Completed
+	if mark.Paid == "" {
+		o.PaidGMT, o.Paid = "", ""
+	}
+	return o
+}
+
+// mark is the mark of the order's status, if we gave it.
+func (o Order) mark() (Mark, bool) {
+	for _, m := range o.Meta {
+		if m.Key != MetaStatus {
+			continue
+		}
+		text, err := codec.Decode[Text](m.Value)
+		if err != nil {
+			return Mark{}, false
+		}
+		mark, err := codec.Decode[Mark]([]byte(text))
+		return mark, err == nil && mark.From != "" && slices.Contains(mark.Set, o.Status)
+	}
+	return Mark{}, false
+}
+
+// MarkOf is the mark of a status that we give an order next. Of several of ours in a row it remembers what was before the
+// first, and knows each: the mark may stand there before the status does.
+func (o Order) MarkOf(status string) Mark {
+	mark, ours := o.mark()
+	if !ours {
+		mark = Mark{From: o.Status, Paid: o.PaidGMT, Completed: o.CompletedGMT}
+	}
+	mark.Set = append(slices.Clip(mark.Set), Text(status))
+	return mark
 }
 
 // Address is a billing or shipping address.

@@ -28,7 +28,7 @@ func TestOurStatusIsNoNews(t *testing.T) {
 	const at = `"2026-11-24T01:00:00"`
 	plain := marked(t, "processing", "null", "")
 	mark := func(set, from, paid string) string {
-		value, err := codec.Encode(fmt.Sprintf(`{"set":%q,"from":%q,"paid":%q,"completed":""}`, set, from, paid))
+		value, err := codec.Encode(fmt.Sprintf(`{"set":[%q],"from":%q,"paid":%q,"completed":""}`, set, from, paid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestOurRefundIsNoNews(t *testing.T) {
 	if o := refunded("processing", "", ours); o.Hash != plain.Hash || len(o.Refunds) != 0 {
 		t.Errorf("refunds %+v, payment %s", o.Refunds, o.Payment.Status)
 	}
-	mark := `{"id":1,"key":"_orderstream_status","value":"{\"set\":\"refunded\",\"from\":\"processing\",\"paid\":\"x\",\"completed\":\"\"}"},`
+	mark := `{"id":1,"key":"_orderstream_status","value":"{\"set\":[\"refunded\"],\"from\":\"processing\",\"paid\":\"x\",\"completed\":\"\"}"},`
 	if o := refunded("refunded", mark, ours); o.Hash != plain.Hash {
 		t.Errorf("status %s, refunds %+v", o.Status, o.Refunds)
 	}

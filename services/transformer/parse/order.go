@@ -106,7 +106,7 @@ func (r *reader) id(field string, text woo.Text) string {
 }
 
 func (r *reader) order(w woo.Order) event.OrderStateV1 {
-	w = own(w)
+	w = w.Own()
 	currency, err := money.ParseCurrency(string(w.Currency))
 	if err != nil {
 		r.fail(fault.CurrencyUnknown, "currency", string(w.Currency), "want a code of ISO 4217")
@@ -128,25 +128,6 @@ func (r *reader) order(w woo.Order) event.OrderStateV1 {
 	state.Payment = r.payment(w, state.Totals)
 	state.Delivery = wish(state.Meta)
 	return state
-}
-
-// own is the order as the shop's people left it: a status that we gave it, because NetSuite said so, is taken back, and
-// so are the dates that came with it. NetSuite does not hear its own word again.
-func own(w woo.Order) woo.Order {
-	for _, m := range w.Meta {
-		if m.Key != woo.MetaStatus {
-			continue
-		}
-		mark, err := codec.Decode[woo.Mark]([]byte(textOf(m.Value)))
-		if err != nil || mark.From == "" || mark.Set != w.Status {
-			return w
-		}
-		w.Status, w.CompletedGMT = mark.From, mark.Completed
-		if mark.Paid == "" {
-			w.PaidGMT, w.Paid = "", ""
-		}
-	}
-	return w
 }
 
 func (r *reader) placed(w woo.Order) event.Placed {

@@ -245,7 +245,7 @@ func consumers() [][2]string {
 	return [][2]string{
 		{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}, {topology.Reads, topology.ConsumerRead},
 		{topology.Desired, topology.WriterOf(demo.Account)}, {topology.Outcomes, topology.ConsumerPublish}, {topology.Outcomes, topology.ConsumerWriteFailures},
-		{topology.ShopOutcomes, topology.ConsumerShopFailures},
+		{topology.NetSuiteChanges, topology.ConsumerReturn}, {topology.ShopOutcomes, topology.ConsumerShopFailures},
 	}
 }
 

@@ -47,8 +47,9 @@ type Options struct {
 	Mapping  string // file of the mapping; empty: the shipped one
 	Mute     bool   // the doubles send no webhooks and notices of their own
 	Log      *slog.Logger
-	Adjust   func(*host.Config)        // last changes to the configuration
-	Account  func(*netsuitesim.Config) // last changes to NetSuite's double
+	Adjust   func(*host.Config)         // last changes to the configuration
+	Account  func(*netsuitesim.Config)  // last changes to NetSuite's double
+	Store    func(*shopsim.StoreConfig) // last changes to each store of the shop's double
 }
 
 // Units lists every service, downstream first: what is started first is stopped last.
@@ -118,7 +119,11 @@ func (d *Demo) doubles(o Options, keys keys) (err error) {
 	d.onStop(func() { bounded(d.NetSuite.Close) })
 	var stores []shopsim.StoreConfig
 	for _, key := range o.Stores {
-		stores = append(stores, shopsim.StoreConfig{Key: key, Secret: Secret, ConsumerKey: "ck_" + key, ConsumerSecret: "cs_" + key})
+		store := shopsim.StoreConfig{Key: key, Secret: Secret, ConsumerKey: "ck_" + key, ConsumerSecret: "cs_" + key}
+		if o.Store != nil {
+			o.Store(&store)
+		}
+		stores = append(stores, store)
 	}
 	if d.Shop, err = shopsim.New(shopsim.Config{Listen: o.Shop, Dir: filepath.Join(o.Dir, "shop"), Stores: stores, Seed: 1}); err != nil {
 		return err
