@@ -94,21 +94,12 @@ func (a Amount) IsZero() bool { return a.value.IsZero() }
 func (a Amount) Sign() int { return a.value.Sign() }
 
 // String gives the canonical text: at least two decimals, no other trailing zeros.
-func (a Amount) String() string {
-	text := a.value.String()
-	point := strings.IndexByte(text, '.')
-	switch {
-	case point < 0:
-		return text + ".00"
-	case len(text)-point == 2:
-		return text + "0"
-	default:
-		return text
-	}
-}
+func (a Amount) String() string { return string(write(make([]byte, 0, textRoom), a.value, 2)) }
 
 // MarshalText gives the canonical text.
-func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+func (a Amount) MarshalText() ([]byte, error) {
+	return write(make([]byte, 0, textRoom), a.value, 2), nil
+}
 
 // UnmarshalText reads decimal text.
 func (a *Amount) UnmarshalText(text []byte) error {
@@ -144,3 +135,6 @@ func (a Amount) Split(weights []Amount, c Currency) []Amount {
 	}
 	return shares
 }
+
+// AppendTo appends the text of String.
+func (a Amount) AppendTo(text []byte) []byte { return write(text, a.value, 2) }

@@ -62,10 +62,12 @@ func (n Number) IsZero() bool { return n.value.IsZero() }
 func (n Number) Sign() int { return n.value.Sign() }
 
 // String gives the text without trailing zeros.
-func (n Number) String() string { return n.value.String() }
+func (n Number) String() string { return string(write(make([]byte, 0, textRoom), n.value, 0)) }
 
 // MarshalText gives the text without trailing zeros.
-func (n Number) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+func (n Number) MarshalText() ([]byte, error) {
+	return write(make([]byte, 0, textRoom), n.value, 0), nil
+}
 
 // UnmarshalText reads decimal text.
 func (n *Number) UnmarshalText(text []byte) error {
@@ -76,3 +78,6 @@ func (n *Number) UnmarshalText(text []byte) error {
 	*n = parsed
 	return nil
 }
+
+// AppendTo appends the text of String.
+func (n Number) AppendTo(text []byte) []byte { return write(text, n.value, 0) }

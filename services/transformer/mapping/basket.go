@@ -40,10 +40,13 @@ const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cos
 
 func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
 	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, goodsTax: map[string]money.Amount{}, shipTax: map[string]money.Amount{}}
+	b.entries = make([]entry, 0, len(o.Lines)+len(o.Fees))
 	var lines []event.Line
 	lines, b.fold = foldBundles(o.Lines, m.document.Items.Bundles, o.Currency)
-	for _, line := range lines {
-		s.Line = lineOf(line)
+	for i, line := range lines {
+		if s.Line = s.Order.Lines[i]; len(lines) != len(o.Lines) { // of a bundle that is folded
+			s.Line = lineOf(line)
+		}
 		if err := b.line(line, s); err != nil {
 			return nil, err
 		}
@@ -120,18 +123,18 @@ func (b *basket) rounded(taxes []event.LineTax) []event.LineTax {
 // shows each line's tax rounded and the total of what was not: as long as the difference is rounding, half a
 // unit a row, the largest row takes it.
 func (b *basket) settle(o event.OrderStateV1) {
+	rows := make([]*money.Amount, 0, len(b.entries))
 	for _, tax := range o.Taxes {
-		var rows []*money.Amount
+		rows = rows[:0]
 		for i := range b.entries {
-			rows = append(rows, rowsOf(b.entries[i].taxes, tax.Rate)...)
+			rows = rowsOf(rows, b.entries[i].taxes, tax.Rate)
 		}
 		b.adjust(rows, len(rows), tax.Total.Round(b.currency).Sub(b.goodsTax[tax.Rate]))
-		b.adjust(rowsOf(b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency).Sub(b.shipTax[tax.Rate]))
+		b.adjust(rowsOf(rows[:0], b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency).Sub(b.shipTax[tax.Rate]))
 	}
 }
 
-func rowsOf(taxes []event.LineTax, rate string) []*money.Amount {
-	var rows []*money.Amount
+func rowsOf(rows []*money.Amount, taxes []event.LineTax, rate string) []*money.Amount {
 	for i := range taxes {
 		if taxes[i].Rate == rate {
 			rows = append(rows, &taxes[i].Total)
@@ -151,6 +154,9 @@ func (b *basket) adjust(rows []*money.Amount, roundings int, want money.Amount) 
 			largest = row
 		}
 	}
+	if difference.IsZero() {
+		return
+	}
 	if difference.Abs().Times(money.Int(2)).Cmp(b.currency.Unit().Times(money.Int(int64(roundings)))) <= 0 {
 		*largest = largest.Add(difference)
 	}
@@ -159,6 +165,9 @@ func (b *basket) adjust(rows []*money.Amount, roundings int, want money.Amount) 
 // giveBack takes off what refunds gave back with pieces: the warehouse must not ship them. What was given back
 // without pieces leaves a line alone; shipping and fees have none and are always taken off.
 func (b *basket) giveBack(refunds []event.Refund) {
+	if len(refunds) == 0 {
+		return
+	}
 	sums := b.returned(refunds)
 	for i := range b.entries {
 		e := &b.entries[i]

@@ -16,7 +16,7 @@ import (
 type books struct {
 	mapping  *Mapping
 	currency money.Currency
-	rates    map[string]event.Tax // by rate id
+	rates    map[string]*event.Tax // by rate id
 	coupons  string
 	lines    []event.OrderLine
 	taxes    []event.TaxDetail      // rows of the override
@@ -29,10 +29,12 @@ type books struct {
 
 const ratePlaces = 8 // decimals of a unit rate
 
+var one = money.Int(1)
+
 func (m *Mapping) books(o event.OrderStateV1, s *scope, from *basket) (*books, error) {
-	b := &books{mapping: m, currency: o.Currency, rates: map[string]event.Tax{}, coupons: strings.Join(s.Order.Coupons, ", "), fields: map[string]event.Value{}}
-	for _, tax := range o.Taxes {
-		b.rates[tax.Rate] = tax
+	b := &books{mapping: m, lines: make([]event.OrderLine, 0, 2*len(from.entries)+1), taxes: make([]event.TaxDetail, 0, len(o.Taxes)*(len(from.entries)+1)), currency: o.Currency, rates: make(map[string]*event.Tax, len(o.Taxes)), coupons: strings.Join(s.Order.Coupons, ", "), fields: map[string]event.Value{}}
+	for i := range o.Taxes {
+		b.rates[o.Taxes[i].Rate] = &o.Taxes[i]
 	}
 	for _, e := range from.entries {
 		if err := b.entry(e); err != nil {
@@ -62,7 +64,10 @@ func (b *books) entry(e entry) error {
 	if e.subtotal.Cmp(e.total) > 0 {
 		amount, discount = e.subtotal, e.total.Sub(e.subtotal)
 	}
-	rate, quantity := amount.Per(e.quantity, ratePlaces), e.quantity
+	rate, quantity := money.NumberOf(amount.Decimal()), e.quantity
+	if !quantity.Equal(one) {
+		rate = amount.Per(quantity, ratePlaces)
+	}
 	line := event.OrderLine{
 		Key: e.key, Item: e.item, Quantity: &quantity, Rate: &rate, Amount: amount, CustomPrice: true,
 		Description: b.mapping.text("description", e.name), Fields: e.fields, Closed: e.closed,
@@ -98,9 +103,9 @@ func (b *books) header() {
 
 // charge adds a line of one piece that is neither goods nor fee and bears no tax.
 func (b *books) charge(key, itemName, description string, amount money.Amount) {
-	one, rate := money.Int(1), money.NumberOf(amount.Decimal())
+	quantity, rate := one, money.NumberOf(amount.Decimal())
 	b.lines = append(b.lines, event.OrderLine{
-		Key: key, Item: item(itemName), Quantity: &one, Rate: &rate, Amount: amount, CustomPrice: true, Description: b.mapping.text("description", description), TaxCode: b.exempt(),
+		Key: key, Item: item(itemName), Quantity: &quantity, Rate: &rate, Amount: amount, CustomPrice: true, Description: b.mapping.text("description", description), TaxCode: b.exempt(),
 	})
 }
 

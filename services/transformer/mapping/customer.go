@@ -37,7 +37,7 @@ func (m *Mapping) party(o event.OrderStateV1, s *scope) (event.Party, error) {
 	if identity != IdentityCompany { // the e-mail is a person's: it does not find the company
 		p.Email = emailOf(o)
 	}
-	for _, address := range []*event.PostalAddress{m.address(o.Billing), m.address(shipTo(o))} {
+	for _, address := range []*event.PostalAddress{s.billing, s.shipping} {
 		if address != nil && (len(p.Addresses) == 0 || p.Addresses[0] != *address) {
 			p.Addresses = append(p.Addresses, *address)
 		}
@@ -83,11 +83,11 @@ func companyOf(o event.OrderStateV1) string { return strings.ToLower(oneLine(o.C
 func customerID(o event.OrderStateV1, identity Identity) string {
 	digest := func(kind, text string) string {
 		sum := sha256.Sum256([]byte(text))
-		return fmt.Sprintf("wc-cust-%s-%s%s", o.Store, kind, hex.EncodeToString(sum[:12]))
+		return "wc-cust-" + o.Store + "-" + kind + hex.EncodeToString(sum[:12])
 	}
 	switch identity {
 	case IdentityAccount:
-		return fmt.Sprintf("wc-cust-%s-%s", o.Store, o.Customer.Account)
+		return "wc-cust-" + o.Store + "-" + o.Customer.Account
 	case IdentityCompany:
 		return digest("c", companyOf(o))
 	default:

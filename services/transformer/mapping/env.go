@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -163,15 +164,26 @@ func lineOf(l event.Line) Line {
 }
 
 func texts(meta []event.Meta) map[string]string {
+	if len(meta) == 0 {
+		return nil
+	}
 	values := make(map[string]string, len(meta))
 	for _, m := range meta {
 		if _, twice := values[m.Key]; twice {
 			continue
 		}
-		values[m.Key] = string(m.Value)
-		if text, err := codec.Decode[string](m.Value); err == nil {
-			values[m.Key] = text
-		}
+		values[m.Key] = metaText(m.Value)
 	}
 	return values
+}
+
+// metaText is a JSON text bare, any other value as its JSON.
+func metaText(value codec.Raw) string {
+	if len(value) >= 2 && value[0] == '"' && isPlain(string(value)) && bytes.IndexByte(value, '\\') < 0 && bytes.IndexByte(value[1:len(value)-1], '"') < 0 && value[len(value)-1] == '"' {
+		return string(value[1 : len(value)-1]) // nothing is escaped
+	}
+	if text, err := codec.Decode[string](value); err == nil {
+		return text
+	}
+	return string(value)
 }

@@ -18,6 +18,10 @@ import (
 type expression struct {
 	path, source string
 	program      *vm.Program
+
+	asks     asks  // of a condition; nil where the machine is needed
+	tells    tells // of a text
+	constant any   // what it always gives
 }
 
 // field is the expression of one NetSuite field.
@@ -31,7 +35,9 @@ type scope struct {
 	Env
 	machine vm.VM
 	fired   []event.FiredRule
-	trace   *Trace // nil: no one asks
+
+	billing, shipping *event.PostalAddress // as NetSuite writes them; the order's and the customer's
+	trace             *Trace               // nil: no one asks
 }
 
 func scopeOf(o event.OrderStateV1) *scope {
@@ -40,6 +46,16 @@ func scopeOf(o event.OrderStateV1) *scope {
 
 // run gives an expression's value for the order at hand.
 func (s *scope) run(e *expression) (any, error) {
+	if s.trace == nil {
+		switch {
+		case e.constant != nil:
+			return e.constant, nil
+		case e.tells != nil:
+			if text := e.tells(s); len(text) <= maxText {
+				return text, nil
+			}
+		}
+	}
 	result, err := s.machine.Run(e.program, &s.Env)
 	if s.trace != nil {
 		s.trace.evaluated(e, s, result, err)
@@ -51,6 +67,9 @@ func (s *scope) run(e *expression) (any, error) {
 func (s *scope) holds(e *expression) (bool, error) {
 	if e == nil {
 		return true, nil
+	}
+	if e.asks != nil && s.trace == nil {
+		return e.asks(s), nil
 	}
 	holds, err := s.run(e)
 	if err != nil {
@@ -92,6 +111,8 @@ func (c *compiler) expression(path, source string, options ...expr.Option) *expr
 		return e
 	}
 	e.program = program
+	e.asks = direct(program.Node())
+	e.tells, e.constant = directValue(program.Node())
 	c.expressions = append(c.expressions, e)
 	c.mentioned(e)
 	return e
@@ -151,10 +172,12 @@ func compile(source string, options ...expr.Option) (*vm.Program, error) {
 	return program, guard(source, program.Node())
 }
 
+const extra = 6 // fields beside those of expressions: shipping, routes
+
 // values runs the expressions. What gives nil or empty text is cleared in NetSuite where clear is set, else
 // left out.
 func (m *Mapping) values(fields []field, s *scope, clear bool) (map[string]event.Value, error) {
-	values := make(map[string]event.Value, len(fields))
+	values := make(map[string]event.Value, len(fields)+extra)
 	return values, m.fillValues(values, fields, s, clear, "")
 }
 

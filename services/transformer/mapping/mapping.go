@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 
-	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
@@ -137,7 +137,7 @@ func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.Desired
 	}
 	d := event.DesiredOrderV1{
 		Envelope: event.Envelope{
-			Type: "desired.v1.order", ID: fmt.Sprintf("desired:%s:%s:%d:%s", o.Store, o.Order, c.Sequence, m.revision), Store: o.Store, Time: o.Time,
+			Type: "desired.v1.order", ID: "desired:" + o.Store + ":" + o.Order + ":" + strconv.FormatUint(c.Sequence, 10) + ":" + m.revision, Store: o.Store, Time: o.Time,
 		},
 		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Deposits: []event.Deposit{}, Refunds: []event.CustomerRefund{},
 		Policy: event.Policy{Rule: rule.Name, Absent: rule.Absent, Open: rule.Open, Fulfilled: rule.Fulfilled, Explanation: rule.Explanation},
@@ -155,7 +155,7 @@ func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.Desired
 }
 
 func externalID(kind string, o event.OrderStateV1) string {
-	return fmt.Sprintf("wc-%s-%s-%s", kind, o.Store, o.Order)
+	return "wc-" + kind + "-" + o.Store + "-" + o.Order
 }
 
 func (m *Mapping) source(o event.OrderStateV1, c Context) event.DesiredSource {
@@ -163,21 +163,6 @@ func (m *Mapping) source(o event.OrderStateV1, c Context) event.DesiredSource {
 		Sequence: c.Sequence, Event: o.ID, Kind: o.Kind, Status: o.Status, Version: o.Version, Mapping: m.document.Mapping,
 		Revision: m.revision, Published: c.Published, StateHash: o.Hash, PlacedAt: o.Placed.At,
 	}
-}
-
-// seal computes the hash of what NetSuite should hold, whatever made it.
-func seal(d *event.DesiredOrderV1) error {
-	hash, err := codec.Hash(struct {
-		Policy     event.Policy
-		Customer   event.Party
-		SalesOrder event.SalesOrder
-		Deposits   []event.Deposit
-		Refunds    []event.CustomerRefund
-		Bill       *event.Bill
-		Expected   event.Expected
-	}{d.Policy, d.Customer, d.SalesOrder, d.Deposits, d.Refunds, d.Bill, d.Expected})
-	d.Hash = hash
-	return err
 }
 
 // decide finds the rule that says what the order's state means: one of its status, or a validation rule that ignores
@@ -228,6 +213,7 @@ func (m *Mapping) fill(d *event.DesiredOrderV1, o event.OrderStateV1, s *scope, 
 	if err != nil {
 		return err
 	}
+	s.billing, s.shipping = m.address(o.Billing), m.address(shipTo(o))
 	if d.Customer, err = m.party(o, s); err != nil {
 		return err
 	}
@@ -266,7 +252,7 @@ func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, s *sc
 	}
 	d.SalesOrder = event.SalesOrder{
 		ExternalID: externalID("so", o), OrderStatus: r.OrderStatus, Closed: r.Closed, Currency: o.Currency, Fields: fields,
-		Billing: m.address(o.Billing), Shipping: m.address(shipTo(o)), Lines: books.lines, TaxMode: m.taxMode(), TaxDetails: books.taxes,
+		Billing: s.billing, Shipping: s.shipping, Lines: books.lines, TaxMode: m.taxMode(), TaxDetails: books.taxes,
 	}
 	d.Expected = event.Expected{
 		Total: books.total, Net: books.total.Sub(books.tax), ShopTotal: o.Totals.Total.Round(o.Currency), Rounding: books.rounding, Lines: len(books.lines),

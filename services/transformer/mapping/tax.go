@@ -76,7 +76,7 @@ func unmapped(code, rule string) error {
 	return fault.New(fault.TaxRateUnmapped, rule, fault.Field("tax_lines.rate_code", code))
 }
 
-func (b *books) rate(e entry, t event.LineTax) (event.Tax, error) {
+func (b *books) rate(e entry, t event.LineTax) (*event.Tax, error) {
 	rate, known := b.rates[t.Rate]
 	if !known {
 		return rate, fault.New(fault.OrderInvalid, "a line's tax must name a rate of tax_lines", fault.Field(e.key+".taxes.id", t.Rate))
@@ -93,7 +93,7 @@ func (b *books) code(e entry) (*event.Ref, error) {
 		if err != nil {
 			return nil, err
 		}
-		rates = append(rates, rate)
+		rates = append(rates, *rate)
 	}
 	if len(rates) == 0 {
 		return b.exempt(), nil

@@ -71,6 +71,9 @@ var separators = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "
 
 // clean drops control characters but line breaks, which become \n; the line separators of Unicode too.
 func clean(value string) string {
+	if isPlain(value) {
+		return strings.TrimSpace(value)
+	}
 	value = separators.Replace(strings.ToValidUTF8(value, ""))
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' {
@@ -80,14 +83,27 @@ func clean(value string) string {
 	}, value))
 }
 
+// isPlain tells whether there is nothing to clean but blanks at the ends: printable ASCII.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // oneLine is clean for fields of one line.
 func oneLine(value string) string {
+	if isPlain(value) && !strings.Contains(value, "  ") {
+		return strings.TrimSpace(value)
+	}
 	return strings.Join(strings.Fields(clean(value)), " ")
 }
 
 // cut shortens to limit characters; 0 is no limit.
 func cut(value string, limit int) string {
-	if limit <= 0 {
+	if limit <= 0 || len(value) <= limit {
 		return value
 	}
 	runes := []rune(value)

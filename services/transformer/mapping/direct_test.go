@@ -1,0 +1,146 @@
+package mapping
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/expr-lang/expr"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// condition makes a condition of what runs without the machine.
+func (d *dice) condition(depth int) string {
+	text := func() string {
+		return pick(d, []string{"order.status", "order.shipping.country", "order.billing.company", "line.sku", "order.customer.email", `order.meta["_key_9"]`, "store.key", "order.payment.method", `"US"`, `""`, "first(order.billing.company, line.name)"})
+	}
+	if depth > 0 && d.roll(2) == 0 {
+		return pick(d, []string{"!(%s) && %s", "(%s) || %s", "%s && (%s)", "not (%s or %s)"})
+	}
+	return fmt.Sprintf(pick(d, []string{"%s == %s", "%s != %s", "%s startsWith %s", "%s endsWith %s", "%s contains %s", `%s in ["US", "DE", ""] || "x" == %s`, `%s in classes || %s == ""`, `%s matches "^[A-Z]+$" && %s != "x"`, "order.paid || %s < %s", `order.total >= 10 && line.total < 5.5 && %s == %s`, "order.tax == order.discount && %s == %s"}), text(), text())
+}
+
+func (d *dice) conditions(depth int) string {
+	source := d.condition(depth)
+	for range 3 {
+		if !containsVerb(source) {
+			return source
+		}
+		source = fmt.Sprintf(source, d.condition(0), d.condition(0))
+	}
+	return source
+}
+
+func containsVerb(source string) bool {
+	for i := range len(source) - 1 {
+		if source[i:i+2] == "%s" {
+			return true
+		}
+	}
+	return false
+}
+
+// What runs without the machine gives what the machine gives.
+func TestDirectIsTheMachine(t *testing.T) {
+	m := extended(t, manyRules())
+	var all []*expression
+	all = append(all, m.expressions...)
+	d := dice{state: 11}
+	for range 400 {
+		source := d.conditions(1)
+		c := compiler{tree: &tree{}, document: m.document}
+		if e := c.expression("x", source, expr.AsBool()); len(c.problems) == 0 {
+			all = append(all, e)
+		}
+	}
+	var list []event.OrderStateV1
+	for _, o := range orders(t) {
+		list = append(list, o)
+	}
+	for seed := range uint64(60) {
+		list = append(list, m.Generate(seed))
+	}
+	functions, held := 0, 0
+	for _, e := range all {
+		if e.asks == nil && e.tells == nil && e.constant == nil {
+			continue
+		}
+		functions++
+		for _, o := range list {
+			s := scopeOf(o)
+			if len(s.Order.Lines) > 0 {
+				s.Line = s.Order.Lines[0]
+			}
+			s.Classes = []string{"class-3", "US"}
+			want, err := s.machine.Run(e.program, &s.Env)
+			if err != nil {
+				t.Fatalf("%s: %v", e.source, err)
+			}
+			var got any
+			switch {
+			case e.asks != nil:
+				got = e.asks(s)
+			case e.constant != nil:
+				got = e.constant
+			default:
+				got = e.tells(s)
+			}
+			if got != want {
+				t.Errorf("%s of order %s: %v, the machine says %v", e.source, o.Order, got, want)
+			}
+			if got == true {
+				held++
+			}
+		}
+	}
+	if functions < 400 || held < 1000 {
+		t.Errorf("%d functions, %d times true: too few to prove anything", functions, held)
+	}
+}
+
+// The tables name the fields that the types have, each its own.
+func TestAccessors(t *testing.T) {
+	var e Env
+	count := fillAccessors(t, "", reflect.ValueOf(&e).Elem(), &e, new(int))
+	if tables := len(textFields) + len(flagFields) + len(amountFields) + len(metaFields); count != tables {
+		t.Errorf("the tables have %d fields, the types %d", tables, count)
+	}
+}
+
+// fillAccessors puts a value of its own into each field and asks the table for it.
+func fillAccessors(t *testing.T, path string, v reflect.Value, e *Env, next *int) int {
+	t.Helper()
+	count := 0
+	for i := range v.NumField() {
+		name, f := join(path, v.Type().Field(i).Tag.Get("expr")), v.Field(i)
+		*next++
+		var own, got any
+		switch {
+		case f.Kind() == reflect.Struct && f.Type() != amountType && f.Type() != numberType && f.Type().PkgPath() != "time":
+			count += fillAccessors(t, name, f, e, next)
+			continue
+		case f.Kind() == reflect.String:
+			f.SetString(fmt.Sprint(*next))
+			own, got = f.Interface(), textFields[name](e)
+		case f.Kind() == reflect.Bool:
+			own = flagFields[name](e)
+			f.SetBool(true)
+			own, got = own == false, flagFields[name](e)
+		case f.Type() == amountType:
+			f.Set(reflect.ValueOf(orders(t)["order.created-simple"].Totals.Total.Times(money.Int(int64(*next)))))
+			own, got = fmt.Sprint(f.Interface()), amountFields[name](e).String()
+		case f.Kind() == reflect.Map:
+			f.Set(reflect.ValueOf(map[string]string{"n": fmt.Sprint(*next)}))
+			own, got = fmt.Sprint(*next), metaFields[name](e)["n"]
+		default:
+			continue
+		}
+		count++
+		if own != got {
+			t.Errorf("%s: the table gives %v, the field is %v", name, got, own)
+		}
+	}
+	return count
+}
