@@ -17,6 +17,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -112,6 +113,7 @@ type runner struct {
 	published uint64 // position of what is written: newer than what the active revision made
 	note      func(Progress)
 	under     []written
+	book      *failures.Book // of parked orders; nil until one is freed
 }
 
 // Apply writes exactly what the plan of the hash showed: each change is published to DESIRED with the sequence the plan
@@ -141,6 +143,11 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 	if err := r.audit(ctx, by, before, p, why); err != nil {
 		return p, err
 	}
+	defer func() {
+		if r.book != nil {
+			r.book.Close()
+		}
+	}()
 	return r.all(ctx, p, revision, by, why)
 }
 
@@ -275,20 +282,16 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 		p.Left = append(p.Left, LeftOut{c.Store, c.Order, reason})
 		return nil
 	}
-	raw, err := r.desired.GetMsg(ctx, c.Desired)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		if r.ours(ctx, c) {
+	from, changed, err := r.now(ctx, c)
+	if err != nil {
+		return err
+	}
+	if changed {
+		if r.ours(ctx, c) { // an earlier run published it and crashed before it was counted
 			p.Published++
-			return nil // an earlier run published it and crashed before it was counted
+			return r.resolve(ctx, c)
 		}
 		return leave("the order changed since the plan was made")
-	}
-	if err != nil {
-		return err
-	}
-	from, err := codec.Decode[event.DesiredOrderV1](raw.Data)
-	if err != nil {
-		return err
 	}
 	state, err := r.state(ctx, from)
 	if err != nil {
@@ -302,7 +305,7 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 		return leave("the mapping gives another result than the plan shows")
 	}
 	to.Source.Replaces = c.Desired
-	m, err := publish.JSON(topology.Desired, raw.Subject, to.Envelope, to)
+	m, err := publish.JSON(topology.Desired, subjectOf(c), to.Envelope, to)
 	if err != nil {
 		return err
 	}
@@ -317,12 +320,32 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 	}
 	r.under = append(r.under, written{c.Account, c.Store, c.Order, acks[0].Sequence})
 	p.Published++
-	return nil
+	return r.resolve(ctx, c)
+}
+
+func subjectOf(c Change) string {
+	return subject.Desired{Kind: "order", Account: c.Account, Store: c.Store, Key: c.Order}.String()
+}
+
+// now says where an order of the plan stands; changed: it is not what the plan saw.
+func (r *runner) now(ctx context.Context, c Change) (from event.DesiredOrderV1, changed bool, err error) {
+	if c.Parked {
+		return r.parkedNow(ctx, c)
+	}
+	raw, err := r.desired.GetMsg(ctx, c.Desired)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return from, true, nil
+	}
+	if err != nil {
+		return from, false, err
+	}
+	from, err = codec.Decode[event.DesiredOrderV1](raw.Data)
+	return from, false, err
 }
 
 // ours tells whether the newest desired state of an order is the one the plan asks for.
 func (r *runner) ours(ctx context.Context, c Change) bool {
-	raw, err := r.desired.GetLastMsgForSubject(ctx, subject.Desired{Kind: "order", Account: c.Account, Store: c.Store, Key: c.Order}.String())
+	raw, err := r.desired.GetLastMsgForSubject(ctx, subjectOf(c))
 	return err == nil && bytes.Contains(raw.Data, []byte(`"hash":"`+c.Hash+`"`))
 }
 

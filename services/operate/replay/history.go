@@ -27,6 +27,8 @@ type lab struct {
 	candidate *mapping.Mapping
 	request   Request
 	where     func(event.OrderStateV1) (bool, error)
+	parked    map[string]bool // orders whose newest state is parked before a desired state was made, as "<store>/<order>"
+	custom    customs
 }
 
 // Make shows what a candidate mapping would do to history. It writes nothing. progress, if not nil, hears how many of
@@ -36,8 +38,14 @@ func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	if err != nil {
 		return Plan{}, err
 	}
+	if l.parked, err = parked(ctx, js, r); err != nil {
+		return Plan{}, err
+	}
 	t := newTally(Plan{Made: time.Now().UTC(), Request: r, Mapping: candidate.Name(), Revision: candidate.Revision()})
 	if err := l.each(ctx, js, func(v verdict) { t.add(v) }, progress); err != nil {
+		return Plan{}, err
+	}
+	if err := l.unmapped(ctx, js, t.add); err != nil {
 		return Plan{}, err
 	}
 	return t.finish(), nil
@@ -144,8 +152,9 @@ func (l *lab) look(ctx context.Context, m jetstream.Msg) (verdict, error) {
 	if err != nil {
 		return verdict{}, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject(), fmt.Sprint(metadata.Sequence.Stream)), fault.Because(err))
 	}
-	if !l.wanted(from) {
-		return verdict{skipped: true}, nil
+	l.custom.learn(from, metadata.Sequence.Stream)
+	if l.parked[from.Store+"/"+from.Order] || !l.wanted(from) {
+		return verdict{skipped: true}, nil // what is parked is looked at by itself
 	}
 	state, err := l.state(ctx, from)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -184,11 +193,7 @@ func troubled(d event.DesiredOrderV1, err error) verdict {
 
 // derive maps a state as it was mapped before, with the candidate.
 func (l *lab) derive(from event.DesiredOrderV1, state event.OrderStateV1, published uint64) (event.DesiredOrderV1, error) {
-	var adoption []string
-	for _, key := range from.SalesOrder.Adoption {
-		adoption = append(adoption, key.Field)
-	}
-	return l.candidate.Map(state, mapping.Context{Account: from.Account, Sequence: from.Source.Sequence, Published: published, Adoption: adoption})
+	return l.candidate.Map(state, mapping.Context{Account: from.Account, Sequence: from.Source.Sequence, Published: published, Adoption: adoptionOf(from)})
 }
 
 func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state event.OrderStateV1, desired uint64) (verdict, error) {

@@ -39,6 +39,9 @@ type Change struct {
 	Effect  Effect    `json:"effect"`
 	From    string    `json:"from_total"`
 	To      string    `json:"to_total"`
+
+	Parked   bool     `json:"parked,omitempty"`   // its newest state could not be mapped until now
+	Adoption []string `json:"adoption,omitempty"` // of a parked order: where a first create looks for it
 }
 
 // Effect is what applying a change would do in NetSuite.
