@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -288,7 +289,32 @@ func TestTextIsCleanedAndCut(t *testing.T) {
 	}
 }
 
-func TestDefaultFitsItsSchema(t *testing.T) {
+func TestDefaultFitsItsSchema(t *testing.T) { fitsSchema(t, "default", Default) }
+
+// What the guide writes is what an editor with the schema lets one write.
+func TestGuideFitsTheSchema(t *testing.T) {
+	guide, err := os.ReadFile("GUIDE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for part := range strings.SplitSeq(string(guide), "\n```yaml ") {
+		name, text, _ := strings.Cut(part, "\n")
+		text, _, _ = strings.Cut(text, "\n```")
+		if strings.HasSuffix(name, ".yaml") {
+			files[name] += text + "\n"
+		}
+	}
+	if len(files) < 2 {
+		t.Fatalf("files %v, the guide writes more", files)
+	}
+	for name, text := range files {
+		fitsSchema(t, name, []byte(text))
+	}
+}
+
+func fitsSchema(t *testing.T, name string, mapping []byte) {
+	t.Helper()
 	data, err := schemas.Files.ReadFile("mapping/v1.json")
 	if err != nil {
 		t.Fatal(err)
@@ -306,7 +332,7 @@ func TestDefaultFitsItsSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tree any
-	if err := yaml.Unmarshal(Default, &tree); err != nil {
+	if err := yaml.Unmarshal(mapping, &tree); err != nil {
 		t.Fatal(err)
 	}
 	plain, err := codec.Encode(tree)
@@ -318,7 +344,7 @@ func TestDefaultFitsItsSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := schema.Validate(value); err != nil {
-		t.Error(err)
+		t.Errorf("%s: %v", name, err)
 	}
 }
 
