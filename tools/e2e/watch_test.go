@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
@@ -37,9 +39,25 @@ type watched struct {
 	js      jetstream.JetStream
 	watcher *watch.Watcher
 
+	literals time.Duration // how much later than meant the account reads the times of queries
+
 	mu      sync.Mutex
 	now     time.Time
 	queries int
+}
+
+var literal = regexp.MustCompile(`TO_TIMESTAMP\('([^']*)'`)
+
+// misread moves the literals of a query, as an account does whose results are in another zone than its literals.
+func (w *watched) misread(q string) string {
+	const layout = "2006-01-02 15:04:05"
+	return literal.ReplaceAllStringFunc(q, func(text string) string {
+		at, err := time.Parse(layout, literal.FindStringSubmatch(text)[1])
+		if err != nil {
+			w.t.Error(err)
+		}
+		return "TO_TIMESTAMP('" + at.Add(w.literals).Format(layout) + "'"
+	})
 }
 
 var simKeys = netsuitesim.TBA{ConsumerKey: "ck", ConsumerSecret: "cs", TokenID: "tk", TokenSecret: "ts"}
@@ -142,7 +160,7 @@ func (w *watched) Do(ctx context.Context, r suitetalk.Request) (suitetalk.Answer
 
 // Query runs one page of SuiteQL.
 func (w *watched) Query(ctx context.Context, _, q string) ([]suitetalk.Row, []event.Call, error) {
-	body, err := json.Marshal(map[string]string{"q": q})
+	body, err := json.Marshal(map[string]string{"q": w.misread(q)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -306,21 +324,25 @@ func TestWatchFollowsAnOrder(t *testing.T) {
 func TestWatchLosesNothingWhenClocksChange(t *testing.T) {
 	cases := []struct {
 		zone   string
-		moment string // in UTC
+		moment string        // in UTC
+		apart  time.Duration // of the zone in which literals are read
 	}{
-		{"Asia/Tokyo", "2026-11-20T15:00:00Z"},          // midnight
-		{"America/New_York", "2026-11-01T06:00:00Z"},    // 02:00 → 01:00
-		{"America/New_York", "2026-03-08T07:00:00Z"},    // 02:00 → 03:00
-		{"Australia/Lord_Howe", "2026-04-04T15:00:00Z"}, // 02:00 → 01:30
-		{"Australia/Lord_Howe", "2026-10-03T15:30:00Z"}, // 02:00 → 02:30
+		{"Asia/Tokyo", "2026-11-20T15:00:00Z", 0},                       // midnight
+		{"Asia/Tokyo", "2026-11-20T15:00:00Z", 17 * time.Hour},          // literals in California's zone
+		{"America/New_York", "2026-11-01T06:00:00Z", 0},                 // 02:00 → 01:00
+		{"America/New_York", "2026-11-01T06:00:00Z", -19 * time.Hour},   // literals in Lord Howe's
+		{"America/New_York", "2026-03-08T07:00:00Z", 5 * time.Hour},     // 02:00 → 03:00
+		{"Australia/Lord_Howe", "2026-04-04T15:00:00Z", 0},              // 02:00 → 01:30
+		{"Australia/Lord_Howe", "2026-10-03T15:30:00Z", 11 * time.Hour}, // 02:00 → 02:30
 	}
 	for _, c := range cases {
-		t.Run(c.zone+" "+c.moment[:7], func(t *testing.T) {
+		t.Run(fmt.Sprint(c.zone, " ", c.moment[:7], " ", c.apart), func(t *testing.T) {
 			moment, err := time.Parse(time.RFC3339, c.moment)
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := startWatched(t, c.zone, moment.Add(-3*time.Hour))
+			w.literals = c.apart
 			orders := []string{w.order("wc-so-main-1"), w.order("wc-so-main-2")}
 			want := map[string][]string{}
 			for i := range orders {
@@ -541,5 +563,75 @@ func nextChange(t *testing.T, js jetstream.JetStream, kind string, nth int) even
 			t.Fatal(err)
 		}
 		return e
+	}
+}
+
+// A warehouse at work, pushes and frequent polls beside each other: each record's last event says how it stands, and no
+// event repeats the one before.
+func TestWarehouseIsToldWhole(t *testing.T) {
+	w := world.Start(t, account(func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		a.Watch.Fast, a.Watch.Idle = 20_000_000, 20_000_000
+		c.Accounts[demo.Account] = a
+	}))
+	if err := w.NetSuite.SetPush(netsuitesim.Push{URL: w.Facts.Account.PushURL, Secret: demo.PushSecret}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		w.Post(changed(t, "order.created-simple", `{"id":36,`, fmt.Sprintf(`{"id":%d,`, 7000+n)))
+	}
+	w.Settle()
+	if err := w.NetSuite.SetWarehouse(netsuitesim.Warehouse{Seed: 3, Partial: 0.5, Returns: 1}); err != nil {
+		t.Fatal(err)
+	}
+	steps := 0
+	for ; steps < 200; steps++ {
+		what, err := w.NetSuite.Step()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if what == "" {
+			break
+		}
+	}
+	want := map[string]string{} // status by kind and id
+	for _, kind := range event.ChangeKinds()[:9] {
+		for _, r := range world.Get[[]struct {
+			ID     string
+			Status struct{ ID string }
+		}](w, w.Facts.NetSuite+"/sim/state?type="+kind) {
+			want[kind+" "+r.ID] = r.Status.ID
+		}
+	}
+	if len(want) < 4*7 { // order, fulfilment, invoice, return, receipt, credit memo, refund
+		t.Fatalf("%d records after %d steps: %v", len(want), steps, want)
+	}
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, lasts := map[string]string{}, map[string]event.NetSuiteChangedV1{}
+		for _, e := range changesOf(t, w.JS) {
+			if e.Kind == event.ChangeInventory {
+				continue
+			}
+			key := e.Kind + " " + e.Record.ID
+			got[key] = e.Status
+			before := lasts[key]
+			lasts[key] = e
+			before.ID, before.Time, before.ModifiedAt = e.ID, e.Time, e.ModifiedAt
+			if cmp.Equal(before, e, cmp.Comparer(func(a, b money.Number) bool { return a.Equal(b) }), cmp.Comparer(func(a, b money.Amount) bool { return a.Equal(b) })) {
+				t.Fatalf("%s was told twice: %+v", key, e)
+			}
+		}
+		diff := cmp.Diff(want, got)
+		if diff == "" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("told after %d steps (-want +got):\n%s", steps, diff)
+		}
 	}
 }

@@ -50,6 +50,9 @@ type Config struct {
 	// Push is where the account's user event posts notices; [Server.SetPush]
 	// changes it.
 	Push Push
+	// Warehouse is how the account's people work; [Server.SetWarehouse] changes
+	// it.
+	Warehouse Warehouse
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
 }

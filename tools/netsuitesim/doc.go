@@ -46,6 +46,9 @@
 //	                                 inventoryItem (the default)
 //	POST /sim/stock                  {"sku","location","onHand","available","backOrdered"} counts an item
 //	                                 at a location
+//	POST /sim/warehouse              {"seed":7,"everyMilliseconds":500,"partial":0.5,"returns":0.1} how the
+//	                                 people of the account work; 0 ms: on command
+//	POST /sim/warehouse/step         {"steps":10} picks, packs, ships, bills, takes back
 //	POST /sim/push                   {"url","secret"} deploys the user event that posts a signed notice of
 //	                                 every save by a person; an empty url takes it away
 //	POST /sim/tokens/revoke          every access token issued so far becomes invalid

@@ -38,6 +38,7 @@ type Server struct {
 	journal    *journal
 	processors *processors
 	pushes     *pushes
+	warehouse  *warehouse
 	unused     unused
 	closing    chan struct{}
 	once       sync.Once
@@ -66,6 +67,7 @@ func New(cfg Config) (*Server, error) {
 	s.pushes = newPushes(&s.cfg)
 	s.store.submitted = s.pushes.submitted
 	s.processors.start()
+	s.warehouse = newWarehouse(s, cfg.Warehouse)
 	s.http = &http.Server{Handler: s, ConnState: s.unused.follow, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s, nil
 }
@@ -124,6 +126,7 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 		_ = s.listener.Close() // Shutdown knows it only once served
 		s.processors.close()
+		s.warehouse.close(ctx)
 		s.pushes.close()
 		err = errors.Join(err, s.release())
 	})
