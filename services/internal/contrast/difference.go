@@ -25,6 +25,17 @@ type Difference struct {
 // Differences compares what two desired states ask of NetSuite, in the order of the fields' names. What they were made
 // from (source, ids, hash) does not count.
 func Differences(from, to event.DesiredOrderV1) ([]Difference, error) {
+	return Fields(asked(from), asked(to))
+}
+
+func asked(d event.DesiredOrderV1) map[string]any {
+	return map[string]any{
+		"policy": d.Policy, "customer": d.Customer, "sales_order": d.SalesOrder, "deposits": d.Deposits, "refunds": d.Refunds, "bill": d.Bill, "expected": d.Expected,
+	}
+}
+
+// Fields compares two values of one shape as they are encoded, in the order of the fields' names.
+func Fields(from, to any) ([]Difference, error) {
 	before, err := flatten(from)
 	if err != nil {
 		return nil, err
@@ -48,11 +59,9 @@ func Differences(from, to event.DesiredOrderV1) ([]Difference, error) {
 	return list, nil
 }
 
-// flatten gives every leaf of a desired state with its path.
-func flatten(d event.DesiredOrderV1) (map[string]string, error) {
-	data, err := codec.Encode(map[string]any{
-		"policy": d.Policy, "customer": d.Customer, "sales_order": d.SalesOrder, "deposits": d.Deposits, "refunds": d.Refunds, "bill": d.Bill, "expected": d.Expected,
-	})
+// flatten gives every leaf of a value with its path.
+func flatten(value any) (map[string]string, error) {
+	data, err := codec.Encode(value)
 	if err != nil {
 		return nil, err
 	}

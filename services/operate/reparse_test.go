@@ -1,0 +1,121 @@
+package operate_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/natstest"
+	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/operate/replay"
+)
+
+func (p *plant) newest(order int) (event.OrderStateV1, uint64) {
+	p.t.Helper()
+	stream, err := p.JS.Stream(natstest.Context(p.t), topology.Orders)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(natstest.Context(p.t), subject.OrdersOf("main", fmt.Sprint(order)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	state, err := codec.Decode[event.OrderStateV1](raw.Data)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return state, raw.Sequence
+}
+
+// After a parser fix the orders that the old parser read wrongly, and no others, get an event of the new one: what is shown
+// first is what is published, once, and map follows it.
+func TestDeliveriesAreParsedAgain(t *testing.T) {
+	p := newPlant(t)
+	p.transformer()
+	p.deliverAll(1000, 6)
+	p.desired(6)
+	right, _ := p.newest(1001)
+	for _, order := range []int{1001, 1004} { // as a parser with a mistake left them
+		state, _ := p.newest(order)
+		state.Number, state.Hash, state.ID = "wrong", "of the wrong state", fmt.Sprint("wrong", order)
+		m, err := publish.JSON(topology.Orders, subject.Order{Kind: event.KindUpdated, Store: "main", Order: state.Order}.String(), state.Envelope, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := publish.New(p.JS).Publish(natstest.Context(t), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.until("the wrong states are mapped", func() bool {
+		last, _ := p.newest(1004)
+		return last.Number == "wrong" && p.number("1001") == "wrong" && p.number("1004") == "wrong"
+	})
+	events := p.Count(t, topology.Orders, subject.OrderAll)
+	look := func(r replay.Request) replay.Reparse {
+		shown, err := replay.Parse(natstest.Context(t), p.JS, r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shown
+	}
+	shown := look(replay.Request{})
+	if shown.Looked != 6 || shown.Same != 4 || len(shown.Changes) != 2 || shown.Changes[0].Order != "1001" || shown.Changes[1].Order != "1004" || shown.Changes[0].Hash != right.Hash {
+		t.Fatalf("%+v: want orders 1001 and 1004", shown)
+	}
+	if len(shown.Groups) != 1 || shown.Groups[0].Field != "number" || shown.Groups[0].Orders != 2 || shown.Groups[0].Examples[0].From != "wrong" {
+		t.Errorf("%+v: want the number of both", shown.Groups)
+	}
+	if one := look(replay.Request{Orders: []string{"1004", "1005"}}); one.Looked != 2 || len(one.Changes) != 1 || one.Hash == shown.Hash {
+		t.Errorf("%+v: want order 1004 of the two asked for", one)
+	}
+	if _, err := replay.ApplyParse(natstest.Context(t), p.JS, replay.Request{}, "0011223344556677", "kim", "", nil); !errors.Is(err, replay.ErrMoved) {
+		t.Errorf("another hash: %v", err)
+	}
+	if n := p.Count(t, topology.Orders, subject.OrderAll); n != events {
+		t.Errorf("%d events before anything was applied, want %d", n, events)
+	}
+	published, err := replay.ApplyParse(natstest.Context(t), p.JS, replay.Request{}, shown.Hash, "kim", "numbers are read again", nil)
+	if err != nil || published != 2 {
+		t.Fatalf("%d published, %v", published, err)
+	}
+	p.until("the right states are mapped", func() bool { return p.number("1001") == right.Number && p.number("1004") == right.Number })
+	if again := look(replay.Request{}); len(again.Changes) != 0 || again.Same != 6 {
+		t.Errorf("%+v: want nothing left to change", again)
+	}
+	if _, err := replay.ApplyParse(natstest.Context(t), p.JS, replay.Request{}, shown.Hash, "kim", "", nil); !errors.Is(err, replay.ErrMoved) {
+		t.Errorf("applied twice: %v", err)
+	}
+	if n := p.Count(t, topology.Orders, subject.OrderAll); n != events+2 {
+		t.Errorf("%d events, want %d", n, events+2)
+	}
+	p.deliver(1001) // the same state once more: no news, whoever parsed it
+	p.until("the delivery is parsed", func() bool {
+		consumer, err := p.JS.Consumer(natstest.Context(t), topology.Woo, topology.ConsumerParse)
+		return err == nil && consumer.CachedInfo().AckFloor.Stream == 7
+	})
+	if n := p.Count(t, topology.Orders, subject.OrderAll); n != events+2 {
+		t.Errorf("a repeat is news after parsing again: %d events", n)
+	}
+}
+
+// number reads the order number that NetSuite should hold.
+func (p *plant) number(order string) string {
+	p.t.Helper()
+	stream, err := p.JS.Stream(natstest.Context(p.t), topology.Desired)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(natstest.Context(p.t), subject.DesiredOf("main", order))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	d, err := codec.Decode[event.DesiredOrderV1](raw.Data)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d.Number
+}
