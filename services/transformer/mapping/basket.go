@@ -39,7 +39,10 @@ type entry struct {
 const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cost, and the key of its entry
 
 func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
-	b := &basket{mapping: m, currency: o.Currency, keys: map[string]string{}, goodsTax: map[string]money.Amount{}, shipTax: map[string]money.Amount{}}
+	b := &basket{mapping: m, currency: o.Currency}
+	if len(o.Refunds) > 0 { // else nothing writes to them, and nil ones read the same
+		b.keys, b.goodsTax, b.shipTax = map[string]string{}, map[string]money.Amount{}, map[string]money.Amount{}
+	}
 	b.entries = make([]entry, 0, len(o.Lines)+len(o.Fees))
 	var lines []event.Line
 	lines, b.fold = foldBundles(o.Lines, m.document.Items.Bundles, o.Currency)
@@ -86,16 +89,24 @@ func (b *basket) line(l event.Line, s *scope) error {
 		}
 		return nil
 	}
-	b.keys[l.ID] = e.key
+	b.key(l.ID, e.key)
 	b.entries = append(b.entries, e)
 	return nil
 }
 
+// key remembers which entry a line became, for refunds.
+func (b *basket) key(id, entry string) {
+	if b.keys != nil {
+		b.keys[id] = entry
+	}
+}
+
 func (b *basket) fee(f event.Fee) {
 	amount := f.Total.Round(b.currency)
-	b.keys[f.ID] = "fee-" + f.ID
+	key := "fee-" + f.ID
+	b.key(f.ID, key)
 	b.entries = append(b.entries, entry{
-		key: b.keys[f.ID], item: item(b.mapping.document.Items.Fee), name: f.Name, quantity: money.Int(1), subtotal: amount, total: amount, taxes: b.rounded(f.Taxes),
+		key: key, item: item(b.mapping.document.Items.Fee), name: f.Name, quantity: money.Int(1), subtotal: amount, total: amount, taxes: b.rounded(f.Taxes),
 	})
 }
 
@@ -104,7 +115,7 @@ func (b *basket) ship(shipments []event.Shipment) {
 	b.shipping = entry{key: shippingReference}
 	var taxes []event.LineTax
 	for _, s := range shipments {
-		b.keys[s.ID] = shippingReference
+		b.key(s.ID, shippingReference)
 		b.shipping.total = b.shipping.total.Add(s.Total.Round(b.currency))
 		taxes = plusTaxes(taxes, s.Taxes)
 	}

@@ -31,10 +31,10 @@ type portion struct {
 
 // foldBundles gives the lines to carry over. The sum of their amounts and taxes is that of all lines.
 func foldBundles(lines []event.Line, mode Bundles, c money.Currency) ([]event.Line, fold) {
-	f := fold{currency: c, into: map[string]string{}, parts: map[string]portion{}}
 	if mode != BundlesParent && mode != BundlesChildren {
-		return lines, f
+		return lines, fold{currency: c}
 	}
+	f := fold{currency: c, into: map[string]string{}, parts: map[string]portion{}}
 	roots, bundles := bundleRoots(lines)
 	folded, gone := slices.Clone(lines), map[int]bool{}
 	for _, root := range slices.Compact(slices.Sorted(maps.Values(roots))) {

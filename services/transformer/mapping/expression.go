@@ -28,6 +28,8 @@ type expression struct {
 type field struct {
 	name string
 	*expression
+	limit int          // of its text; 0: none
+	fixed *event.Value // what a constant gives
 }
 
 // scope is what the expressions of one order see, and what they leave behind.
@@ -155,7 +157,14 @@ func (c *compiler) condition(path, source string) *expression {
 func (c *compiler) fields(path string, sources map[string]string) []field {
 	var list []field
 	for _, name := range slices.Sorted(maps.Keys(sources)) {
-		list = append(list, field{name, c.expression(path+"."+name, sources[name])})
+		f := field{name: name, expression: c.expression(path+"."+name, sources[name]), limit: c.document.Lengths[name]}
+		switch constant := f.constant.(type) {
+		case event.Ref:
+			f.fixed = &event.Value{Ref: &constant}
+		case bool:
+			f.fixed = &event.Value{Flag: &constant}
+		}
+		list = append(list, f)
 	}
 	return list
 }
@@ -183,7 +192,22 @@ func (m *Mapping) values(fields []field, s *scope, clear bool) (map[string]event
 
 // fillValues is values into a map that holds some already; rule names the rule whose fields they are, "" where none.
 func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *scope, clear bool, rule string) error {
-	for _, f := range fields {
+	for i := range fields {
+		f := &fields[i]
+		if f.fixed != nil && s.trace == nil && (f.fixed.Ref == nil || f.fixed.Ref.Key != "") {
+			values[f.name] = *f.fixed
+			continue
+		}
+		if f.tells != nil && s.trace == nil {
+			if text := f.tells(s); len(text) <= maxText {
+				if text = m.textWithin(f.name, text, f.limit); text != "" {
+					values[f.name] = event.Value{Text: &text}
+				} else if clear {
+					values[f.name] = event.Value{Empty: true}
+				}
+				continue
+			}
+		}
 		result, err := s.run(f.expression)
 		if err != nil {
 			return fault.New(fault.MappingFailed, "the expression must give a value", fault.Field(f.path, ""), fault.Because(err))

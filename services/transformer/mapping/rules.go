@@ -111,9 +111,10 @@ func (r Route) settings() []setting {
 
 // classify finds the order's classes, in the order of the rules.
 func (m *Mapping) classify(s *scope) error {
-	var decided map[string]bool // groups of which a rule fired
-	for _, r := range m.classes {
-		if decided[r.Group] {
+	var decided []string // groups of which a rule fired
+	for i := range m.classes {
+		r := &m.classes[i]
+		if slices.Contains(decided, r.Group) {
 			continue
 		}
 		holds, err := s.holds(r.when)
@@ -126,24 +127,17 @@ func (m *Mapping) classify(s *scope) error {
 		s.Classes = append(s.Classes, r.Name)
 		s.fire(sectionClasses, r.Name, "")
 		if r.Group != "" {
-			decided = with(decided, r.Group)
+			decided = append(decided, r.Group)
 		}
 	}
 	return nil
 }
 
-func with(set map[string]bool, key string) map[string]bool {
-	if set == nil {
-		set = map[string]bool{}
-	}
-	set[key] = true
-	return set
-}
-
 // validate asks the validation rules in order. The first that parks or rejects ends it; a rejecting one comes back as
 // the rule that ignores the order.
 func (m *Mapping) validate(s *scope) (rejected *StatusRule, warnings []string, err error) {
-	for _, r := range m.validation {
+	for i := range m.validation {
+		r := &m.validation[i]
 		holds, err := s.holds(r.when)
 		if err != nil {
 			return nil, nil, err
@@ -184,9 +178,10 @@ func (r validRule) fault(s *scope, text string) error {
 // route gives the fields that the rules set; line is the key of the line at hand, "" for the order.
 func (m *Mapping) route(rules []routeRule, s *scope, line string) (map[string]event.Value, error) {
 	var values map[string]event.Value
-	var decided map[string]bool
-	for _, r := range rules {
-		if decided[r.group] {
+	var decided []string // groups of which a rule fired
+	for i := range rules {
+		r := &rules[i]
+		if slices.Contains(decided, r.group) {
 			continue
 		}
 		holds, err := s.holds(r.when)
@@ -196,7 +191,7 @@ func (m *Mapping) route(rules []routeRule, s *scope, line string) (map[string]ev
 		if !holds {
 			continue
 		}
-		decided = with(decided, r.group)
+		decided = append(decided, r.group)
 		s.fire(r.section, r.name, line)
 		if values == nil {
 			values = map[string]event.Value{}

@@ -11,7 +11,10 @@ import (
 // text cleans a value and cuts it to what the NetSuite field takes (Document.Lengths).
 // Custom fields count bytes, standard ones are taken to count characters (Oracle's help, section_N2842731).
 func (m *Mapping) text(field, value string) string {
-	limit := m.document.Lengths[field]
+	return m.textWithin(field, value, m.document.Lengths[field])
+}
+
+func (m *Mapping) textWithin(field, value string, limit int) string {
 	value = m.harmless(field, clean(value))
 	if strings.HasPrefix(field, "cust") {
 		return cutBytes(value, limit)
