@@ -8,6 +8,7 @@ FUZZTIME ?= 20s
 OUTAGE   ?= 60s
 
 SEQUENCE_ORDERS ?= 10000
+INTERLEAVINGS ?= 20000
 
 .PHONY: help
 help: ## Print this help
@@ -66,6 +67,10 @@ outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is 
 sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDERS (10000) of them; the seed is printed
 	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 30m -v -run RandomSequences ./tools/e2e
 
+.PHONY: interleavings
+interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes against each other, INTERLEAVINGS (20000) of them; a failure prints its seed
+	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
+
 .PHONY: soak
 soak: ## The same with a million orders (hours)
 	SEQUENCE_ORDERS=1000000 $(GO) test -count=1 -timeout 48h -v -run RandomSequences ./tools/e2e
@@ -83,4 +88,4 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 	$(GO) run ./tools/tracetree
 
 .PHONY: ci
-ci: vet verify arch lint race test outage sequences foreign fuzz ## Everything CI runs
+ci: vet verify arch lint race test outage sequences interleavings foreign fuzz ## Everything CI runs

@@ -67,6 +67,7 @@ const (
 	ShopUnauthorised Code = "shop-unauthorised"
 	ShopOrderMissing Code = "shop-order-missing"
 	ShopRouteMissing Code = "shop-route-missing"
+	ShopFailed       Code = "shop-failed"
 
 	ChannelUnavailable Code = "channel-unavailable"
 	ChannelRefused     Code = "channel-refused"
@@ -135,6 +136,7 @@ var registry = map[Code]entry{
 	ShopUnavailable:  {Unavailable, "the shop does not answer"},
 	ShopUnauthorised: {Unavailable, "the shop refuses the REST key"},
 	ShopOrderMissing: {Terminal, "the shop does not have the order any more"},
+	ShopFailed:       {Transient, "the shop fails at this request while it does others"},
 	ShopRouteMissing: {Terminal, "the shop's REST API lacks a route: a plugin or feature is off"},
 
 	ChannelUnavailable: {Transient, "a notification channel does not answer"},

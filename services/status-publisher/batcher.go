@@ -164,8 +164,8 @@ func (b *batcher) send(group []*write) {
 		items[i]["id"] = codec.Number(w.order)
 	}
 	answer, err := b.shop.Post(b.ctx, "tell the shop", "/orders/batch", map[string]any{"update": items})
-	if fault.ClassOf(err) == fault.Terminal {
-		// Refused as a whole, e.g. by a plugin's lower limit: that says nothing about a single order.
+	if fault.ClassOf(err) == fault.Terminal || fault.CodeOf(err) == fault.ShopFailed {
+		// Refused as a whole, e.g. by a plugin's lower limit, or PHP fails at one of them: that says nothing about the others.
 		for _, w := range group {
 			b.alone(w)
 		}

@@ -2,6 +2,7 @@ package statuspublisher
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/woo"
 )
 
@@ -109,5 +111,35 @@ func TestBatchAnswers(t *testing.T) {
 				t.Errorf("%d requests, want %d", got, c.asked)
 			}
 		})
+	}
+}
+
+// One order at which PHP fails holds up no other, whether it comes alone or in a batch; its tries are counted, and it is
+// parked in the end.
+func TestOneOrderAtWhichPHPFails(t *testing.T) {
+	b := prepare(t, nil)
+	b.shop.instead(func(q request) *answer {
+		if q.method == http.MethodPut && q.path == "/orders/36" || q.path == "/orders/batch" && strings.Contains(q.body, `"id":36`) {
+			return &answer{500, nil, "<html>critical error"}
+		}
+		return nil
+	})
+	m := b.outcome("main", "36", event.OutcomeSynced, "SO36", "B")
+	for n := 1; n <= 8; n++ {
+		messages, err := b.service.handle(natstest.Context(t), m)
+		b.store(messages)
+		if e := b.ledger("36"); e.Attempts != n || n < 8 && fault.CodeOf(err) != fault.ShopFailed || n == 8 && (e.State != event.ShopParked || e.Fault.Code != string(fault.AttemptsExhausted)) {
+			t.Fatalf("try %d: %s after %d attempts, %v", n, e.State, e.Attempts, err)
+		}
+	}
+	group := []*write{}
+	for _, order := range []string{"35", "36", "37"} {
+		group = append(group, &write{order: order, body: map[string]any{"meta_data": metaOf(woo.MetaKey, "v")}})
+	}
+	b.service.writers["main"].send(group)
+	for i, want := range []fault.Code{"", fault.ShopFailed, ""} {
+		if err := group[i].err; (err == nil) != (want == "") || err != nil && fault.CodeOf(err) != want {
+			t.Errorf("order %s: %v, want %q", group[i].order, err, want)
+		}
 	}
 }

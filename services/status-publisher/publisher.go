@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -46,6 +47,7 @@ type Service struct {
 	shops    map[string]*rest.Client
 	writers  map[string]*batcher
 	customs  customs
+	streams  sync.Map // handles by name
 	consumer *consume.Consumer
 	changes  *consume.Consumer // NETSUITE_CHANGES
 	derive   *consume.Consumer
@@ -164,11 +166,24 @@ func factsOf(o event.SyncRecordedV1) event.ShopFacts {
 	return event.ShopFacts{Account: o.Account, SalesOrderID: so.ID, TranID: so.TranID, Status: so.Status}
 }
 
+// stream gives a stream's handle, asked for once: each look at a ledger would cost a second question otherwise.
+func (s *Service) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	if known, ok := s.streams.Load(name); ok {
+		return known.(jetstream.Stream), nil
+	}
+	stream, err := s.js.Stream(ctx, name)
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	s.streams.Store(name, stream)
+	return stream, nil
+}
+
 func (s *Service) open(ctx context.Context, store, kind, key string) (entry, error) {
 	e := entry{name: subject.Shop(store, kind, key)}
-	stream, err := s.js.Stream(ctx, topology.ShopOutcomes)
+	stream, err := s.stream(ctx, topology.ShopOutcomes)
 	if err != nil {
-		return e, publish.Classify(err)
+		return e, err
 	}
 	raw, err := stream.GetLastMsgForSubject(ctx, e.name)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

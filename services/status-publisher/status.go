@@ -112,9 +112,9 @@ func (s *Service) ledgerOf(ctx context.Context, c change) (event.LedgerOrder, er
 
 // ledgerWhole is everything that the writer knows of the order in NetSuite.
 func (s *Service) ledgerWhole(ctx context.Context, c change) (event.Ledger, error) {
-	stream, err := s.js.Stream(ctx, topology.Outcomes)
+	stream, err := s.stream(ctx, topology.Outcomes)
 	if err != nil {
-		return event.Ledger{}, publish.Classify(err)
+		return event.Ledger{}, err
 	}
 	name := subject.Sync{Account: c.Account, Store: c.Store, Order: c.Order}.String()
 	raw, err := stream.GetLastMsgForSubject(ctx, name)

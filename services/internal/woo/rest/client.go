@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -40,8 +42,9 @@ type Client struct {
 	options Options
 	base    string
 	http    *http.Client
-	slots   chan struct{}
+	slots   chan struct{} // shared by what is one host
 	now     func() time.Time
+	skew    *atomic.Int64 // what the shop's clock is ahead of ours, in nanoseconds
 }
 
 // root is where a shop's REST API begins.
@@ -60,7 +63,7 @@ func New(options Options) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = options.Concurrency
 	return &Client{
-		options: options, base: strings.TrimSuffix(options.URL, "/") + root + "wc/v3", now: time.Now, slots: make(chan struct{}, options.Concurrency),
+		options: options, base: strings.TrimSuffix(options.URL, "/") + root + "wc/v3", now: time.Now, slots: make(chan struct{}, options.Concurrency), skew: &atomic.Int64{},
 		http: &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
@@ -74,6 +77,7 @@ type Answer struct {
 	Status int
 	Body   []byte
 	Call   event.Call
+	date   string // by the shop's clock
 }
 
 const maxAnswer = 64 << 20
@@ -112,12 +116,49 @@ func (c *Client) do(ctx context.Context, purpose, method, path string, body []by
 		trace.WithAttributes(attribute.String("orderstream.purpose", purpose), attribute.String("url.path", path)))
 	defer span.End()
 	answer, err := c.exchange(ctx, purpose, method, path, body)
+	if fault.CodeOf(err) == fault.ShopUnauthorised && c.learns(answer.date) {
+		answer, err = c.exchange(ctx, purpose, method, path, body)
+	}
+	if doubtful(answer, err) && c.alive(ctx) {
+		err = fault.New(fault.ShopFailed, "the shop must do this as it does other things", fault.Because(err))
+	}
 	span.SetAttributes(attribute.Int("http.response.status_code", answer.Status))
 	if err != nil {
 		answer.Call.Problem = err.Error()
 		span.SetStatus(codes.Error, string(fault.CodeOf(err)))
 	}
 	return answer, err
+}
+
+// doubtful tells whether it may be this request alone that the shop fails at: PHP failed, or it took too long.
+func doubtful(answer Answer, err error) bool {
+	var network net.Error
+	return fault.CodeOf(err) == fault.ShopUnavailable && (answer.Status == http.StatusInternalServerError || answer.Status == 0 && errors.As(err, &network) && network.Timeout())
+}
+
+// alive tells whether the shop does something easy. One order at which PHP fails must not pass for an outage: it would keep
+// all others waiting for ever.
+func (c *Client) alive(ctx context.Context) bool {
+	_, err := c.Under("wc/v3").exchange(ctx, "does the shop answer", http.MethodGet, "/orders?per_page=1&_fields=id", nil)
+	return err == nil
+}
+
+// tolerated is how far two clocks may be apart. WooCommerce refuses a signature that is 15 minutes old or ahead
+// (class-wc-rest-authentication.php, check_oauth_timestamp_and_nonce), and says so as a wrong key.
+const tolerated = 5 * time.Minute
+
+// learns tells whether the shop's clock turns out to be another than we signed by, where signatures have a time at all.
+func (c *Client) learns(date string) bool {
+	at, err := http.ParseTime(date)
+	if err != nil || strings.HasPrefix(c.base, "https:") {
+		return false
+	}
+	skew := at.Sub(c.now())
+	if (skew - time.Duration(c.skew.Load())).Abs() < tolerated {
+		return false
+	}
+	c.skew.Store(int64(skew))
+	return true
 }
 
 func (c *Client) exchange(ctx context.Context, purpose, method, path string, body []byte) (Answer, error) {
@@ -130,7 +171,7 @@ func (c *Client) exchange(ctx context.Context, purpose, method, path string, bod
 	response, err := c.http.Do(request)
 	if err == nil {
 		defer response.Body.Close()
-		answer.Status = response.StatusCode
+		answer.Status, answer.date = response.StatusCode, response.Header.Get("Date")
 		answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	}
 	answer.Call.Status, answer.Call.Millis = answer.Status, c.now().Sub(started).Milliseconds()
@@ -140,7 +181,7 @@ func (c *Client) exchange(ctx context.Context, purpose, method, path string, bod
 		}
 		return answer, fault.New(fault.ShopUnavailable, "the shop must answer", fault.Because(hideQuery(err)))
 	}
-	return answer, classify(answer.Status, response.Header, answer.Body)
+	return answer, classify(answer.Status, response.Header, answer.Body, started)
 }
 
 // hideQuery keeps the signed query of a request out of messages.
@@ -159,7 +200,7 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 	}
 	secure := target.Scheme == "https"
 	if !secure {
-		target.RawQuery = sign(method, target, c.options.ConsumerKey, c.options.ConsumerSecret, c.now(), nonce())
+		target.RawQuery = sign(method, target, c.options.ConsumerKey, c.options.ConsumerSecret, c.now().Add(time.Duration(c.skew.Load())), nonce())
 	}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
@@ -177,7 +218,7 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 
 // classify gives an answer its fault; nil for success. WooCommerce's 500s with a code of its own are
 // permanent; WordPress says internal_server_error when PHP fails, which passes.
-func classify(status int, header http.Header, body []byte) error {
+func classify(status int, header http.Header, body []byte, now time.Time) error {
 	if status >= 200 && status < 300 {
 		return usable(status, body)
 	}
@@ -195,14 +236,29 @@ func classify(status int, header http.Header, body []byte) error {
 	case status == http.StatusServiceUnavailable || status >= 500 && !strings.HasPrefix(p.Code, "woocommerce_"):
 		code = fault.ShopUnavailable
 	}
-	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
-		options = append(options, fault.After(time.Duration(min(seconds, 600))*time.Second))
+	if wait := retryAfter(header.Get("Retry-After"), now); wait > 0 {
+		options = append(options, fault.After(wait))
 	}
 	rule := "the shop must accept the request"
 	if known {
 		rule += ": " + p.Code
 	}
 	return fault.New(code, rule, options...)
+}
+
+// longestWait bounds what a host may ask for.
+const longestWait = 10 * time.Minute
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3); 0 where it asks for nothing.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(max(0, min(seconds, int(longestWait/time.Second)))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(at.Sub(now), longestWait))
 }
 
 // usable wants JSON of a success: a cache, a firewall or a maintenance page answers 200 in its own words.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -99,7 +101,7 @@ func TestRequestAndAnswer(t *testing.T) {
 	c.now = func() (now time.Time) { now, times = times[0], times[1:]; return now }
 	got, err := c.Post(t.Context(), "note", "/orders/36/notes", map[string]string{"note": "<b> & é"})
 	want := Answer{Status: 201, Body: []byte(`{"id":9}`), Call: event.Call{Method: "POST", Path: "/orders/36/notes", Status: 201, At: at.UTC(), Millis: 250, Purpose: "note"}}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Answer{})); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }
@@ -180,9 +182,11 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
+	at := time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)
 	for _, status := range []int{429, 503} {
-		for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "86400": 10 * time.Minute, "-5": 0, "0": 0, "soon": 0} {
-			err := classify(status, http.Header{"Retry-After": {header}}, nil)
+		for header, want := range map[string]time.Duration{"": 0, "30": 30 * time.Second, "86400": 10 * time.Minute, "-5": 0, "0": 0, "soon": 0,
+			"Mon, 23 Nov 2026 05:00:30 GMT": 30 * time.Second, "Mon, 23 Nov 2026 04:59:00 GMT": 0, "Tue, 24 Nov 2026 05:00:00 GMT": 10 * time.Minute} {
+			err := classify(status, http.Header{"Retry-After": {header}}, nil, at)
 			if got := fault.AfterOf(err); got != want {
 				t.Errorf("%d with Retry-After %q: wait %v, want %v", status, header, got, want)
 			}
@@ -298,5 +302,92 @@ func TestStopping(t *testing.T) {
 		if err := <-errs; fault.ClassOf(err) != fault.Interrupted {
 			t.Errorf("%v (%s), want it interrupted", err, fault.ClassOf(err))
 		}
+	}
+}
+
+// One request at which PHP fails, or that takes too long, is no outage while the shop does something easy; the shop down as
+// a whole is.
+func TestOneRequestFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		easy int // status of the easy request
+		hard func(http.ResponseWriter, *http.Request)
+		want fault.Code
+	}{
+		"PHP fails at it":   {200, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, fault.ShopFailed},
+		"PHP fails at all":  {500, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, fault.ShopUnavailable},
+		"it takes too long": {200, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, fault.ShopFailed},
+		"maintenance":       {200, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, fault.ShopUnavailable},
+		"a refusal with its own word": {200, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			io.WriteString(w, `{"code":"woocommerce_x"}`)
+		}, fault.ShopRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := shop(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/wp-json/wc/v3/orders" {
+					w.WriteHeader(c.easy)
+					io.WriteString(w, "[]")
+					return
+				}
+				io.Copy(io.Discard, r.Body)
+				c.hard(w, r)
+			})
+			client.http.Timeout = 200 * time.Millisecond
+			if _, err := client.Put(t.Context(), "tell", "/orders/36", map[string]string{}); fault.CodeOf(err) != c.want {
+				t.Errorf("%v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// A clock that is wrong, ours or the shop's, is no wrong key: the shop's time is learnt from its answer.
+func TestClockSkew(t *testing.T) {
+	ahead := 3 * time.Hour
+	asked := 0
+	c := shop(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		now := time.Now().Add(ahead)
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+		signed, err := strconv.ParseInt(r.URL.Query().Get("oauth_timestamp"), 10, 64)
+		if err != nil || now.Sub(time.Unix(signed, 0)).Abs() > 15*time.Minute {
+			w.WriteHeader(401)
+			io.WriteString(w, `{"code":"woocommerce_rest_authentication_error","message":"Invalid timestamp.","data":{"status":401}}`)
+			return
+		}
+		io.WriteString(w, "{}")
+	})
+	for want := range 3 {
+		if _, err := c.Get(t.Context(), "read", "/orders/36"); err != nil || asked != want+2 {
+			t.Fatalf("%v after %d requests, want the first alone to be repeated", err, asked)
+		}
+	}
+	ahead = -ahead // the shop's clock was put right, and further
+	if _, err := c.Get(t.Context(), "read", "/orders/36"); err != nil {
+		t.Error(err)
+	}
+	wrong := shop(t, func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(401) })
+	asked = 0
+	if _, err := wrong.Get(t.Context(), "read", "/orders/36"); fault.CodeOf(err) != fault.ShopUnauthorised || asked != 1 {
+		t.Errorf("%v after %d requests, want a wrong key to stay one", err, asked)
+	}
+}
+
+// Another part of the API lies beside, with the same key and limit.
+func TestUnder(t *testing.T) {
+	var paths []string
+	c := shop(t, func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+		io.WriteString(w, "{}")
+	})
+	for _, client := range []*Client{c, c.Under("wc-ast/v3"), c.Under("")} {
+		if _, err := client.Get(t.Context(), "read", "/orders/36"); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"/wp-json/wc/v3/orders/36", "/wp-json/wc-ast/v3/orders/36", "/wp-json//orders/36"}; !cmp.Equal(want, paths) {
+		t.Errorf("%q", paths)
+	}
+	if c.Under("x").slots != c.slots {
+		t.Error("another limit of requests in flight")
 	}
 }

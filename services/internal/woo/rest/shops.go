@@ -2,6 +2,8 @@ package rest
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -10,7 +12,8 @@ import (
 
 const timeout = 60 * time.Second // of one request; shops are slow
 
-// Shops makes a client for every store that has a REST key.
+// Shops makes a client for every store that has a REST key. Stores of one host, e.g. of one multisite, share its limit: the
+// largest of theirs.
 func Shops(stores map[string]config.Store) (map[string]*Client, error) {
 	clients := map[string]*Client{}
 	var problems []error
@@ -26,5 +29,26 @@ func Shops(stores map[string]config.Store) (map[string]*Client, error) {
 		}
 		clients[name] = New(Options{URL: store.URL, ConsumerKey: key, ConsumerSecret: secret, Concurrency: store.Concurrency, Timeout: timeout})
 	}
+	share(clients)
 	return clients, errors.Join(problems...)
+}
+
+func share(clients map[string]*Client) {
+	hosts := map[string]chan struct{}{}
+	for _, c := range clients {
+		if name := hostOf(c.options.URL); cap(hosts[name]) < cap(c.slots) {
+			hosts[name] = c.slots
+		}
+	}
+	for _, c := range clients {
+		c.slots = hosts[hostOf(c.options.URL)]
+	}
+}
+
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return strings.ToLower(parsed.Host)
 }

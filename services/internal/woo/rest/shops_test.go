@@ -45,3 +45,17 @@ func TestShops(t *testing.T) {
 		t.Errorf("a secret is told in %v", err)
 	}
 }
+
+// Stores of one host share its limit, the largest of theirs; others have their own.
+func TestOneHost(t *testing.T) {
+	clients := map[string]*Client{}
+	for name, store := range map[string]Options{
+		"a": {URL: "https://shop.example/a", Concurrency: 2}, "b": {URL: "https://SHOP.example/b/", Concurrency: 5}, "c": {URL: "https://shop.example:8443/", Concurrency: 3},
+	} {
+		clients[name] = New(store)
+	}
+	share(clients)
+	if a, b, c := clients["a"], clients["b"], clients["c"]; a.slots != b.slots || cap(a.slots) != 5 || c.slots == a.slots || cap(c.slots) != 3 {
+		t.Errorf("slots: a %d, b %d, c %d", cap(a.slots), cap(b.slots), cap(c.slots))
+	}
+}
