@@ -566,6 +566,38 @@ func nextChange(t *testing.T, js jetstream.JetStream, kind string, nth int) even
 	}
 }
 
+// Many changes are read in pages by key and in groups: none is lost at a page's end though all share a second, and the
+// calls stay few.
+func TestWatchReadsManyInFewCalls(t *testing.T) {
+	w := startWatched(t, "Asia/Tokyo", november)
+	const orders = 1050 // more than a page
+	for n := range orders {
+		w.order(fmt.Sprint("wc-so-main-", n))
+	}
+	w.poll()
+	if n := len(w.changes()); n != orders {
+		t.Fatalf("%d changes, want %d", n, orders)
+	}
+	w.at(november.Add(time.Minute))
+	w.poll()
+	for n := range 100 {
+		if _, err := w.sim.Fulfil(netsuitesim.Shipment{Order: fmt.Sprint("wc-so-main-", n), Tracking: []string{fmt.Sprint("1Z", n)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.at(november.Add(time.Minute + 5*time.Second))
+	before := w.queries
+	w.poll()
+	if n := len(w.changes()) - orders; n != 200 {
+		t.Errorf("%d changes of a hundred shipments, want 200", n)
+	}
+	// The clock is not counted here: two pages of the overlap, whose end parts the changes in two groups, and for each
+	// group links, owners, heads, lines and tracking numbers.
+	if calls := w.queries - before; calls > 2+2*5 {
+		t.Errorf("%d calls for a hundred shipments, want 12 at most", calls)
+	}
+}
+
 // A warehouse at work, pushes and frequent polls beside each other: each record's last event says how it stands, and no
 // event repeats the one before.
 func TestWarehouseIsToldWhole(t *testing.T) {

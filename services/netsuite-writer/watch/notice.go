@@ -36,11 +36,15 @@ func (w *Watcher) noticed(ctx context.Context, m consume.Message) ([]publish.Mes
 		w.log.ErrorContext(ctx, "push not understood", "code", fault.MessageUndecodable, "subject", m.Subject, "sequence", m.Sequence, "error", err)
 		return nil, nil
 	}
-	into := w.pushes
+	into, poll := w.pushes, w.orders
 	if n.Kind == event.ChangeInventory {
-		into = w.counts
+		into, poll = w.counts, w.stock
 	}
-	if err := into.add(ctx, found{id: n.Record.ID, kind: n.Kind, at: time.Time{}}); err != nil || n.Act != "delete" {
+	select {
+	case poll.pushed <- struct{}{}:
+	default:
+	}
+	if err := into.add(ctx, found{id: n.Record.ID, kind: n.Kind}); err != nil || n.Act != "delete" {
 		return nil, err
 	}
 	return nil, w.deleted(ctx, n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -37,6 +38,10 @@ type source struct {
 	report func(ctx context.Context, changed []found) (int, error)
 	// newest asks NetSuite how a record's time is meant, where that can be asked; nil: it cannot.
 	newest func(ctx context.Context, f found) error
+
+	pushed chan struct{} // holds one: something was pushed
+	hurry  bool          // so the next poll comes early
+	polled atomic.Int64  // when a turn went well last, in seconds since 1970
 
 	seen map[string]sighting // by key
 	low  string              // where the last poll began; empty: there was none
@@ -84,7 +89,7 @@ const typeList = "'SalesOrd', 'ItemShip', 'CustInvc', 'CashSale', 'CustCred', 'C
 func (f found) key() string { return f.id + "/" + f.place }
 
 func (w *Watcher) transactions() *source {
-	return &source{name: "orders", page: w.page, report: w.report, newest: w.askZone, seen: map[string]sighting{}}
+	return &source{name: "orders", page: w.page, report: w.report, newest: w.askZone, seen: map[string]sighting{}, pushed: make(chan struct{}, 1)}
 }
 
 // poll publishes what changed since the cursor.

@@ -14,7 +14,7 @@ import (
 )
 
 func (w *Watcher) inventory() *source {
-	return &source{name: "stock", page: w.stockPage, report: w.reportStock, seen: map[string]sighting{}}
+	return &source{name: "stock", page: w.stockPage, report: w.reportStock, seen: map[string]sighting{}, pushed: make(chan struct{}, 1)}
 }
 
 // wanted is the condition on items whose stock is watched.

@@ -33,13 +33,17 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/alert"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/telemetry"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
@@ -71,6 +75,8 @@ type Watcher struct {
 	log       *slog.Logger
 	holder    string // this watcher's name in the cursors
 
+	alerts *alert.Raiser
+
 	orders, stock  *source
 	pushes, counts *gatherer // of pushed transactions, of stock
 
@@ -82,6 +88,7 @@ type Watcher struct {
 func New(o Options) *Watcher {
 	w := &Watcher{
 		options: o, names: namesOf(o.Stores), publisher: publish.New(o.JS), log: o.Log.With("account", o.Account, "stage", "watch"), holder: rand.Text(),
+		alerts: alert.New(o.JS, o.Log, "netsuite-writer"),
 	}
 	w.orders, w.stock = w.transactions(), w.inventory()
 	w.pushes, w.counts = &gatherer{report: w.report}, &gatherer{report: w.reportStock}
@@ -95,7 +102,11 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.gauge(); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { w.alerts.Run(ctx); return nil })
 	if w.options.Config.Poll == config.On {
 		group.Go(func() error { w.repeat(ctx, w.orders); return nil })
 	}
@@ -104,6 +115,21 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return w.follow(ctx, pushes) })
 	return group.Wait()
+}
+
+// gauge shows when each kind of poll was answered last.
+func (w *Watcher) gauge() error {
+	polled, err := telemetry.Meter().Int64ObservableGauge("orderstream_netsuite_polled", metric.WithDescription("when NetSuite last answered a poll, in seconds since 1970; 0: not yet here"))
+	if err != nil {
+		return err
+	}
+	_, err = telemetry.Meter().RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, p := range []*source{w.orders, w.stock} {
+			o.ObserveInt64(polled, p.polled.Load(), metric.WithAttributes(attribute.String("account", w.options.Account), attribute.String("poll", p.name)))
+		}
+		return nil
+	}, polled)
+	return err
 }
 
 // follow reads pushed records until ctx ends; those in hand then are given the consumer's grace.
@@ -117,21 +143,51 @@ func (w *Watcher) follow(ctx context.Context, pushes *consume.Consumer) error {
 // repeat runs a poll whenever it is due here.
 func (w *Watcher) repeat(ctx context.Context, p *source) {
 	trouble := 0
-	for wait := time.Duration(0); pause(ctx, wait); {
+	for wait := time.Duration(0); w.rest(ctx, wait, p); {
 		next, err := w.turn(ctx, p)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
 			trouble, wait = 0, next
+			p.polled.Store(time.Now().Unix())
 		default:
 			trouble++
 			wait = min(w.options.Config.Fast.Std()<<min(trouble-1, 10), w.options.Config.Idle.Std())
 			wait = max(wait, fault.AfterOf(err))
+			w.tell(p, trouble, err)
 			w.log.WarnContext(ctx, "poll failed", "poll", p.name, "code", fault.CodeOf(err), "again", wait.String(), "error", err)
 		}
 	}
 }
+
+// rest waits for the next turn. A push cuts it short: where one thing changed, more will, and what else it changed is
+// found soon.
+func (w *Watcher) rest(ctx context.Context, wait time.Duration, p *source) bool {
+	timer := time.NewTimer(max(wait, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	case <-p.pushed:
+		p.hurry = true
+	}
+	return pause(ctx, min(wait, w.options.Config.Fast.Std()))
+}
+
+// tell raises an alert when polls fail again and again, or will for ever.
+func (w *Watcher) tell(p *source, trouble int, err error) {
+	if trouble != persistent && (trouble != 1 || fault.ClassOf(err) != fault.Terminal) {
+		return
+	}
+	w.alerts.Raise(event.AlertUnavailable, "", fault.CodeOf(err), "NetSuite's changes cannot be read; the shop does not see what happens there",
+		map[string]string{"account": w.options.Account, "poll": p.name})
+}
+
+// persistent is how many polls fail in a row before people are told.
+const persistent = 5
 
 // turn polls if it is this watcher's turn, and says how long to wait for the next look.
 func (w *Watcher) turn(ctx context.Context, p *source) (time.Duration, error) {
@@ -139,6 +195,10 @@ func (w *Watcher) turn(ctx context.Context, p *source) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if now := time.Now(); p.hurry && c.Next.After(now) {
+		c.Next = now
+	}
+	p.hurry = false
 	if wait := w.due(ctx, c); wait > 0 {
 		return wait, nil
 	}

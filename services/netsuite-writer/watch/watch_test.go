@@ -11,11 +11,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/natstest"
+	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
@@ -23,14 +26,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // quiet is a NetSuite in which nothing changes.
 type quiet struct {
-	asked atomic.Int64
-	polls chan struct{} // one for each poll, when somebody listens
-	err   atomic.Pointer[error]
-	rows  []suitetalk.Row // of the poll's query
+	asked    atomic.Int64
+	injected atomic.Bool
+	polls    chan struct{} // one for each poll, when somebody listens
+	err      atomic.Pointer[error]
+	rows     []suitetalk.Row // of the poll's query
 }
 
-func (q *quiet) Query(_ context.Context, purpose, _ string) ([]suitetalk.Row, []event.Call, error) {
+func (q *quiet) Query(_ context.Context, purpose, text string) ([]suitetalk.Row, []event.Call, error) {
 	q.asked.Add(1)
+	if strings.Contains(text, "1 = 1") {
+		q.injected.Store(true)
+	}
 	if purpose == "poll changes" {
 		return q.rows, nil, nil
 	}
@@ -135,8 +142,9 @@ func TestRunOutlivesTrouble(t *testing.T) {
 	ctx, stop := context.WithCancel(natstest.Context(t))
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
-	<-netsuite.polls
-	<-netsuite.polls
+	for range persistent + 1 {
+		<-netsuite.polls
+	}
 	netsuite.err.Store(nil)
 	<-netsuite.polls
 	<-netsuite.polls
@@ -147,6 +155,10 @@ func TestRunOutlivesTrouble(t *testing.T) {
 	}
 	if _, err := bucket.Get(natstest.Context(t), w.key("orders")); err != nil {
 		t.Errorf("no cursor after the trouble: %v", err)
+	}
+	raised := server.Next(t, topology.Alerts, subject.AlertAll, 0)
+	if a, err := codec.Decode[event.AlertRaisedV1](raised.Data); err != nil || a.Kind != event.AlertUnavailable || a.Code != string(fault.NetSuiteUnavailable) || a.Details["account"] != "ns" {
+		t.Errorf("alert %+v %v", a, err)
 	}
 	stop()
 	go func() {
@@ -169,5 +181,47 @@ func TestUnusableAnswerMovesNothing(t *testing.T) {
 	}
 	if c, err := w.load(natstest.Context(t), "orders"); err != nil || c.revision != 0 {
 		t.Errorf("the cursor moved: %+v %v", c, err)
+	}
+}
+
+// A push brings the next poll forward, from hours away to the fast interval; a push of nonsense harms nobody.
+func TestPushBringsPollForward(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &quiet{polls: make(chan struct{}, 100)}
+	w := watcherOf(server, netsuite, func(o *Options) {
+		o.Config.Fast, o.Config.Idle = config.Duration(50*time.Millisecond), config.Duration(time.Hour)
+	})
+	ctx, stop := context.WithCancel(natstest.Context(t))
+	if err := w.save(ctx, "orders", &cursor{Every: time.Hour, Next: time.Now().Add(time.Hour), Holder: w.holder}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	notice := func(id, record string) {
+		t.Helper()
+		e := event.NetSuiteNoticedV1{Envelope: event.Envelope{Type: "netsuite.v1.noticed", ID: id}, Account: "ns", Kind: event.ChangeInvoice, Record: event.RecordID{ID: record}, Act: "edit"}
+		m, err := publish.JSON(topology.NetSuiteChanges, subject.Notice{Account: "ns", Kind: e.Kind, Key: "7"}.String(), e.Envelope, e)
+		if err == nil {
+			_, err = publish.New(server.JS).Publish(ctx, m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	notice("1", "7) OR (1 = 1")
+	notice("2", "7")
+	select {
+	case <-netsuite.polls:
+	case <-time.After(20 * time.Second):
+		t.Error("no poll after a push")
+	}
+	if netsuite.injected.Load() {
+		t.Error("a push's text reached a query")
 	}
 }
