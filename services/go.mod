@@ -13,6 +13,7 @@ require (
 	github.com/nats-io/nats.go v1.55.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/shopspring/decimal v1.6.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/synadia-io/orbit.go/jetstreamext v0.3.2
 	github.com/wneessen/go-mail v0.8.1
@@ -29,10 +30,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require (
-	github.com/goccy/go-json v0.12.0 // indirect
-	github.com/shopspring/decimal v1.6.0 // indirect
-)
+require github.com/goccy/go-json v0.12.0 // indirect
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect

@@ -65,6 +65,7 @@ routing:
 	if !trade {
 		t.Error("no customer with the category and the price level of the rule")
 	}
+	explains(t, w)
 	timeline, err := operate.Show(t.Context(), w.JS, "main", "36")
 	if err != nil {
 		t.Fatal(err)
@@ -75,4 +76,27 @@ routing:
 		}
 	}
 	t.Errorf("no step names the rules: %+v", timeline.Steps)
+}
+
+// explains derives the order again from history and asks where a field comes from.
+func explains(t *testing.T, w world.World) {
+	t.Helper()
+	held, state, err := operate.State(t.Context(), w.JS, "", "36")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := operate.Document(t.Context(), w.JS, held.Source.Mapping+"."+held.Source.Revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := mapping.Compile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.Explain(state, mapping.Context{}).Fields {
+		if f.Field == "sales_order.fields.location" && f.Rule == "routing.orders west" && f.Value == "Oakland Warehouse" {
+			return
+		}
+	}
+	t.Error("the location of an order of history is not explained by rule west")
 }
