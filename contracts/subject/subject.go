@@ -151,6 +151,11 @@ func ParseSync(s string) (Sync, error) {
 // Shop builds shop.v1.recorded.<store>.<kind>.<key>, the ledger of what was done to the shop.
 func Shop(store, kind, key string) string { return join("shop.v1.recorded", store, kind, key) }
 
+// ShopOf matches everything done to one order as a whole, whatever its kind.
+func ShopOf(store, order string) string {
+	return "shop.v1.recorded." + Token(store) + "." + Any + "." + Token(order)
+}
+
 // Change is the subject of a record that changed in NetSuite.
 type Change struct{ Account, Kind, Key string }
 

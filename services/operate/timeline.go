@@ -58,10 +58,15 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		{topology.Orders, subject.OrdersOf(store, order), orderEvent},
 		{topology.Desired, subject.DesiredOf(store, order), desired},
 		{topology.Outcomes, subject.SyncOf(store, order), outcome},
-		{topology.ShopOutcomes, subject.Shop(store, "order", order), shopOutcome},
+		{topology.ShopOutcomes, subject.ShopOf(store, order), shopOutcome},
+		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-approved"), shopOutcome},
+		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-part"), shopOutcome},
+		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-backorder"), shopOutcome},
 		{topology.Failures, subject.FailuresAbout(store, order), failure},
 		{topology.Failures, subject.FailuresAbout(store, parse.ResourceRefund+"-"+order), failure}, // of stage read
-		{topology.Failures, subject.FailuresAbout(store, parse.ResourceOrder+"-"+order), failure},  // of stage parse, whose objects are not orders only
+		{topology.Failures, subject.FailuresAbout(store, event.ShopKindStatus+"-"+order), failure},
+		{topology.Failures, subject.FailuresAbout(store, event.ShopKindDocuments+"-"+order), failure},
+		{topology.Failures, subject.FailuresAbout(store, parse.ResourceOrder+"-"+order), failure}, // of stage parse, whose objects are not orders only
 	} {
 		err := each(ctx, js, source.stream, source.filter, func(m *jetstream.RawStreamMsg) error {
 			step, err := source.read(m)
@@ -211,10 +216,31 @@ func outcome(m *jetstream.RawStreamMsg) (Step, error) {
 func shopOutcome(m *jetstream.RawStreamMsg) (Step, error) {
 	o, err := codec.Decode[event.ShopRecordedV1](m.Data)
 	step := Step{At: o.Time, Stage: "publish", What: o.State, Detail: fmt.Sprintf("the shop's order holds %s (id %s), status %s", o.Written.TranID, o.Written.SalesOrderID, o.Written.Status), Calls: o.Calls}
+	if o.Deed != nil {
+		step.Stage, step.What, step.Detail = "return", o.Kind+" "+o.State, deed(*o.Deed)
+	}
 	if o.Fault != nil {
 		step.What, step.Detail = step.What+": "+o.Fault.Code, o.Fault.Message
 	}
 	return step, err
+}
+
+// deed words what a change in NetSuite led to.
+func deed(d event.ShopDeed) string {
+	words := []string{d.Record + " " + d.RecordID}
+	if d.To != "" {
+		words = append(words, "status "+d.From+" → "+d.To)
+	}
+	if d.Rule != "" {
+		words = append(words, "kept by rule "+d.Rule)
+	}
+	if d.Note != "" {
+		words = append(words, "note: "+d.Note)
+	}
+	for _, document := range d.Documents {
+		words = append(words, document.Kind+" "+document.Number)
+	}
+	return strings.Join(words, "; ")
 }
 
 func failure(m *jetstream.RawStreamMsg) (Step, error) {

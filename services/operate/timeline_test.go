@@ -33,6 +33,15 @@ func TestTimelineEndToEnd(t *testing.T) {
 	}
 	shop := s.body(topology.ShopOutcomes, subject.Shop("main", "order", "36"), told.Envelope, told)
 	name := s.failure("write", "36", event.FailureResolved, first, 5*time.Minute)
+	completed := event.ShopRecordedV1{
+		Envelope: event.Envelope{Type: "shop.v1.recorded", Store: "main", Time: s.at.Add(6 * time.Minute)}, Kind: event.ShopKindStatus, Key: "36", State: event.ShopKept,
+		Deed: &event.ShopDeed{Record: "salesOrder", RecordID: "1001", From: "refunded", To: "completed", Rule: "final"},
+	}
+	status := s.body(topology.ShopOutcomes, subject.Shop("main", event.ShopKindStatus, "36"), completed.Envelope, completed)
+	noted := completed
+	noted.Time, noted.Kind, noted.Key, noted.State = s.at.Add(7*time.Minute), event.ShopKindNote, "36-part", event.ShopWritten
+	noted.Deed = &event.ShopDeed{Record: "salesOrder", RecordID: "1001", Note: "a part left", Documents: []event.ShopDocument{{Kind: "invoice", Number: "INV9"}}}
+	note := s.body(topology.ShopOutcomes, subject.Shop("main", event.ShopKindNote, "36-part"), noted.Envelope, noted)
 
 	got, err := operate.Show(natstest.Context(t), s.JS, "main", "36")
 	if err != nil {
@@ -47,6 +56,8 @@ func TestTimelineEndToEnd(t *testing.T) {
 		{Stage: "write", What: "synced", Detail: "sales order SO1001 (id 1001), status B, total 28.14, mapping revision rev1", Message: synced, Calls: put},
 		{Stage: "publish", What: "written", Detail: "the shop's order holds SO1001 (id 1001), status B", Message: shop, Calls: told.Calls},
 		{Stage: "failure", What: "resolved in stage write: sku-unknown", Detail: "no item TEE-999", Message: event.Position{Stream: topology.Failures, Sequence: 1, Subject: name.String()}},
+		{Stage: "return", What: "status kept", Detail: "salesOrder 1001; status refunded → completed; kept by rule final", Message: status},
+		{Stage: "return", What: "note written", Detail: "salesOrder 1001; note: a part left; invoice INV9", Message: note},
 	}}
 	for i := range want.Steps {
 		want.Steps[i].Trace = trace
