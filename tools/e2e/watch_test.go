@@ -25,6 +25,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/host/embednats"
+	"github.com/orderstream/orderstream/services/ingest/signature"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 	"github.com/orderstream/orderstream/services/netsuite-writer/watch"
 	"github.com/orderstream/orderstream/tools/e2e/world"
@@ -538,8 +539,52 @@ func TestPushIsToldAtOnce(t *testing.T) {
 	if tee := nextChange(t, w.JS, event.ChangeInventory, 1); tee.Stock.Name != "TEE-001" || tee.Stock.Locations[0].OnHand.String() != "7" {
 		t.Errorf("told of the stock %+v", tee.Stock)
 	}
+	// A push that is wrong about the kind is believed in nothing but the id.
+	so := w.SalesOrders()["wc-so-main-36"].ID
+	body, timestamp, nonce := `{"kind":"invoice","id":"`+so+`","act":"edit"}`, fmt.Sprint(time.Now().Unix()), "nonce-of-the-test-0001"
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Facts.Account.PushURL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Orderstream-Timestamp", timestamp)
+	request.Header.Set("X-Orderstream-Nonce", nonce)
+	request.Header.Set("X-Orderstream-Signature", signature.SignPush(timestamp, nonce, []byte(body), demo.PushSecret))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	told := len(changesOf(t, w.JS))
+	settled(t, w)
+	if n := len(changesOf(t, w.JS)); n != told {
+		t.Errorf("%d changes after a push that says nothing new, want %d", n, told)
+	}
 	if s := w.NetSuite.Stats(); s.PushesFailed != 0 {
 		t.Errorf("%d of %d pushes failed", s.PushesFailed, s.Pushes)
+	}
+}
+
+// settled waits until every push stored so far was read.
+func settled(t *testing.T, w world.World) {
+	t.Helper()
+	w.Settle() // the door log is empty
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		consumer, err := w.JS.Consumer(t.Context(), topology.NetSuiteChanges, topology.WatcherOf(demo.Account))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := consumer.CachedInfo()
+		if info.NumPending+uint64(info.NumAckPending) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("pushes are not settled: %d pending, %d in hand", info.NumPending, info.NumAckPending)
+		}
 	}
 }
 

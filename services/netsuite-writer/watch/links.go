@@ -104,7 +104,10 @@ func (l *links) orderLine(order, record, line string) string {
 }
 
 // owner is the shop's order that a record belongs to.
-type owner struct{ store, order, salesOrder string }
+type owner struct {
+	store, order, salesOrder string
+	kind                     string // of the record itself: a push may be wrong about it
+}
 
 // owners finds the orders that documents belong to: by the sales order they were made from, or by an externalId of
 // ours on the way. Documents of others have none.
@@ -122,12 +125,15 @@ func (w *Watcher) owners(ctx context.Context, l links, records map[string]bool) 
 	}
 	owners := map[string]owner{}
 	for id := range records {
+		if heads[id].kind == "" {
+			continue // gone meanwhile, or of no kind that is told
+		}
 		for _, top := range append(l.tops(id), id) {
 			n, ours := w.names.of(heads[top].externalID)
 			if !ours {
 				continue
 			}
-			o := owner{store: n.store, order: n.order}
+			o := owner{store: n.store, order: n.order, kind: heads[id].kind}
 			if heads[top].kind == event.ChangeSalesOrder {
 				o.salesOrder = top
 			}

@@ -38,10 +38,11 @@ func (w *Watcher) report(ctx context.Context, records []found) (int, error) {
 	}
 	for _, o := range slices.Collect(maps.Values(owners)) {
 		if o.salesOrder != "" {
+			o.kind = event.ChangeSalesOrder
 			owners[o.salesOrder] = o
 		}
 	}
-	lasts, err := w.lasts(ctx, owners, news)
+	lasts, err := w.lasts(ctx, owners)
 	if err != nil {
 		return 0, err
 	}
@@ -117,14 +118,10 @@ type last struct {
 }
 
 // lasts reads them before NetSuite is asked: what is stored later is then known to be a later reading.
-func (w *Watcher) lasts(ctx context.Context, owners map[string]owner, news map[string]found) (map[string]last, error) {
+func (w *Watcher) lasts(ctx context.Context, owners map[string]owner) (map[string]last, error) {
 	all := make(map[string]last, len(owners))
-	for id := range owners {
-		kind := event.ChangeSalesOrder
-		if f, known := news[id]; known {
-			kind = f.kind
-		}
-		l, err := w.last(ctx, kind, id)
+	for id, o := range owners {
+		l, err := w.last(ctx, o.kind, id)
 		if err != nil {
 			return nil, err
 		}
