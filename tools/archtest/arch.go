@@ -110,6 +110,7 @@ func internalBelow(from, to string) string {
 var Pure = []string{
 	"services/transformer/parse", "services/transformer/mapping", "services/ingest/signature", "services/netsuite-writer/plan", "services/status-publisher/plan", "services/notifier/digest",
 	"services/internal/woo", "contracts/money", "contracts/subject", "contracts/event", "contracts/fault",
+	"services/status-publisher/stock",
 }
 
 var impure = []string{"os", "net", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net/http", "os/exec", "syscall"}

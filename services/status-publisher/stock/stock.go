@@ -1,0 +1,190 @@
+// Package stock says how much of an item a shop may sell: what NetSuite has at the store's locations, less what was
+// sold and NetSuite does not know yet, less what the store holds back. It is pure: the same events in any interleaving
+// of the streams they come from give the same promises, so that the book can be made again from the streams at any
+// time (Invariant 7).
+package stock
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+)
+
+// Store is what one shop may sell of its account's stock.
+type Store struct {
+	Account   string
+	Locations []string // internal ids; empty: every one
+	Margin    Margin   // of every SKU without one of its own
+	Items     []Item   // the exact SKU before the longest prefix
+	Share     *Share   // nil: the store may sell the whole pool
+}
+
+// Item is a margin for some SKUs.
+type Item struct {
+	SKU    string // exact; empty: by Prefix
+	Prefix string
+	Margin Margin
+}
+
+// Margin is what a store holds back. Of both safety stocks the larger counts; the buffer comes on top: it covers what is
+// sold between a sale and the stock write that follows from it.
+type Margin struct {
+	Buffer  money.Number // units
+	Safety  money.Number // units
+	Percent money.Number // of the units at the store's locations, rounded up
+}
+
+// Share is a store's part of a pool that several stores split: Weight of Total.
+type Share struct{ Weight, Total money.Number }
+
+// Kits says what a bundle is made of: SKU → component → units of it in one bundle, above zero.
+type Kits map[string]map[string]money.Number
+
+// Promise gives what the store may sell of a SKU, a whole number that is never negative. It is false where NetSuite has
+// said nothing about the SKU, or about a component of it: nothing is known, so nothing may be written.
+func (b *Book) Promise(s Store, sku string) (money.Number, bool) {
+	account := b.accounts[s.Account]
+	if account == nil {
+		return money.Number{}, false
+	}
+	have, left, known := account.item(s.Locations, sku)
+	if kit := b.kits[sku]; len(kit) > 0 {
+		have, left, known = account.kit(s.Locations, sku, kit)
+	}
+	if !known {
+		return money.Number{}, false
+	}
+	margin := s.margin(sku)
+	left = left.Sub(margin.held(have))
+	if s.Share != nil {
+		left = quotient(left.Times(s.Share.Weight), s.Share.Total)
+	}
+	return whole(atLeastZero(left)), true
+}
+
+func (s Store) margin(sku string) Margin {
+	best, length := s.Margin, -1
+	for _, item := range s.Items {
+		switch {
+		case item.SKU != "" && item.SKU == sku:
+			return item.Margin
+		case item.SKU == "" && strings.HasPrefix(sku, item.Prefix) && len(item.Prefix) > length:
+			best, length = item.Margin, len(item.Prefix)
+		}
+	}
+	return best
+}
+
+func (m Margin) held(have money.Number) money.Number {
+	percent := money.NumberOf(atLeastZero(have).Times(m.Percent).Decimal().Shift(-2).Ceil())
+	return m.Buffer.Add(larger(m.Safety, percent))
+}
+
+// account is the stock of one NetSuite account and what was sold of it.
+type account struct {
+	levels map[string]level
+	orders map[string]*order // by store and order
+	sold   map[string]map[string]struct{}
+}
+
+// level is an item's stock as NetSuite last told it.
+type level struct {
+	at       time.Time
+	sequence uint64
+	places   map[string]money.Number
+}
+
+func (a *account) item(locations []string, sku string) (have, left money.Number, known bool) {
+	level, known := a.levels[sku]
+	have = level.sum(locations)
+	return have, have.Sub(a.demand(sku)), known
+}
+
+// kit takes the scarcest component at each location, since a bundle leaves from one place. What was sold singly may leave
+// from anywhere, so it is set against the components' pools; bundles sold are set against the bundles there are.
+func (a *account) kit(locations []string, sku string, kit map[string]money.Number) (have, left money.Number, known bool) {
+	places := map[string]struct{}{}
+	for component := range kit {
+		level, known := a.levels[component]
+		if !known {
+			return have, left, false
+		}
+		for place := range level.places {
+			places[place] = struct{}{}
+		}
+	}
+	for place := range places {
+		if allowed(locations, place) {
+			have = have.Add(a.scarcest(kit, func(l level, _ string) money.Number { return atLeastZero(l.places[place]) }))
+		}
+	}
+	pool := a.scarcest(kit, func(l level, component string) money.Number { return l.sum(locations).Sub(a.demand(component)) })
+	return have, smaller(have.Sub(a.demand(sku)), pool), true
+}
+
+// scarcest gives how many kits the component allows that allows the fewest.
+func (a *account) scarcest(kit map[string]money.Number, units func(level, string) money.Number) money.Number {
+	var least *money.Number
+	for component, each := range kit {
+		n := whole(quotient(units(a.levels[component], component), each))
+		if least == nil || n.Cmp(*least) < 0 {
+			least = &n
+		}
+	}
+	return *least
+}
+
+func (l level) sum(locations []string) (sum money.Number) {
+	for place, units := range l.places {
+		if allowed(locations, place) {
+			sum = sum.Add(units)
+		}
+	}
+	return sum
+}
+
+func allowed(locations []string, place string) bool {
+	return len(locations) == 0 || slices.Contains(locations, place)
+}
+
+// demand is what was sold of a SKU and is not in NetSuite's figure yet.
+func (a *account) demand(sku string) (sum money.Number) {
+	level := a.levels[sku]
+	for key := range a.sold[sku] {
+		sum = sum.Add(a.orders[key].missing(sku, level))
+	}
+	return sum
+}
+
+// take keeps the newest level of an item and reports whether it was news.
+func (a *account) take(stock event.Stock, at time.Time, sequence uint64) bool {
+	last, known := a.levels[stock.Name]
+	if known && (at.Before(last.at) || at.Equal(last.at) && sequence <= last.sequence) {
+		return false
+	}
+	next := level{at: at, sequence: sequence, places: map[string]money.Number{}}
+	for _, place := range stock.Locations {
+		if !stock.Inactive {
+			next.places[place.Location] = next.places[place.Location].Add(place.Available)
+		}
+	}
+	a.levels[stock.Name] = next
+	a.forget(stock.Name)
+	return true
+}
+
+// forget drops the orders that the newest figure contains, so that a promise costs what is on its way, not history.
+func (a *account) forget(sku string) {
+	for key := range a.sold[sku] {
+		if a.orders[key].missing(sku, a.levels[sku]).IsZero() {
+			delete(a.sold[sku], key)
+		}
+	}
+}
+
+// names lists what an order wants, in order.
+func names(lines map[string]money.Number) []string { return slices.Sorted(maps.Keys(lines)) }
