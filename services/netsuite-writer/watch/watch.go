@@ -21,7 +21,13 @@
 //
 // A quiet poll takes two calls (NetSuite's clock, changes): 24 an hour at the idle interval of five minutes, 480 at the
 // busy one of 15 seconds. Up to 200 changed records take four to six calls more. Stock takes one call a poll, and one
-// per 200 items that changed. All of them wait behind every live order's calls.
+// per 200 items that changed. All of them wait behind every live order's calls. A watcher that starts, and each once a
+// day, looks back 26 hours: a call per 1,000 changes of that time, and what they take to be read.
+//
+// # What it does not see
+//
+// A deletion is told by a push, not by a poll. An item that changed its name or became inactive is told with the next
+// change of its quantities.
 package watch
 
 import (
