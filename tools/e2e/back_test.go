@@ -15,7 +15,9 @@ import (
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
@@ -117,6 +119,10 @@ type shopOrder struct {
 	Refunds []struct {
 		Total string `json:"total"`
 	} `json:"refunds"`
+	Meta []struct {
+		Key   string          `json:"key"`
+		Value json.RawMessage `json:"value"`
+	} `json:"meta_data"`
 }
 
 func (b *backward) shopOrder() shopOrder {
@@ -210,4 +216,61 @@ func (b *backward) events() (orders int, desired uint64) {
 		b.t.Fatal(err)
 	}
 	return b.count(topology.Orders, subject.OrdersOf(b.store, fmt.Sprint(b.order))), raw.Sequence
+}
+
+// From the shop to NetSuite, and what people do there back: its watcher finds it, the shop is told, and nothing goes round.
+func TestThereAndBack(t *testing.T) {
+	const often = 100_000_000 // nanoseconds
+	w := world.Start(t, demo.Options{Store: func(s *shopsim.StoreConfig) { s.Fulfilments = true }, Adjust: func(c *host.Config) {
+		account := c.Accounts[demo.Account]
+		account.Watch.Fast, account.Watch.Idle = often, often
+		c.Accounts[demo.Account] = account
+	}})
+	b := &backward{World: w, t: t, store: "main"}
+	ids, err := w.Shop.Place(shopsim.Placement{Store: "main", Status: "processing"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.order = ids[0]
+	b.quiet()
+	orders, desired := b.events()
+	salesOrder := b.ledger().ID
+	act := func(method, path, body string) {
+		t.Helper()
+		if _, err := w.NetSuite.Act(netsuitesim.Act{Method: method, Path: path, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	act("POST", "salesOrder/"+salesOrder+"/!transform/itemFulfillment", `{"shipStatus":{"id":"C"},"package":{"items":[{"packageTrackingNumber":"1Z42"}]}}`)
+	w.Until("the shop's order is completed", func() bool { return b.shopOrder().Status == "completed" })
+	if _, err := w.NetSuite.Bill(salesOrder); err != nil {
+		t.Fatal(err)
+	}
+	w.Until("the invoice's number is on the order", func() bool { return strings.Contains(b.documents(), `"invoice"`) })
+	b.quiet()
+	mails, err := w.Shop.Mails("main", b.order)
+	if err != nil || len(mails) != 1 || mails[0] != "1Z42" {
+		t.Errorf("the customer was mailed %q, %v; want the number once", mails, err)
+	}
+	if !strings.Contains(b.documents(), `"itemFulfillment"`) {
+		t.Errorf("documents %s, want the fulfilment too", b.documents())
+	}
+	if o, d := b.events(); o != orders || d != desired {
+		t.Errorf("%d order events and desired state %d, had %d and %d: what came back goes round", o, d, orders, desired)
+	}
+}
+
+// documents is what stands on the order about NetSuite's documents.
+func (b *backward) documents() string {
+	b.t.Helper()
+	for _, m := range b.shopOrder().Meta {
+		if m.Key == "_orderstream_documents" {
+			var text string
+			if err := json.Unmarshal(m.Value, &text); err != nil {
+				b.t.Fatal(err)
+			}
+			return text
+		}
+	}
+	return ""
 }
