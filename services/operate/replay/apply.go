@@ -98,9 +98,13 @@ func Load(ctx context.Context, js jetstream.JetStream, hash string) (Plan, []byt
 	return plan, document, err
 }
 
-// backlog is the number of replayed states that may be under way; more wait here. A fresh order never stands behind more
-// than these.
+// backlog is the number of live states before a writer at which a replay waits.
 const backlog = 8
+
+// window is the number of replayed states under way at once, from publication to outcome. Most of that time a state waits
+// for its read-back, which many share, so that twice the slots keep about half of them busy: a fresh order finds a free one,
+// where the lanes alone would let it wait for the end of a replay's request.
+func window(slots int) int { return max(2*slots, 2) }
 
 // runner applies one plan.
 type runner struct {
@@ -362,7 +366,7 @@ func (r *runner) room(ctx context.Context) error {
 		if err := r.settle(ctx); err != nil {
 			return err
 		}
-		if waiting < backlog && len(r.under) < backlog {
+		if waiting < backlog && len(r.under) < window(r.plan.Request.Slots) {
 			return nil
 		}
 		select {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orderstream/orderstream/services/operate/replay"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+)
+
+// apply measures the way of live orders alone and, in the same run, while a replay of history is applied.
+func (b bench) apply(ctx context.Context) (err error) {
+	const latency, perSecond = 100 * time.Millisecond, 10
+	fmt.Fprintf(b.out, "\nlive orders, %d per s, beside a replay; every NetSuite call takes %v and holds one of %d slots\n", perSecond, latency, slots)
+	p, err := start(ctx, b.template, singly)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	first, history, live := customers+1, b.scaled(600), b.scaled(200)
+	if err := p.past(ctx, first, history); err != nil {
+		return err
+	}
+	if err := p.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: int(latency.Milliseconds())}); err != nil {
+		return err
+	}
+	alone, _, _, err := p.latency(ctx, first+history, live, perSecond)
+	if err != nil {
+		return err
+	}
+	plan, err := p.plan(ctx)
+	if err != nil {
+		return err
+	}
+	applied := make(chan error, 1)
+	began := time.Now()
+	var took time.Duration
+	go func() {
+		done, err := replay.Apply(ctx, p.JS, plan.Hash, "bench", "", nil)
+		if took = time.Since(began); err == nil && done.Published != len(plan.Changes) {
+			err = fmt.Errorf("%d of %d changes applied", done.Published, len(plan.Changes))
+		}
+		applied <- err
+	}()
+	beside, _, _, err := p.latency(ctx, first+history+live, live, perSecond)
+	if err := errors.Join(err, <-applied); err != nil {
+		return err
+	}
+	for _, way := range []struct {
+		name string
+		r    result
+	}{{"alone", alone}, {"beside the replay", beside}} {
+		fmt.Fprintf(b.out, "%-18s %4d orders   p50 %9s  p99 %9s\n", way.name, live, millis(way.r.quantile(0.5)), millis(way.r.quantile(0.99)))
+	}
+	a, with := alone.quantile(0.5), beside.quantile(0.5)
+	fmt.Fprintf(b.out, "%d changes applied in %.1f s; p50 beside / alone %.2f until NetSuite is asked, %.2f until it has answered\n",
+		len(plan.Changes), took.Seconds(), float64(with)/float64(a), float64(with+latency)/float64(a+latency))
+	return nil
+}
+
+// past sends orders and waits until NetSuite holds them.
+func (p *pipeline) past(ctx context.Context, first, n int) error {
+	list, err := p.prepare(first, n)
+	if err != nil {
+		return err
+	}
+	if _, err := closed(p.door(), 16, list); err != nil {
+		return err
+	}
+	return p.synced(ctx, first-1+n)
+}
+
+// plan keeps a plan that changes every order of history.
+func (p *pipeline) plan(ctx context.Context) (replay.Plan, error) {
+	document := bytes.Replace(ordersAlone, []byte(`"WooCommerce order " + order.number`), []byte(`"Woo " + order.number`), 1)
+	candidate, err := mapping.Compile(document)
+	if err != nil {
+		return replay.Plan{}, err
+	}
+	plan, err := replay.Make(ctx, p.JS, candidate, replay.Request{Slots: slots}, nil)
+	if err != nil {
+		return replay.Plan{}, err
+	}
+	return plan, replay.Save(ctx, p.JS, plan, document)
+}
