@@ -82,6 +82,9 @@ func OrdersOf(store, order string) string {
 	return "order.v1." + Any + "." + Token(store) + "." + Token(order)
 }
 
+// OrdersIn matches the events of all orders of a store.
+func OrdersIn(store string) string { return "order.v1." + Any + "." + Token(store) + "." + Any }
+
 // ParseOrder reads the subject of an order event.
 func ParseOrder(s string) (Order, error) {
 	keys, err := split(s, "order.v1", 3)

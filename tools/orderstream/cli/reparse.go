@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 )
 
@@ -62,4 +63,32 @@ func printReparse(w io.Writer, r replay.Reparse) {
 	if len(r.Changes) > 0 {
 		fmt.Fprintf(w, "\norderstream replay parse --apply %s\n", r.Hash)
 	}
+}
+
+func (a *app) replayFeed() *cobra.Command {
+	var f planFlags
+	var to, note string
+	c := &cobra.Command{
+		Use: "feed --to DURABLE", Short: "Give a channel the history of order events again: its durable consumer begins anew", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.times(); err != nil {
+				return usage{err}
+			}
+			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				fed, err := operate.Feed(ctx, js, to, f.request.Store, f.request.Since, operator(), note)
+				if err != nil {
+					return err
+				}
+				return a.print(fed, func(w io.Writer) {
+					fmt.Fprintf(w, "consumer %s of ORDERS begins anew: %d events of %s before it\n", fed.Durable, fed.Pending, fed.Filter)
+				})
+			})
+		},
+	}
+	c.Flags().StringVar(&to, "to", "", "durable consumer of ORDERS; made where it does not exist (required)")
+	c.Flags().StringVar(&f.request.Store, "store", "", "one store only")
+	c.Flags().StringVar(&f.since, "since", "", "events stored at or after, 2006-01-02 or RFC 3339, UTC")
+	c.Flags().StringVar(&note, "note", "", "why, for the audit stream")
+	_ = c.MarkFlagRequired("to")
+	return c
 }

@@ -18,7 +18,7 @@ import (
 
 func (a *app) replay() *cobra.Command {
 	c := &cobra.Command{Use: "replay", Short: "See what another mapping would do to history, then apply exactly that"}
-	c.AddCommand(a.replayPlan(), a.replayShow(), a.replayApply(), a.replayParse(),
+	c.AddCommand(a.replayPlan(), a.replayShow(), a.replayApply(), a.replayParse(), a.replayFeed(),
 		a.replayControl("pause", replay.StatePaused, "Stop applying a plan; apply goes on where it stopped"),
 		a.replayControl("cancel", replay.StateCancelled, "Give a plan up; what it has published stays"),
 	)
