@@ -69,6 +69,10 @@ const (
 	ShopRouteMissing Code = "shop-route-missing"
 	ShopFailed       Code = "shop-failed"
 
+	ShopSKUUnknown     Code = "shop-sku-unknown"
+	ShopSKUAmbiguous   Code = "shop-sku-ambiguous"
+	ShopStockUnmanaged Code = "shop-stock-unmanaged"
+
 	ChannelUnavailable Code = "channel-unavailable"
 	ChannelRefused     Code = "channel-refused"
 )
@@ -138,6 +142,10 @@ var registry = map[Code]entry{
 	ShopOrderMissing: {Terminal, "the shop does not have the order any more"},
 	ShopFailed:       {Transient, "the shop fails at this request while it does others"},
 	ShopRouteMissing: {Terminal, "the shop's REST API lacks a route: a plugin or feature is off"},
+
+	ShopSKUUnknown:     {Terminal, "the shop has no product of a SKU"},
+	ShopSKUAmbiguous:   {Terminal, "the shop has several products of a SKU"},
+	ShopStockUnmanaged: {Terminal, "a product does not manage its stock by itself"},
 
 	ChannelUnavailable: {Transient, "a notification channel does not answer"},
 	ChannelRefused:     {Terminal, "a notification channel refuses the message"},

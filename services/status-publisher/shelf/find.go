@@ -1,0 +1,134 @@
+package shelf
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/woo"
+)
+
+// asked is how many SKUs one look-up names: few enough for any server's longest URL.
+const asked = 40
+
+// row is a product or variation as the list of products shows it. ManageStock is true, false or, of a variation whose
+// product keeps the stock, "parent".
+type row struct {
+	ID          woo.Text `json:"id"`
+	Parent      woo.Text `json:"parent_id"`
+	Type        string   `json:"type"`
+	SKU         string   `json:"sku"`
+	ManageStock woo.Text `json:"manage_stock"`
+}
+
+// find gives the spot of each SKU, from memory or from the shop. What the shop could not be asked has the error and is
+// not remembered.
+func (s *Shelf) find(ctx context.Context, skus []string, result *Result) map[string]spot {
+	spots := make(map[string]spot, len(skus))
+	var ask []string
+	for _, sku := range skus {
+		if known, fresh := s.recall(sku); fresh {
+			spots[sku] = known
+		} else {
+			ask = append(ask, sku)
+		}
+	}
+	for _, group := range grouped(ask) {
+		rows, err := s.list(ctx, group, result)
+		for _, sku := range group {
+			if err != nil {
+				spots[sku] = spot{err: err}
+				continue
+			}
+			spots[sku] = s.remember(sku, rows[sku])
+		}
+	}
+	return spots
+}
+
+// grouped cuts a list into look-ups. A SKU with a comma goes alone: commas separate SKUs, and WooCommerce takes the
+// whole text for one only beside its parts (WC_REST_Products_Controller::prepare_objects_query).
+func grouped(skus []string) (groups [][]string) {
+	var group []string
+	for _, sku := range skus {
+		if strings.Contains(sku, ",") {
+			groups = append(groups, []string{sku})
+			continue
+		}
+		if group = append(group, sku); len(group) == asked {
+			groups, group = append(groups, group), nil
+		}
+	}
+	if len(group) > 0 {
+		groups = append(groups, group)
+	}
+	return groups
+}
+
+// list reads every row of some SKUs, page by page.
+func (s *Shelf) list(ctx context.Context, skus []string, result *Result) (map[string][]row, error) {
+	bySKU := map[string][]row{}
+	for page := 1; ; page++ {
+		query := url.Values{"sku": {strings.Join(skus, ",")}, "per_page": {fmt.Sprint(maxBatch)}, "page": {fmt.Sprint(page)}}
+		answer, err := s.shop.Get(ctx, "find products", "/products?"+query.Encode())
+		answer.Call.Grouped = len(skus)
+		result.Calls = append(result.Calls, answer.Call)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := codec.Decode[[]row](answer.Body)
+		if err != nil {
+			return nil, fault.New(fault.Unexpected, "the shop must answer with a list of products", fault.Because(err))
+		}
+		for _, r := range rows {
+			bySKU[r.SKU] = append(bySKU[r.SKU], r)
+		}
+		if len(rows) < maxBatch {
+			return bySKU, nil
+		}
+	}
+}
+
+func (s *Shelf) recall(sku string) (spot, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, is := s.known[sku]
+	return known, is && s.now().Before(known.until)
+}
+
+func (s *Shelf) remember(sku string, rows []row) spot {
+	found := spotOf(sku, rows)
+	found.until = s.now().Add(foundFor)
+	if found.err != nil {
+		found.until = s.now().Add(missingFor)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[sku] = found
+	return found
+}
+
+func (s *Shelf) forget(sku string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, sku)
+}
+
+func spotOf(sku string, rows []row) spot {
+	switch {
+	case len(rows) == 0:
+		return spot{err: fault.New(fault.ShopSKUUnknown, "the shop must have a product of the SKU", fault.Field("sku", sku))}
+	case len(rows) > 1:
+		return spot{err: fault.New(fault.ShopSKUAmbiguous, fmt.Sprintf("the shop must have one product of the SKU, not %d", len(rows)), fault.Field("sku", sku))}
+	case rows[0].ManageStock != "true":
+		return spot{err: fault.New(fault.ShopStockUnmanaged, "the product must manage its stock by itself", fault.Field("sku", sku))}
+	}
+	found := spot{id: string(rows[0].ID)}
+	if rows[0].Type == "variation" {
+		found.parent = string(rows[0].Parent)
+	}
+	return found
+}
