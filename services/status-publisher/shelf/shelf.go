@@ -105,7 +105,7 @@ func (s *Shelf) put(ctx context.Context, parent string, items []item, result *Re
 		default:
 			result.Errors[i.sku] = itemErr
 		}
-		if result.Errors[i.sku] != nil && spoken {
+		if spoken && itemErr != nil || fault.ClassOf(err) == fault.Terminal {
 			s.forget(i.sku) // the product may be another by now
 		}
 	}

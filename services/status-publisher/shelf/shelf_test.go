@@ -217,6 +217,20 @@ func TestItemThatIsGoneIsLookedForAgain(t *testing.T) {
 	s.holds(t, map[string]money.Number{"SKU-0000": units["SKU-0000"], "SKU-0001": units["SKU-0001"]})
 }
 
+func TestProductThatIsGoneIsLookedForAgain(t *testing.T) {
+	s := &shop{}
+	units := s.simple(1)
+	shelf, _ := newShelf(t, s)
+	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	s.status = http.StatusNotFound // of a whole batch: of a product's variations the product is gone
+	shelf.Write(natstest.Context(t), units).codes(t, map[string]fault.Code{"SKU-0000": fault.ShopRefused})
+	s.status = 0
+	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	if len(s.finds) != 2 {
+		t.Errorf("asked for %q, want it to be asked for again", s.finds)
+	}
+}
+
 func TestLowerLimitOfABatch(t *testing.T) {
 	s := &shop{most: 20}
 	units := s.simple(90)

@@ -127,6 +127,9 @@ func TestOrderCountsUntilNetSuiteCountsIt(t *testing.T) {
 	b.Stock(figure("MUG", 6, map[string]string{"1": "7"}), 3)
 	promised(t, b, shop, "MUG", "7")
 
+	if n := len(b.accounts["ns"].sold["MUG"]); n != 0 {
+		t.Errorf("%d orders that NetSuite counts are still looked at", n)
+	}
 	b.Desired(wanted("de", "1", map[string]int64{"MUG": 5}), 2) // two more
 	promised(t, b, shop, "MUG", "5")
 	b.Desired(wanted("de", "1", map[string]int64{"MUG": 9}), 1) // a state of before
