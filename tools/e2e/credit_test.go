@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -13,6 +14,7 @@ import (
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
+	"github.com/orderstream/orderstream/tools/shopsim"
 )
 
 // policy is the shipped mapping with another money policy.
@@ -25,6 +27,15 @@ func policy(t *testing.T, name string) string {
 	}
 	return file
 }
+
+// The refunds of order 37 as the shop shows them: one tee of three, and an amount alone.
+const (
+	tee = `{"id":72,"date_created":"2026-11-22T22:14:55","date_created_gmt":"2026-11-23T03:14:55","amount":"21.44","reason":"one tee back","refunded_payment":false,"meta_data":[],` +
+		`"line_items":[{"id":1082,"name":"Tee","quantity":-1,"subtotal":"-19.99","subtotal_tax":"-1.45","total":"-19.99","total_tax":"-1.45","taxes":[{"id":1,"total":"-1.45","subtotal":"-1.45"}],` +
+		`"meta_data":[{"id":8187,"key":"_refunded_item_id","value":"5"}],"sku":"TEE-001"}],"shipping_lines":[],"tax_lines":[],"fee_lines":[]}`
+	amount = `{"id":71,"date_created":"2026-11-22T22:14:54","date_created_gmt":"2026-11-23T03:14:54","amount":"10.00","reason":"goodwill","refunded_payment":false,"meta_data":[],` +
+		`"line_items":[],"shipping_lines":[],"tax_lines":[],"fee_lines":[]}`
+)
 
 // Order 37 is billed, then 10.00 and one tee of three (19.99 and 1.45 tax) are given back. Whatever the way of billing:
 // the credit is the refund to the cent, once, and the money goes back from where it is.
@@ -58,7 +69,10 @@ func TestRefundsOfBilledOrders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := world.Start(t, demo.Options{Mute: true, Mapping: policy(t, c.policy), Account: func(a *netsuitesim.Config) { a.Switches = c.switches }})
-			w.Load(world.Captures(t))
+			lines := changed(t, "order.updated-partial-refund-lines")
+			if _, err := w.Shop.Load(shopsim.Load{Store: "main", Order: lines.Body, Refunds: [][]byte{[]byte(tee), []byte(amount)}}); err != nil {
+				t.Fatal(err)
+			}
 			w.Post(changed(t, "order.created-multi"))
 			w.Settle()
 			if c.bill != nil {
@@ -70,8 +84,16 @@ func TestRefundsOfBilledOrders(t *testing.T) {
 			for range 2 { // the second time nothing is made
 				w.Post(changed(t, "order.updated-partial-refund-amount"))
 				w.Settle()
-				w.Post(changed(t, "order.updated-partial-refund-lines"))
+				w.Post(lines)
 				w.Settle()
+			}
+			for _, kind := range []string{"cashRefund", "creditMemo"} {
+				for _, credit := range world.Get[[]world.SalesOrder](w, w.Facts.NetSuite+"/sim/state?type="+kind) {
+					item := map[bool]string{true: "TEE-001 19.99", false: "WOO-REFUND 10"}[strings.HasSuffix(credit.ExternalID, "72")]
+					if got := credit.Item.Items; len(got) != 1 || got[0].Item.RefName+" "+got[0].Amount.String() != item {
+						t.Errorf("%s holds %+v, want %s alone", credit.ExternalID, got, item)
+					}
+				}
 			}
 			for kind, want := range c.want {
 				sameTotals(t, kind, transactions(w, kind), want)

@@ -39,9 +39,13 @@ type creditLine struct {
 	line string // of the bill
 }
 
-// CreditOf finds the bill that a refund goes to: the first that holds all of its lines. A line that gives back money and no
+// CreditOf finds the bill that a refund goes to: the first that holds all of its lines. An order whose tax NetSuite
+// computes is a question: a credit would have NetSuite's tax and not the refund's. A line that gives back money and no
 // piece cannot be told by its line: it is money that no line covers, like an amount alone.
 func CreditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (Credited, error) {
+	if mode := d.SalesOrder.TaxMode; mode == event.TaxCodes || mode == event.TaxEngine {
+		return Credited{}, fault.New(fault.RefundUncovered, "NetSuite computes this order's tax, and a credit of its own making need not be the refund; credit the bill in NetSuite", fault.Field("refund.id", r.Refund))
+	}
 	numbers := map[string]string{}
 	for _, l := range order {
 		numbers[l.Key] = l.Line
@@ -75,17 +79,10 @@ func (c Credited) Refs() []event.Ref {
 	if !c.rest.IsZero() && c.Refund.Item != nil {
 		refs = append(refs, *c.Refund.Item)
 	}
-	if c.ours() {
-		for _, tax := range c.Order.SalesOrder.TaxDetails {
-			refs = append(refs, tax.TaxType, tax.TaxCode)
-		}
+	for _, tax := range c.Order.SalesOrder.TaxDetails {
+		refs = append(refs, tax.TaxType, tax.TaxCode)
 	}
 	return refs
-}
-
-// ours tells whether the tax is the shop's, told row by row; otherwise NetSuite computes it.
-func (c Credited) ours() bool {
-	return c.Order.SalesOrder.TaxMode == event.TaxOverride || c.Order.SalesOrder.TaxMode == event.TaxLines
 }
 
 // Body writes the transform of the bill into a credit memo or a cash refund; it is sent with replace=item, so that lines
@@ -116,13 +113,11 @@ func (c Credited) Body(externalID string, ids IDs) ([]byte, error) {
 	if open := smaller(c.Bill.Open, c.Refund.Amount); open.Sign() > 0 {
 		body["apply"] = list{[]object{{"doc": id(c.Bill.ID), "apply": true, "amount": number(open.String())}}}
 	}
-	if c.ours() {
-		rows, err := c.taxes()
-		if err != nil {
-			return nil, err
-		}
-		body["taxDetailsOverride"], body["taxDetails"] = true, list{taxDetails(rows, ids)}
+	rows, err := c.taxes()
+	if err != nil {
+		return nil, err
 	}
+	body["taxDetailsOverride"], body["taxDetails"] = true, list{taxDetails(rows, ids)}
 	return codec.Encode(body)
 }
 

@@ -75,6 +75,13 @@ func TestCreditBody(t *testing.T) {
 	if string(body) != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
+	for _, mode := range []event.TaxMode{event.TaxCodes, event.TaxEngine} {
+		computed := d
+		computed.SalesOrder.TaxMode = mode
+		if _, err := CreditOf(r, computed, nil, bills); fault.CodeOf(err) != fault.RefundUncovered || !strings.Contains(err.Error(), "computes") {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
 	c.Refund.Item = nil
 	if _, err := c.Body("x", ids); fault.CodeOf(err) != fault.RefundUncovered || !strings.Contains(err.Error(), "refunds.item") {
 		t.Errorf("without an item: %v", err)

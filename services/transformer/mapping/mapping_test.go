@@ -137,7 +137,7 @@ func TestStatusRules(t *testing.T) {
 		{"failed", "unpaid", false, "unpaid", event.ActionWait, "A", false},
 		{"cancelled", "unpaid", false, "cancelled", event.ActionIgnore, "A", true},
 		{"cancelled", "paid", true, "cancelled-after-payment", event.ActionCreate, "A", true},
-		{"refunded", "refunded", true, "cancelled", event.ActionIgnore, "A", true},
+		{"refunded", "refunded", true, "refunded", event.ActionIgnore, "A", true},
 		{"trash", "paid", true, "deleted", event.ActionIgnore, "", false},
 		{"deleted", "paid", true, "deleted", event.ActionIgnore, "", false},
 	} {

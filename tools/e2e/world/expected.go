@@ -63,6 +63,18 @@ func (w World) Check(mayLack map[string]bool) {
 	}
 }
 
+// Totals gives the expected totals by externalId.
+func (w World) Totals() map[string]string {
+	w.t.Helper()
+	totals := map[string]string{}
+	for _, want := range expected(w.t) {
+		if want.status != "-" {
+			totals["wc-so-"+want.store+"-"+want.order] = want.total
+		}
+	}
+	return totals
+}
+
 // RoundingLines lists the rounding lines of every sales order as "externalId amount".
 func (w World) RoundingLines() []string {
 	var lines []string
