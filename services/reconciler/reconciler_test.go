@@ -322,15 +322,22 @@ func TestUnusableAnswers(t *testing.T) {
 
 // A read that cannot succeed is parked and names why; the next that does closes it.
 func TestRefusedThenHealed(t *testing.T) {
-	for name, refusal := range map[string]answer{"a firewall": {403, html}, "404 of something else": {404, html}, "no route": {404, `{"code":"rest_no_route","message":"","data":{"status":404}}`}} {
+	for name, c := range map[string]struct {
+		refusal answer
+		code    fault.Code
+	}{
+		"a firewall":            {answer{403, html}, fault.ShopRefused},
+		"404 of something else": {answer{404, html}, fault.ShopRefused},
+		"no route":              {answer{404, `{"code":"rest_no_route","message":"","data":{"status":404}}`}, fault.ShopRouteMissing},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := prepare(t, map[string]*shop{"main": newShop(t, refusal, answer{200, order})})
+			b := prepare(t, map[string]*shop{"main": newShop(t, c.refusal, answer{200, order})})
 			b.run()
 			m := b.wish("main", "order", "36", 1)
 			b.settled()
 			f := b.failure("main", "36")
-			if f.State != "parked" || f.Fault.Code != "shop-refused" || f.Fault.Value != fmt.Sprint(refusal.status) || f.Message != m.Position() {
+			if f.State != "parked" || f.Fault.Code != string(c.code) || f.Fault.Value != fmt.Sprint(c.refusal.status) || f.Message != m.Position() {
 				t.Errorf("failure %+v", f)
 			}
 			if n := b.nats.Count(t, topology.Woo, subject.WebhookAll); n != 0 {

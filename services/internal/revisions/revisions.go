@@ -222,6 +222,12 @@ func (s Shelf) Watch(ctx context.Context, mappings []string, follow func(Active)
 		keys = append(keys, name+pointer)
 	}
 	watcher, err := s.bucket.WatchFiltered(ctx, keys)
+	if ctx.Err() != nil { // stopping before the watch stands is no failure
+		if err == nil {
+			_ = watcher.Stop()
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("watch bucket %s: %w", topology.Mappings, err)
 	}
