@@ -88,4 +88,4 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 	$(GO) run ./tools/tracetree
 
 .PHONY: ci
-ci: vet verify arch lint race test outage sequences interleavings foreign fuzz ## Everything CI runs
+ci: vet verify arch lint race outage sequences interleavings foreign fuzz test ## Everything CI runs

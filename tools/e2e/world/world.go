@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,10 +15,13 @@ import (
 	"time"
 
 	"github.com/goccy/go-json"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/shopspring/decimal"
 
 	"github.com/orderstream/orderstream/contracts/capture"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
@@ -315,4 +316,12 @@ func (w World) Requests(base, method, path string) (uint64, error) {
 		}
 	}
 	return n, nil
+}
+
+// Unwatched lets nobody poll NetSuite, for tests that count every request to it.
+func Unwatched(c *host.Config) {
+	for key, account := range c.Accounts {
+		account.Watch.Poll, account.Watch.Stock = "off", "off"
+		c.Accounts[key] = account
+	}
 }
