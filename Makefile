@@ -72,8 +72,9 @@ interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes ag
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
 
 .PHONY: soak
-soak: ## The same with a million orders (hours)
+soak: ## Both with a million each (hours)
 	SEQUENCE_ORDERS=1000000 $(GO) test -count=1 -timeout 48h -v -run RandomSequences ./tools/e2e
+	BACK_INTERLEAVINGS=1000000 $(GO) test -count=1 -timeout 48h -v -run Interleavings ./services/status-publisher
 
 .PHONY: foreign
 foreign: ## Check the NetSuite double with clients that others wrote (npm; says so where npm is absent)

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,8 +13,6 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/fault"
-
-	"io"
 )
 
 // minPayload fits the largest delivery and its headers.
@@ -41,11 +40,15 @@ func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
 	return Connection{Conn: conn, Open: open, Durable: durable, Close: conn.Close}, nil
 }
 
+// syncQueue is how many messages a synchronous subscription holds: the most a batch of direct gets answers with, and
+// room. NATS makes room for 65,536 by default, half a megabyte for every such batch.
+const syncQueue = 1024
+
 // ConnOptions are the options every connection shares: reconnect for ever, log what a denied publish only
 // tells asynchronously.
 func ConnOptions(log *slog.Logger) []nats.Option {
 	return []nats.Option{
-		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.RetryOnFailedConnect(true),
+		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.RetryOnFailedConnect(true), nats.SyncQueueLen(syncQueue),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			log.Warn("NATS reports an error", "error", err)
 		}),
