@@ -116,7 +116,10 @@ func (c *Consumer) Away() []string { return c.gates.shut() }
 // and returns nil. Invariant 7: SIGTERM drains.
 func (c *Consumer) Run(ctx context.Context) error {
 	consumer, err := c.js.Consumer(ctx, c.config.Stream, c.config.Durable)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil // stopped before it began
+	case err != nil:
 		return fmt.Errorf("consumer %s/%s: %w", c.config.Stream, c.config.Durable, err)
 	}
 	c.pin.use(consumer)

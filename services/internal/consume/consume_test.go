@@ -225,6 +225,20 @@ func TestStopDrains(t *testing.T) {
 	}
 }
 
+// Invariant 7: a stop that comes before the consumer is found is no failure.
+func TestStopBeforeTheStart(t *testing.T) {
+	server := natstest.Start(t)
+	c, err := New(server.JS, slog.New(slog.DiscardHandler), Config{Stream: topology.Woo, Durable: topology.ConsumerParse, Stage: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if err := c.Run(ctx); err != nil {
+		t.Errorf("%v, want no error", err)
+	}
+}
+
 // A shop that is down holds up no other, however many of its messages wait.
 func TestASideThatIsAwayHoldsUpNoOther(t *testing.T) {
 	side := func(m Message) string { return m.Subject[strings.LastIndexByte(m.Subject, '.')+1:][:1] }
