@@ -20,7 +20,7 @@ const (
 	byFulfilments = "fulfillments" // WooCommerce's own, wc/v3/orders/<id>/fulfillments, while its feature is on
 	byPlugin      = "shipment-tracking"
 	byAdvanced    = "advanced-shipment-tracking"
-	byNote        = "note" // our meta key and a note to the customer
+	byNote        = "note" // notes to the customer
 )
 
 // Namespaces of the two plugins. Both list and take an order's numbers at orders/<id>/shipment-trackings. Sources:
@@ -192,7 +192,7 @@ func track(namespace string) shipper {
 	}
 }
 
-// tellCustomer mails each number in a note that no note of the order holds yet, and keeps them all under our key.
+// tellCustomer mails each number in a note that no note of the order holds yet.
 func tellCustomer(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
 	for _, number := range shipment.Numbers {
 		text := plan.TrackingNote(shipment, number)

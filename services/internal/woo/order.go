@@ -22,9 +22,6 @@ const MetaStatus = MetaKey + "_status"
 // MetaDocuments is the meta key of the numbers of NetSuite's documents.
 const MetaDocuments = MetaKey + "_documents"
 
-// MetaTracking is the meta key of tracking numbers in a store that has no place of its own for them.
-const MetaTracking = MetaKey + "_tracking"
-
 // MetaRecord is the meta key by which a fulfilment or refund that we made names NetSuite's record.
 const MetaRecord = MetaKey + "_record"
 

@@ -19,25 +19,39 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
+	"github.com/orderstream/orderstream/tools/shopsim"
 )
 
 const ordersPerMinute = 20
 
+// people is how NetSuite's double works in the demo: an order takes four acts or more, and 20 orders a minute leave them
+// three seconds for each.
+var people = netsuitesim.Warehouse{Seed: 1, Every: 400, Partial: 0.15, Returns: 0.05}
+
 func (a *app) demo() *cobra.Command {
 	var o demo.Options
-	var traffic string
+	var traffic, warehouse string
 	c := &cobra.Command{
 		Use: "demo", Short: "Run everything in one process, with doubles of the shop and of NetSuite and a little traffic", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if traffic != "on" && traffic != "off" {
 				return usage{fmt.Errorf("--traffic %q: want on or off", traffic)}
 			}
+			switch {
+			case warehouse == "on", warehouse == "" && traffic == "on":
+				o.People = people
+			case warehouse != "" && warehouse != "off":
+				return usage{fmt.Errorf("--warehouse %q: want on or off", warehouse)}
+			}
 			o.Stores, o.SyncEach = []string{"main"}, true
+			o.Store = func(s *shopsim.StoreConfig) { s.Fulfilments = true } // as a new shop of WooCommerce 10.1 and later may have
 			return a.runDemo(c.Context(), o, traffic == "on")
 		},
 	}
 	c.Flags().StringVar(&traffic, "traffic", "on", "place orders in the shop: on, off")
+	c.Flags().StringVar(&warehouse, "warehouse", "", "pick, pack, ship and bill in NetSuite what is ordered, and take some of it back: on, off; without it as --traffic")
 	c.Flags().StringVar(&o.Dir, "data", "data", "folder that keeps everything")
 	c.Flags().StringVar(&o.Ingest, "ingest-listen", "127.0.0.1:8080", "where the shop's webhooks arrive")
 	c.Flags().StringVar(&o.Health, "console-listen", "127.0.0.1:8088", "health and metrics")
@@ -102,23 +116,31 @@ func (a *app) greet(d *demo.Demo, dir string) {
 `, f.Webhooks["main"], f.Shop, f.Shop, f.NetSuite, f.NetSuite, f.NATS, f.Health, f.Health, dir)
 }
 
-// follow prints each outcome as it happens, and counters in between, until ctx ends.
+// follow prints what happens in NetSuite and in the shop as it happens, and counters in between, until ctx ends.
 func (a *app) follow(ctx context.Context, js jetstream.JetStream) error {
-	consumer, err := js.OrderedConsumer(ctx, topology.Outcomes, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
-	if err != nil {
-		return err
+	lines := make(chan string, 64)
+	for stream, say := range map[string]func(jetstream.Msg) string{topology.Outcomes: a.outcome, topology.ShopOutcomes: a.deed} {
+		running, err := listen(ctx, js, stream, func(m jetstream.Msg) {
+			if line := say(m); line != "" {
+				select {
+				case lines <- line:
+				case <-ctx.Done():
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		defer running.Stop()
 	}
-	running, err := consumer.Consume(func(m jetstream.Msg) { a.tell(m) })
-	if err != nil {
-		return err
-	}
-	defer running.Stop()
 	ticker := time.NewTicker(5 * time.Second)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case line := <-lines:
+			fmt.Fprintln(a.out, line)
 		case <-ticker.C:
 			if err := a.counters(ctx, js); err != nil && !errors.Is(err, context.Canceled) {
 				fmt.Fprintln(a.errs, "counters:", err)
@@ -127,14 +149,22 @@ func (a *app) follow(ctx context.Context, js jetstream.JetStream) error {
 	}
 }
 
-func (a *app) tell(m jetstream.Msg) {
+func listen(ctx context.Context, js jetstream.JetStream, stream string, each func(jetstream.Msg)) (jetstream.ConsumeContext, error) {
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Consume(each)
+}
+
+// outcome is a line about what was done to NetSuite.
+func (a *app) outcome(m jetstream.Msg) string {
 	o, err := codec.Decode[event.SyncRecordedV1](m.Data())
 	if err != nil {
-		return
+		return ""
 	}
 	if a.json {
-		fmt.Fprintln(a.out, string(m.Data()))
-		return
+		return string(m.Data())
 	}
 	line := fmt.Sprintf("%s  %s/%s  %-8s", o.Time.Local().Format(time.TimeOnly), o.Store, o.Number, o.Kind)
 	switch so := o.Ledger.SalesOrder; {
@@ -145,7 +175,34 @@ func (a *app) tell(m jetstream.Msg) {
 	case o.Rule != "":
 		line += "  by rule " + o.Rule
 	}
-	fmt.Fprintln(a.out, strings.TrimRight(line, " "))
+	return strings.TrimRight(line, " ")
+}
+
+// deed is a line about what came back to the shop; without one for numbers that NetSuite's documents and orders have.
+func (a *app) deed(m jetstream.Msg) string {
+	o, err := codec.Decode[event.ShopRecordedV1](m.Data())
+	if err != nil || o.Deed == nil || o.State != event.ShopWritten {
+		return ""
+	}
+	var about string
+	switch o.Kind {
+	case event.ShopKindStatus:
+		about = o.Deed.From + " → " + o.Deed.To
+	case event.ShopKindFulfilment:
+		about = "shipped: " + strings.Join(o.Deed.Tracking, ", ")
+	case event.ShopKindRefund:
+		about = "refunded"
+		if o.Deed.Amount != nil {
+			about += " " + o.Deed.Amount.String()
+		}
+	default:
+		return ""
+	}
+	if a.json {
+		return string(m.Data())
+	}
+	order, _, _ := strings.Cut(o.Key, "-")
+	return fmt.Sprintf("%s  %s/%s  %-8s  %s", o.Time.Local().Format(time.TimeOnly), o.Store, order, "back", about)
 }
 
 func (a *app) counters(ctx context.Context, js jetstream.JetStream) error {

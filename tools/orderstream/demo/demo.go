@@ -47,6 +47,7 @@ type Options struct {
 	Mapping  string // file of the mapping; empty: the shipped one
 	Mute     bool   // the doubles send no webhooks and notices of their own
 	Log      *slog.Logger
+	People   netsuitesim.Warehouse      // of NetSuite's double: they ship what is ordered; the zero value does nothing by itself
 	Adjust   func(*host.Config)         // last changes to the configuration
 	Account  func(*netsuitesim.Config)  // last changes to NetSuite's double
 	Store    func(*shopsim.StoreConfig) // last changes to each store of the shop's double
@@ -172,22 +173,33 @@ func Embedded(options embednats.Options, log *slog.Logger) (host.Connection, *em
 	}, server, nil
 }
 
-// announce points the shop's webhooks at the door and writes demo.json.
+// announce connects the doubles, sets NetSuite's people to work and writes demo.json.
 func (d *Demo) announce(o Options, keys keys) error {
 	addresses := d.Host.Addresses()
 	d.Facts = facts(o, keys, d, addresses)
-	if o.Mute {
-		return writeJSON(filepath.Join(o.Dir, "demo.json"), d.Facts)
+	if !o.Mute {
+		if err := d.connect(o.Stores); err != nil {
+			return err
+		}
 	}
+	// After the push: what people do before is found by polls only.
+	if err := d.NetSuite.SetWarehouse(o.People); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(o.Dir, "demo.json"), d.Facts)
+}
+
+// connect lets both doubles tell of what happens in them.
+func (d *Demo) connect(stores []string) error {
 	if err := d.NetSuite.SetPush(netsuitesim.Push{URL: d.Facts.Account.PushURL, Secret: PushSecret}); err != nil {
 		return err
 	}
-	for _, store := range o.Stores {
+	for _, store := range stores {
 		if err := d.Shop.SetDeliveryURL(store, d.Facts.Webhooks[store]); err != nil {
 			return err
 		}
 	}
-	return writeJSON(filepath.Join(o.Dir, "demo.json"), d.Facts)
+	return nil
 }
 
 func (d *Demo) onStop(f func()) { d.closers = append(d.closers, f) }

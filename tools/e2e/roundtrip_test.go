@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+	"github.com/orderstream/orderstream/tools/shopsim"
+)
+
+// An order placed in the shop is picked, packed, shipped and billed by NetSuite's people, and the shop learns it: with
+// pushes alone, and with polls alone, the first of which that follows brings it. Tracking numbers reach the customer once
+// each.
+func TestTheWarehouseShipsAndTheShopKnows(t *testing.T) {
+	const often = 1_000_000_000 // nanoseconds
+	for _, way := range []struct{ name, poll string }{{"push", "off"}, {"poll", "on"}} {
+		t.Run(way.name, func(t *testing.T) {
+			w := world.Start(t, demo.Options{
+				People: netsuitesim.Warehouse{Seed: 3, Every: 20},
+				Store:  func(s *shopsim.StoreConfig) { s.Fulfilments = s.Key == "main" },
+				Adjust: func(c *host.Config) {
+					account := c.Accounts[demo.Account]
+					account.Watch.Poll, account.Watch.Fast, account.Watch.Idle = way.poll, often, often
+					c.Accounts[demo.Account] = account
+				},
+			})
+			if way.poll == "on" {
+				if err := w.NetSuite.SetPush(netsuitesim.Push{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var all []*backward
+			for _, store := range world.Stores {
+				ids, err := w.Shop.Place(shopsim.Placement{Store: store, Status: "processing", Count: 2})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, id := range ids {
+					all = append(all, &backward{World: w, t: t, store: store, order: id})
+				}
+			}
+			for _, b := range all {
+				w.Until(fmt.Sprintf("order %s/%d is completed", b.store, b.order), func() bool { return b.shopOrder().Status == "completed" })
+			}
+			w.Until("NetSuite has billed everything", func() bool { return w.NetSuite.Stats().Records["invoice"] == len(all) })
+			all[0].quiet()
+			shipped := shipments(t, w)
+			for _, b := range all {
+				b.mailedOnce(shipped)
+			}
+			if polls := len(w.NetSuite.Log("/serverTime", 0)); polls > 0 != (way.poll == "on") {
+				t.Errorf("%d polls by %s", polls, way.name)
+			}
+			if sent := w.NetSuite.Stats().Pushes; sent > 0 != (way.poll == "off") {
+				t.Errorf("%d pushes by %s", sent, way.name)
+			}
+			for _, s := range shipped {
+				// The record's second holds a poll before it was shipped at most; the next one must tell.
+				if polls := s.polls(w); polls > 2 {
+					t.Errorf("fulfilment %s: told by poll %d", s.Record.ID, polls)
+				}
+				t.Logf("fulfilment %s: told %s after the second in which it was shipped", s.Record.ID, s.told.Sub(s.ModifiedAt).Round(time.Millisecond))
+			}
+		})
+	}
+}
+
+// shipment is a fulfilment as the pipeline was told of it last, and when.
+type shipment struct {
+	event.NetSuiteChangedV1
+	told time.Time
+}
+
+// shipments are all that NetSuite holds; one that is not told as shipped fails the test.
+func shipments(t *testing.T, w world.World) []shipment {
+	t.Helper()
+	stream, err := w.JS.Stream(t.Context(), topology.NetSuiteChanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []shipment
+	for _, r := range world.Get[[]event.RecordID](w, w.Facts.NetSuite+"/sim/state?type=itemFulfillment") {
+		raw, err := stream.GetLastMsgForSubject(t.Context(), subject.Change{Account: demo.Account, Kind: event.ChangeFulfilment, Key: r.ID}.String())
+		if err != nil {
+			t.Fatalf("fulfilment %s: %v", r.ID, err)
+		}
+		changed, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
+		if err != nil || changed.Status != "C" || len(changed.Packages) == 0 {
+			t.Fatalf("fulfilment %s: told as %s with packages %+v, %v; want it shipped", r.ID, changed.Status, changed.Packages, err)
+		}
+		list = append(list, shipment{changed, raw.Time})
+	}
+	return list
+}
+
+// polls counts those that began since the record's last change and before it was told.
+func (s shipment) polls(w world.World) int {
+	n := 0
+	for _, e := range w.NetSuite.Log("/serverTime", 0) {
+		if !e.Time.Before(s.ModifiedAt) && e.Time.Before(s.told) {
+			n++
+		}
+	}
+	return n
+}
+
+// mailedOnce proves that the customer was mailed each number of the order's parcels, and none twice.
+func (b *backward) mailedOnce(shipped []shipment) {
+	b.t.Helper()
+	mails, err := b.Shop.Mails(b.store, b.order)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	numbers := 0
+	for _, s := range shipped {
+		if s.Store != b.store || s.Order != fmt.Sprint(b.order) {
+			continue
+		}
+		for _, p := range s.Packages {
+			for _, number := range p.TrackingNumbers {
+				numbers++
+				if n := strings.Count(strings.Join(mails, "\n"), number); n != 1 {
+					b.t.Errorf("order %s/%d: the customer was mailed %s %d times: %q", b.store, b.order, number, n, mails)
+				}
+			}
+		}
+	}
+	if numbers == 0 {
+		b.t.Errorf("order %s/%d is completed without a tracking number", b.store, b.order)
+	}
+}
