@@ -126,10 +126,19 @@ type modelShop struct {
 	after  int // requests until one is done and answered with 503
 }
 
+// modelNow is when the publisher asks, by the shop's clock; people complete an order an hour later.
+var modelNow = time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC)
+
+const (
+	completedByUs     = "2026-11-24T01:00:00"
+	completedByPeople = "2026-11-24T02:00:00"
+)
+
 func (s *modelShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	w.Header().Set("Date", modelNow.Format(http.TimeFormat))
 	if s.before > 0 {
 		if s.before--; s.before == 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -255,7 +264,7 @@ func (o *modelOrder) put(body []byte) string {
 // become sets a status with the dates that come with it.
 func (o *modelOrder) become(status string) {
 	if status == "completed" && o.status != status {
-		o.completed = "2026-11-24T01:00:00"
+		o.completed = completedByUs
 	}
 	o.status = status
 }
@@ -316,6 +325,8 @@ type game struct {
 	given   []string
 	touched bool // the status
 
+	completed string // when they completed it
+
 	// What NetSuite holds.
 	letter  string
 	shipped int
@@ -336,7 +347,7 @@ func (p *playground) play(t *rapid.T) {
 	p.shop.mu.Unlock()
 	g.ledger()
 	for range rapid.IntRange(1, 14).Draw(t, "steps") {
-		switch rapid.SampledFrom([]string{"ship", "ship", "bill", "repay", "repay all", "people", "give", "again", "deliver", "deliver", "deliver", "restart"}).Draw(t, "step") {
+		switch rapid.SampledFrom([]string{"ship", "ship", "bill", "repay", "repay all", "people", "anew", "give", "again", "deliver", "deliver", "deliver", "restart"}).Draw(t, "step") {
 		case "ship":
 			g.ship()
 		case "bill":
@@ -346,7 +357,9 @@ func (p *playground) play(t *rapid.T) {
 		case "repay all":
 			g.repay(g.outstanding().String())
 		case "people":
-			g.people()
+			g.people(rapid.SampledFrom([]string{"processing", "on-hold", "cancelled", "completed"}).Draw(t, "status"))
+		case "anew":
+			g.anew()
 		case "give":
 			g.give()
 		case "again":
@@ -364,13 +377,17 @@ func (p *playground) play(t *rapid.T) {
 		g.deliver(false)
 		g.quiet()
 	}
+	if rapid.Bool().Draw(t, "anew at the end") {
+		g.anew()
+		g.quiet()
+	}
 	g.end()
 }
 
 // quiet: nothing that we did is news.
 func (g *game) quiet() {
 	g.t.Helper()
-	words := []string{g.status, "2026-11-23T02:00:00", ""}
+	words := []string{g.status, "2026-11-23T02:00:00", g.completed}
 	if got, want := g.shop.own(g.t), strings.Join(append(words, g.given...), "|"); got != want {
 		g.t.Fatalf("a reader of the webhooks sees %s, people left %s; the order is %s with %v", got, want, g.shop.status, g.shop.meta)
 	}
@@ -450,14 +467,21 @@ func (g *game) repay(amount string) {
 }
 
 // people give the order a status in the shop.
-func (g *game) people() {
-	if g.shop.status == "refunded" {
-		return
+func (g *game) people(status string) {
+	if g.shop.status == "refunded" || g.shop.status == status {
+		return // in the second case the form saves, and nothing has changed
 	}
-	g.status = rapid.SampledFrom([]string{"processing", "on-hold", "cancelled"}).Draw(g.t, "status")
-	g.touched = true
-	g.shop.completed = "" // keep the model small: a person who opens an order again clears the date
-	g.shop.become(g.status)
+	g.status, g.touched, g.completed = status, true, ""
+	if status == "completed" {
+		g.completed = completedByPeople
+	}
+	g.shop.status, g.shop.completed = status, g.completed // keep the model small: a person who opens an order again clears the date
+}
+
+// anew: people open the order again and complete it themselves, whoever completed it before.
+func (g *game) anew() {
+	g.people("on-hold")
+	g.people("completed")
 }
 
 // give pays back in the shop; NetSuite's own refund of it, made by the writer, comes back as a change.

@@ -142,6 +142,7 @@ func (b *batcher) order(ctx context.Context, id string, calls *[]event.Call) (wo
 	if err != nil {
 		return order, fault.New(fault.Unexpected, "the shop must answer with an order", fault.Because(err))
 	}
+	order.Read = answer.Date()
 	return order, nil
 }
 

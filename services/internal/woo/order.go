@@ -32,6 +32,28 @@ type Mark struct {
 	From      Text   `json:"from"`
 	Paid      Text   `json:"paid"`
 	Completed Text   `json:"completed"`
+	At        Text   `json:"at,omitempty"` // when we were about to complete it, by the shop's clock; "" where it does not tell
+}
+
+// statusCompleted is the one status whose every setting the shop dates.
+const statusCompleted = "completed"
+
+// gmt is the layout of the _gmt fields.
+const gmt = "2006-01-02T15:04:05"
+
+// patience is how much later than we began the shop may complete an order as we asked.
+const patience = 5 * time.Minute
+
+// again tells whether people completed an order anew after we did: it is their word then. The date says so
+// (WC_Order::maybe_set_date_completed renews it each time). Other statuses have no date: who repeats one of ours is not
+// heard, and NetSuite, whose word it was, holds it already.
+func (m Mark) again(o Order) bool {
+	at, err := time.Parse(gmt, string(m.At))
+	if err != nil || o.Status != statusCompleted {
+		return false
+	}
+	completed, err := time.Parse(gmt, string(o.CompletedGMT))
+	return err == nil && completed.Sub(at) > patience
 }
 
 // reasonMark begins what tells a refund of ours from the shop's own, at the end of its reason: the order lists a refund's
@@ -119,6 +141,8 @@ type Order struct {
 	Refunds       []Refund       `json:"refunds"`
 	GiftCards     []GiftCard     `json:"gift_cards"`             // of WooCommerce Gift Cards
 	PWGiftCards   []PWGiftCard   `json:"pw_gift_cards_redeemed"` // of PW Gift Cards
+
+	Read time.Time `json:"-"` // when it was asked for, by the shop's clock; zero: unknown
 }
 
 // Own is the order as the shop's people left it: a status that we gave it, because NetSuite said so, is taken back, and so
@@ -146,7 +170,7 @@ func (o Order) mark() (Mark, bool) {
 			return Mark{}, false
 		}
 		mark, err := codec.Decode[Mark]([]byte(text))
-		return mark, err == nil && mark.From != "" && slices.Contains(mark.Set, o.Status)
+		return mark, err == nil && mark.From != "" && slices.Contains(mark.Set, o.Status) && !mark.again(o)
 	}
 	return Mark{}, false
 }
@@ -157,6 +181,9 @@ func (o Order) MarkOf(status string) Mark {
 	mark, ours := o.mark()
 	if !ours {
 		mark = Mark{From: o.Status, Paid: o.PaidGMT, Completed: o.CompletedGMT}
+	}
+	if status == statusCompleted && !o.Read.IsZero() {
+		mark.At = Text(o.Read.UTC().Format(gmt))
 	}
 	mark.Set = append(slices.Clip(mark.Set), Text(status))
 	return mark

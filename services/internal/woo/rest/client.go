@@ -80,6 +80,15 @@ type Answer struct {
 	date   string // by the shop's clock
 }
 
+// Date is when the shop answered, by its own clock; zero where it does not say.
+func (a Answer) Date() time.Time {
+	at, err := http.ParseTime(a.date)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
 const maxAnswer = 64 << 20
 
 // Get reads an object, e.g. "/orders/36".
