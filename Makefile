@@ -81,7 +81,7 @@ foreign: ## Check the NetSuite double with clients that others wrote (npm; says 
 	tools/netsuitesim/foreign/check.sh
 
 .PHONY: bench
-bench: ## Measure this machine: ingest, latency, drain (about half an hour; results: tools/bench/README.md)
+bench: ## Measure this machine: ingest, latency, drain, the way back (about half an hour; results: tools/bench/README.md)
 	$(GO) run ./tools/bench
 
 .PHONY: trace

@@ -33,7 +33,7 @@ func (b bench) scaled(n int) int {
 }
 
 func main() {
-	only := flag.String("only", "", "ingest, latency, drain, calls, replay or apply; all without it")
+	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply or back; all without it")
 	quick := flag.Bool("quick", false, "a tenth of everything")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
@@ -74,9 +74,9 @@ func (b bench) run(ctx context.Context, only string) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}}
-	if !slices.Contains([]string{"", "ingest", "latency", "drain", "calls", "replay", "apply"}, only) {
-		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay or apply", only)
+	}{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}, {"back", b.back}}
+	if !slices.Contains([]string{"", "ingest", "latency", "drain", "calls", "replay", "apply", "back"}, only) {
+		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply or back", only)
 	}
 	fmt.Fprintf(b.out, "%d cores, %s, %s/%s, load %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, machineLoad())
 	for _, part := range parts {
