@@ -46,7 +46,7 @@ type Policy struct {
 	Rule        string `json:"rule"`        // name of the mapping rule that fired
 	Absent      Action `json:"absent"`      // no sales order yet: create, wait, ignore
 	Open        Action `json:"open"`        // a sales order that is open: apply, keep
-	Fulfilled   Action `json:"fulfilled"`   // fulfilled or billed, wholly or partly: keep, park
+	Fulfilled   Action `json:"fulfilled"`   // fulfilled or billed, wholly or partly: apply, keep, park
 	Explanation string `json:"explanation"` // in words, for outcome and timeline
 }
 

@@ -73,7 +73,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 		scribe: w.scribe, directory: w.directory, busy: map[string]chan struct{}{}, pinned: func(ctx context.Context) error { return w.pinned(ctx) },
 	}
 	fetch := func(ctx context.Context, keys []string) (map[string]held, []event.Call, error) {
-		return readBack(ctx, client, keys)
+		return readBack(ctx, client, c.LineColumn, keys)
 	}
 	w.readBacks = &loader[held]{ctx: ctx, width: readBackWidth, fetch: fetch}
 	w.verifies = &loader[held]{ctx: ctx, width: readBackWidth, linger: w.linger, fetch: fetch}
@@ -255,13 +255,14 @@ func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 
 // step reads where it must, decides and writes.
 func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
+	var now held
 	facts := plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
 	if j.ledger.SalesOrder != nil {
 		if w.holds(j) {
 			return outcome{kind: event.OutcomeVerified, reason: "NetSuite holds this state already"}, nil
 		}
-		now, err := w.read(ctx, j)
-		if err != nil {
+		var err error
+		if now, err = w.read(ctx, j); err != nil {
 			return outcome{}, err
 		}
 		if facts.Status = now.status; now.id == "" {
@@ -269,8 +270,8 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 		}
 	}
 	if plan.MayBeUnrecorded(j.desired, j.ledger) {
-		now, err := w.read(ctx, j)
-		if err != nil {
+		var err error
+		if now, err = w.read(ctx, j); err != nil {
 			return outcome{}, err
 		}
 		facts.Status = now.status
@@ -279,19 +280,27 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if decision.Do == plan.Record {
-		// The sales order stays as it is; money that came or went since is booked all the same.
-		if decision.Outcome == event.OutcomeSkipped && j.ledger.SalesOrder != nil && facts.Status != "" {
-			j.ledger.SalesOrder.Status = facts.Status
-			err = w.settle(ctx, j)
-		}
-		return outcome{decision.Outcome, decision.Rule, decision.Reason}, err
+	done := outcome{decision.Outcome, decision.Rule, decision.Reason}
+	switch decision.Do {
+	case plan.Write:
+		done, err = w.write(ctx, j)
+	case plan.Alter:
+		done, err = w.alter(ctx, j, now)
+	case plan.Record:
 	}
-	done, err := w.write(ctx, j)
-	if err == nil {
+	if done.kind == event.OutcomeSkipped && j.ledger.SalesOrder != nil && facts.Status != "" {
+		j.ledger.SalesOrder.Status = facts.Status
+	}
+	// Where the sales order stays as it is, money that came or went since is booked all the same.
+	if err == nil && settles(done, facts) {
 		err = w.settle(ctx, j)
 	}
 	return done, err
+}
+
+// settles tells whether the order's money is looked after: there is a sales order, and writing is allowed.
+func settles(o outcome, f plan.Facts) bool {
+	return o.kind == event.OutcomeSynced || o.kind == event.OutcomeVerified || o.kind == event.OutcomeSkipped && f.Status != ""
 }
 
 // holds tells whether the ledger shows the desired state as written and verified.
@@ -322,7 +331,7 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	body, err := plan.SalesOrder(j.desired, customer.ID, ids)
+	body, err := plan.SalesOrder(j.desired, customer.ID, ids, w.config.LineColumn)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -422,14 +431,11 @@ func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
 	if err := w.differs(j.desired, now); err != nil {
 		return outcome{}, err
 	}
-	lines := now.lines
-	for i := range lines {
-		lines[i].Key = j.desired.SalesOrder.Lines[i].Key
+	keys := make([]string, len(now.lines))
+	for i, line := range j.desired.SalesOrder.Lines {
+		keys[i] = line.Key
 	}
-	j.ledger.SalesOrder = &event.LedgerOrder{
-		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
-		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
-	}
+	w.enter(j, now, keys)
 	done := outcome{kind: event.OutcomeSynced}
 	if difference := now.total.Sub(j.desired.Expected.Total); !difference.IsZero() {
 		done.reason = "NetSuite computes tax: its total differs from the shop's by " + difference.String()
@@ -437,11 +443,39 @@ func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
 	return done, nil
 }
 
-// differs names what a read-back shows otherwise than desired. Invariant 5: to the cent.
-func (w *writer) differs(d event.DesiredOrderV1, now held) error {
-	mismatch := func(field, have, want string) error {
-		return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want, fault.Field(field, have))
+// enter takes a verified order into the ledger; keys name its lines.
+func (w *writer) enter(j *job, now held, keys []string) {
+	lines := make([]event.LedgerLine, len(now.lines))
+	for i, l := range now.lines {
+		lines[i] = event.LedgerLine{Key: keys[i], Line: l.Number, Amount: l.Amount, Closed: l.Closed}
 	}
+	j.ledger.SalesOrder = &event.LedgerOrder{
+		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
+		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
+	}
+}
+
+func mismatch(field, have, want string) error {
+	return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want, fault.Field(field, have))
+}
+
+// differs names what a read-back shows otherwise than desired.
+func (w *writer) differs(d event.DesiredOrderV1, now held) error {
+	err := totalDiffers(d, now)
+	switch {
+	case err != nil:
+		return err
+	case len(now.lines) != d.Expected.Lines:
+		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))
+	case !plan.StatusFits(d, now.status):
+		return mismatch("status", now.status, fmt.Sprintf("%s (closed: %v)", d.SalesOrder.OrderStatus, d.SalesOrder.Closed))
+	default:
+		return nil
+	}
+}
+
+// totalDiffers names a total that is not the desired one. Invariant 5: to the cent.
+func totalDiffers(d event.DesiredOrderV1, now held) error {
 	switch {
 	case now.id == "":
 		return fault.New(fault.NetSuiteAmbiguous, "the order must be found after the write", fault.Field("externalId", d.SalesOrder.ExternalID))
@@ -449,10 +483,6 @@ func (w *writer) differs(d event.DesiredOrderV1, now held) error {
 		return mismatch("total without tax", now.total.Sub(now.tax).String(), d.Expected.Net.String())
 	case d.SalesOrder.TaxMode != event.TaxEngine && !now.total.Equal(d.Expected.Total):
 		return mismatch("total", now.total.String(), d.Expected.Total.String())
-	case len(now.lines) != d.Expected.Lines:
-		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))
-	case !plan.StatusFits(d, now.status):
-		return mismatch("status", now.status, fmt.Sprintf("%s (closed: %v)", d.SalesOrder.OrderStatus, d.SalesOrder.Closed))
 	default:
 		return nil
 	}

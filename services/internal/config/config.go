@@ -125,7 +125,7 @@ type Account struct {
 	Writes      string   `json:"writes"`      // on, hold
 	Batches     string   `json:"batches"`     // auto: a backlog of new orders is written by asynchronous batches; off
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
-	LineColumn  string   `json:"line_column"` // custom column for the WooCommerce line id
+	LineColumn  string   `json:"line_column"` // custom column that takes the mark of each line: the shop's line id
 	Watch       Watch    `json:"watch"`
 	PushSecrets []Secret `json:"push_secrets"` // of the script that pushes to ingest; several during a rotation
 }

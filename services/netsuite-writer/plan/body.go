@@ -56,8 +56,8 @@ func fieldRefs(fields map[string]event.Value) []event.Ref {
 	return refs
 }
 
-// SalesOrder writes the record's body. Numbers keep their exact text.
-func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs) ([]byte, error) {
+// SalesOrder writes the record's body. Numbers keep their exact text. Column, unless empty, takes the mark of each line.
+func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs, column string) ([]byte, error) {
 	so := d.SalesOrder
 	body := object{
 		"externalId": so.ExternalID, "entity": id(customer), "orderStatus": id(so.OrderStatus),
@@ -70,33 +70,33 @@ func SalesOrder(d event.DesiredOrderV1, customer string, ids IDs) ([]byte, error
 	setAddress(body, "shippingAddress", so.Shipping)
 	lines := make([]object, 0, len(so.Lines))
 	for _, line := range so.Lines {
-		l, err := orderLine(line, ids)
+		l, err := orderLine(line, ids, column)
 		if err != nil {
 			return nil, err
 		}
 		lines = append(lines, l)
 	}
 	body["item"] = list{lines}
-	// With the shop's tax as lines an override without rows keeps NetSuite's engine from adding its own.
+	setTaxes(body, so, ids)
+	return codec.Encode(body)
+}
+
+// setTaxes overrides NetSuite's tax by the shop's. With the shop's tax as lines an override without rows keeps NetSuite's
+// engine from adding its own.
+func setTaxes(body object, so event.SalesOrder, ids IDs) {
 	if so.TaxMode == event.TaxOverride || so.TaxMode == event.TaxLines {
 		body["taxDetailsOverride"] = true
 		body["taxDetails"] = list{taxDetails(so.TaxDetails, ids)}
 	}
-	return codec.Encode(body)
 }
 
-func orderLine(line event.OrderLine, ids IDs) (object, error) {
-	l := object{"item": id(ids[line.Item]), "amount": number(line.Amount.String()), "isClosed": line.Closed}
+func orderLine(line event.OrderLine, ids IDs, column string) (object, error) {
+	l := object{"item": id(ids[line.Item]), "amount": number(line.Amount.String()), "rate": number(rateOf(line)), "isClosed": line.Closed}
 	if line.CustomPrice {
 		l["price"] = id(customPrice)
 	}
 	if line.Quantity != nil {
 		l["quantity"] = number(line.Quantity.String())
-	}
-	if line.Rate != nil {
-		l["rate"] = number(line.Rate.String())
-	} else {
-		l["rate"] = number(line.Amount.String()) // a Discount item: negative rate, no quantity
 	}
 	if line.Description != "" {
 		l["description"] = escapeLines(line.Description)
@@ -107,7 +107,19 @@ func orderLine(line event.OrderLine, ids IDs) (object, error) {
 	if line.TaxCode != nil {
 		l["taxCode"] = id(ids[*line.TaxCode])
 	}
-	return l, setFields(l, line.Fields, ids)
+	err := setFields(l, line.Fields, ids)
+	if column != "" {
+		l[column] = Mark(line.Key) // a mapping that fills the column too gives way: lines are found again by it
+	}
+	return l, err
+}
+
+// rateOf is a line's unit price; of a Discount item, which has no quantity, its negative amount.
+func rateOf(line event.OrderLine) string {
+	if line.Rate != nil {
+		return line.Rate.String()
+	}
+	return line.Amount.String()
 }
 
 func taxDetails(rows []event.TaxDetail, ids IDs) []object {

@@ -17,6 +17,7 @@ type Do int
 const (
 	Write  Do = iota // make NetSuite hold the desired state
 	Record           // write nothing, record Outcome with Rule and Reason
+	Alter            // change the lines one by one: later documents rest on the order
 )
 
 // Decision is the verdict on a desired state.
@@ -48,12 +49,14 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 		return record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), nil
 	case isBound(f) && d.Policy.Fulfilled == event.ActionPark:
 		return Decision{}, fault.New(fault.PaymentReversed, d.Policy.Explanation, fault.Field("status", d.Source.Status))
+	case isBound(f) && d.Policy.Fulfilled == event.ActionApply:
+		return hold(f, Alter), nil
 	case isBound(f):
 		return record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept"), nil
 	case d.Policy.Open == event.ActionKeep:
 		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation), nil
 	default:
-		return hold(f), nil
+		return hold(f, Write), nil
 	}
 }
 
@@ -73,15 +76,15 @@ func absent(d event.DesiredOrderV1, f Facts) Decision {
 	case d.Policy.Absent == event.ActionWait:
 		return record(event.OutcomeWaiting, d.Policy.Rule, d.Policy.Explanation)
 	default:
-		return hold(f)
+		return hold(f, Write)
 	}
 }
 
-func hold(f Facts) Decision {
+func hold(f Facts, do Do) Decision {
 	if f.Hold {
 		return record(event.OutcomeHeld, "writes-on-hold", "accounts.<account>.writes is hold: shown, not sent")
 	}
-	return Decision{Do: Write}
+	return Decision{Do: do}
 }
 
 func record(outcome, rule, reason string) Decision {
@@ -108,4 +111,15 @@ func StatusFits(d event.DesiredOrderV1, status string) bool {
 	default:
 		return status == d.SalesOrder.OrderStatus
 	}
+}
+
+// Progress says a status in words that begin a sentence about the sales order.
+func Progress(status string) string {
+	words := map[string]string{
+		"D": "it is partly fulfilled", "E": "it is partly fulfilled, pending billing", "F": "it is fulfilled, pending billing", "G": "it is billed",
+	}
+	if text, is := words[status]; is {
+		return text
+	}
+	return "it is billed in advance" // by the money policy
 }

@@ -41,6 +41,8 @@ func TestDecide(t *testing.T) {
 		{"fulfilled, payment reversed", policy(event.ActionWait, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "D"}, Decision{}, fault.PaymentReversed},
 		{"billed, payment reversed", policy(event.ActionIgnore, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "G"}, Decision{}, fault.PaymentReversed},
 		{"billed at once and not shipped, keep", create, Facts{Ledger: event.Ledger{SalesOrder: &event.LedgerOrder{}, Bill: &event.RecordID{ID: "9"}}, Status: "B"}, record(event.OutcomeSkipped, "rule", "the sales order is fulfilled or billed (B): kept"), ""},
+		{"fulfilled, apply", policy(event.ActionCreate, event.ActionApply, event.ActionApply), Facts{Ledger: known, Status: "D"}, Decision{Do: Alter}, ""},
+		{"fulfilled, apply, writes on hold", policy(event.ActionCreate, event.ActionApply, event.ActionApply), Facts{Ledger: known, Status: "D", Hold: true}, record(event.OutcomeHeld, "writes-on-hold", "accounts.<account>.writes is hold: shown, not sent"), ""},
 		{"cancelled in NetSuite", create, Facts{Ledger: known, Status: "C"}, record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), ""},
 	} {
 		d := event.DesiredOrderV1{Policy: c.policy, Source: event.DesiredSource{PlacedAt: placed}}
@@ -89,7 +91,7 @@ func TestSalesOrderBody(t *testing.T) {
 		},
 		TaxDetails: []event.TaxDetail{{Reference: "line-1", TaxType: taxType, TaxCode: taxCode, Basis: money.MustParse("0.57"), Rate: money.MustParseNumber("7.25"), Amount: money.MustParse("0.04")}},
 	}}
-	got, err := SalesOrder(d, "107", IDs{item: "11", discount: "12", taxType: "1", taxCode: "2", currencyRef("USD"): "3"})
+	got, err := SalesOrder(d, "107", IDs{item: "11", discount: "12", taxType: "1", taxCode: "2", currencyRef("USD"): "3"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func TestTaxCodesBody(t *testing.T) {
 	if refs := Refs(d); !slices.Contains(refs, code) {
 		t.Errorf("refs %v lack the code", refs)
 	}
-	got, err := SalesOrder(d, "1", IDs{item: "11", code: "2", currencyRef("USD"): "3"})
+	got, err := SalesOrder(d, "1", IDs{item: "11", code: "2", currencyRef("USD"): "3"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func (d Document) checkStatuses(p *problems) {
 		names[rule.Name] = true
 		p.want(oneOf(rule.Absent, event.ActionCreate, event.ActionWait, event.ActionIgnore), path+".absent", "want create, wait or ignore")
 		p.want(oneOf(rule.Open, event.ActionApply, event.ActionKeep), path+".open", "want apply or keep")
-		p.want(oneOf(rule.Fulfilled, event.ActionKeep, event.ActionPark), path+".fulfilled", "want keep or park")
+		p.want(oneOf(rule.Fulfilled, event.ActionApply, event.ActionKeep, event.ActionPark), path+".fulfilled", "want apply, keep or park")
 		writes := rule.Absent == event.ActionCreate || rule.Open == event.ActionApply
 		p.want(!writes || rule.OrderStatus == "A" || rule.OrderStatus == "B", path+".order_status", "want A (pending approval) or B (pending fulfilment)")
 	}

@@ -264,6 +264,10 @@ type SalesOrder struct {
 	Status      struct{ ID string } `json:"status"`
 	Item        struct {
 		Items []struct {
+			Line        json.Number              `json:"line"`
+			Quantity    json.Number              `json:"quantity"`
+			IsClosed    bool                     `json:"isClosed"`
+			Mark        string                   `json:"custcol_wc_line_id"`
 			Amount      json.Number              `json:"amount"`
 			Description string                   `json:"description"`
 			Item        struct{ RefName string } `json:"item"`
