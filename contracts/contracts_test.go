@@ -117,6 +117,8 @@ func again(t *testing.T, typ event.Type, message []byte) []byte {
 		body, err = codec.Decode[event.ReadRequestedV1](message)
 	case event.DesiredOrderV1:
 		body, err = codec.Decode[event.DesiredOrderV1](message)
+	case event.DesiredCustomerV1:
+		body, err = codec.Decode[event.DesiredCustomerV1](message)
 	case event.SyncRecordedV1:
 		body, err = codec.Decode[event.SyncRecordedV1](message)
 	case event.ShopRecordedV1:

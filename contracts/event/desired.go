@@ -214,3 +214,26 @@ type Expected struct {
 	Rounding  money.Amount `json:"rounding"` // the named rounding line; zero where none
 	Lines     int          `json:"lines"`
 }
+
+// DesiredCustomerV1 says what NetSuite should hold of a shop's customer account. The writer changes the record of its
+// externalId; where there is none it makes none: the account's first order does. What is not named here stays as it is.
+type DesiredCustomerV1 struct {
+	Envelope
+	Account    string                `json:"account"`  // account key of the configuration
+	Customer   string                `json:"customer"` // the shop's customer id
+	Source     DesiredCustomerSource `json:"source"`
+	ExternalID string                `json:"external_id"` // wc-cust-<store>-<customer>
+	Fields     map[string]Value      `json:"fields"`      // keyed by NetSuite's names
+	Addresses  []PostalAddress       `json:"addresses"`   // the address book has them; others, and its defaults, stay
+	Hash       string                `json:"hash"`        // of external id, fields and addresses
+}
+
+// DesiredCustomerSource names what a customer's desired state was made from.
+type DesiredCustomerSource struct {
+	Sequence  uint64  `json:"sequence"` // in CUSTOMERS
+	Event     string  `json:"event"`    // id of the customer event
+	Version   Version `json:"version"`
+	Mapping   string  `json:"mapping"`
+	Revision  string  `json:"revision"`
+	Published uint64  `json:"published"`
+}

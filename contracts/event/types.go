@@ -21,6 +21,7 @@ func Types() []Type {
 		Type{"customer.v1.changed", "CustomerChangedV1", CustomerChangedV1{}},
 		Type{"read.v1.requested", "ReadRequestedV1", ReadRequestedV1{}},
 		Type{"desired.v1.order", "DesiredOrderV1", DesiredOrderV1{}},
+		Type{"desired.v1.customer", "DesiredCustomerV1", DesiredCustomerV1{}},
 		Type{"sync.v1.recorded", "SyncRecordedV1", SyncRecordedV1{}},
 		Type{"shop.v1.recorded", "ShopRecordedV1", ShopRecordedV1{}},
 		Type{"netsuite.v1.noticed", "NetSuiteNoticedV1", NetSuiteNoticedV1{}},

@@ -30,6 +30,7 @@ const (
 const (
 	ConsumerParse          = "parse"           // transformer: WOO → ORDERS
 	ConsumerMap            = "map"             // transformer: ORDERS → DESIRED
+	ConsumerMapCustomers   = "map-customers"   // transformer: CUSTOMERS → DESIRED
 	ConsumerRead           = "read"            // reconciler: READS → WOO
 	ConsumerWriteFailures  = "write-failures"  // netsuite-writer: OUTCOMES → FAILURES
 	ConsumerPublish        = "publish"         // status-publisher: OUTCOMES → shop
@@ -112,7 +113,7 @@ func streams(p Params) []jetstream.StreamConfig {
 
 	reads := stream(p, Reads, subject.ReadAll, "objects to be read from the shop again, newest wish per object")
 	reads.MaxMsgsPerSubject, reads.MaxAge = 1, 30*day
-	desired := stream(p, Desired, subject.DesiredAll, "what NetSuite should hold, newest per order: a backlog collapses by itself")
+	desired := stream(p, Desired, subject.DesiredAll, "what NetSuite should hold, newest per order and customer: a backlog collapses by itself")
 	desired.MaxMsgsPerSubject = 1
 	outcomes := stream(p, Outcomes, subject.SyncAll, "what happened to an order in NetSuite; the newest entry is its ledger")
 	outcomes.MaxMsgsPerSubject = 64
@@ -146,6 +147,7 @@ func consumers(p Params) []Consumer {
 	list := []Consumer{
 		{Woo, consumer(ConsumerParse, subject.WebhookAll, "parse deliveries into events")},
 		{Orders, consumer(ConsumerMap, subject.OrderAll, "map events into desired states")},
+		{Customers, consumer(ConsumerMapCustomers, subject.CustomerAll, "map customer events into desired states")},
 		{Reads, consumer(ConsumerRead, subject.ReadAll, "read objects from the shop again")},
 		{Outcomes, consumer(ConsumerWriteFailures, subject.SyncAll, "derive failures from outcomes")},
 		{Outcomes, consumer(ConsumerPublish, subject.SyncAll, "tell the shop what NetSuite holds")},

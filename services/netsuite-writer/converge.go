@@ -19,13 +19,14 @@ import (
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// writer converges the orders of one account.
+// writer converges the orders and customers of one account.
 type writer struct {
 	key       string
 	config    config.Account
@@ -42,6 +43,7 @@ type writer struct {
 	people    *people
 	scribe    scribe
 	many      *backlog
+	book      *failures.Book // of customers; an order's failures are derived from its outcomes
 	now       clock
 	// pinned gives nil while this process is the account's active writer; asked before each call that changes
 	// NetSuite.
@@ -53,7 +55,7 @@ type writer struct {
 	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
 }
 
-func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client) (*writer, error) {
+func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client, book *failures.Book) (*writer, error) {
 	known, err := openMaxima(ctx, env.JS, key, env.Log)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	many := newBacklog(ctx, key, client, batches, env.Log)
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
-		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many,
+		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many, book: book,
 		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
 		started: time.Now().UTC(), crowded: func() bool { return false },
 	}
@@ -103,6 +105,9 @@ type job struct {
 }
 
 func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	if s, err := subject.ParseDesired(m.Subject); err == nil && s.Kind == kindCustomer {
+		return w.customer(ctx, m)
+	}
 	desired, err := codec.Decode[event.DesiredOrderV1](m.Data)
 	if err != nil {
 		return nil, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))

@@ -1,6 +1,9 @@
 // Package netsuitewriter makes NetSuite hold what DESIRED says: it compares with the ledger, does what is
 // missing, reads back, and records the outcome, which is the next ledger (Invariant 2: one effect). One
 // consumer per account with a pinned priority group keeps one writer active per account.
+//
+// Customers: a desired.v1.customer changes the record of the account's externalId where NetSuite has one (name, e-mail,
+// phone, company, addresses, as far as the mapping's customer.fields name them), and nothing else of it.
 package netsuitewriter
 
 import (
@@ -56,24 +59,25 @@ type account struct {
 func New(ctx context.Context, env host.Env) (*Service, error) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{stop: stop}
-	for key, c := range env.Config.Accounts {
-		a, err := newAccount(work, env, key, c)
-		if err != nil {
-			stop()
-			return nil, fmt.Errorf("accounts.%s: %w", key, err)
-		}
-		s.accounts = append(s.accounts, a)
-	}
 	var err error
 	if s.book, err = failures.Open(work, env.JS, StageWrite); err != nil {
 		stop()
 		return nil, err
 	}
+	for key, c := range env.Config.Accounts {
+		a, err := newAccount(work, env, key, c, s.book)
+		if err != nil {
+			s.book.Close()
+			stop()
+			return nil, fmt.Errorf("accounts.%s: %w", key, err)
+		}
+		s.accounts = append(s.accounts, a)
+	}
 	s.derive, err = deriver(env.JS, env.Log, s.book)
 	return s, err
 }
 
-func newAccount(ctx context.Context, env host.Env, key string, c config.Account) (*account, error) {
+func newAccount(ctx context.Context, env host.Env, key string, c config.Account, book *failures.Book) (*account, error) {
 	options, err := suitetalk.OptionsOf(key, c)
 	if err != nil {
 		return nil, err
@@ -88,7 +92,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account)
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWriter(ctx, env, key, c, client)
+	w, err := newWriter(ctx, env, key, c, client, book)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
@@ -115,14 +116,14 @@ func (p *Prover) Proof() Proof {
 	return p.proof
 }
 
-// Prove derives every desired state of DESIRED again, each with the revision it names. progress, if not nil, hears how
+// Prove derives every desired state of an order again, each with the revision it names. progress, if not nil, hears how
 // many of how many are done.
 func Prove(ctx context.Context, js jetstream.JetStream, progress func(done, all int)) (Proof, error) {
 	p, err := NewProver(ctx, js)
 	if err != nil {
 		return Proof{}, err
 	}
-	consumer, err := js.OrderedConsumer(ctx, topology.Desired, jetstream.OrderedConsumerConfig{})
+	consumer, err := js.OrderedConsumer(ctx, topology.Desired, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.DesiredOrders("")}})
 	if err != nil {
 		return Proof{}, fmt.Errorf("stream %s: %w", topology.Desired, err)
 	}

@@ -1,5 +1,5 @@
 // Package transformer makes events of deliveries (parse: WOO → ORDERS, CUSTOMERS, READS) and desired states
-// of events (map: ORDERS → DESIRED): two durable consumers, so that each can be replayed alone. It never
+// of events (map: ORDERS → DESIRED, CUSTOMERS → DESIRED): durable consumers, so that each can be replayed alone. It never
 // calls out (Invariant 6); any number of transformers may run.
 package transformer
 
@@ -22,9 +22,10 @@ import (
 // Unit is the service.
 var Unit = host.Unit{Name: "transformer", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
-// Service runs both steps.
+// Service runs the steps.
 type Service struct {
 	parse, mapping *consume.Consumer
+	customers      *consume.Consumer
 	mappings       *book
 	shadows        *shadows
 	alerts         *alert.Raiser
@@ -37,7 +38,7 @@ const (
 	StageMap   = "map"
 )
 
-// New compiles the active revisions of the mappings and prepares both consumers.
+// New compiles the active revisions of the mappings and prepares the consumers.
 func New(ctx context.Context, env host.Env) (*Service, error) {
 	s := &Service{alerts: alert.New(env.JS, env.Log, "transformer")}
 	mappings, err := load(ctx, env.JS, env.Log, env.Config)
@@ -52,7 +53,11 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	if s.parse, err = s.stage(ctx, env.JS, env.Log, topology.Woo, topology.ConsumerParse, StageParse, p.handle, p.lane); err != nil {
 		return nil, err
 	}
-	s.mapping, err = s.stage(ctx, env.JS, env.Log, topology.Orders, topology.ConsumerMap, StageMap, m.handle, m.lane)
+	if s.mapping, err = s.stage(ctx, env.JS, env.Log, topology.Orders, topology.ConsumerMap, StageMap, m.handle, m.lane); err != nil {
+		return nil, err
+	}
+	c := &customers{js: env.JS, config: env.Config, mappings: mappings}
+	s.customers, err = s.stage(ctx, env.JS, env.Log, topology.Customers, topology.ConsumerMapCustomers, StageMap, c.handle, c.lane)
 	return s, err
 }
 
@@ -84,7 +89,7 @@ func (s *Service) stage(ctx context.Context, js jetstream.JetStream, log *slog.L
 	})
 }
 
-// Ready says nil, or which active mapping revision cannot be used; both steps follow their streams whenever JetStream is
+// Ready says nil, or which active mapping revision cannot be used; the steps follow their streams whenever JetStream is
 // there.
 func (s *Service) Ready() error { return s.mappings.Ready() }
 
@@ -101,5 +106,6 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { s.shadows.Run(ctx); return nil })
 	group.Go(func() error { return s.parse.Run(ctx) })
 	group.Go(func() error { return s.mapping.Run(ctx) })
+	group.Go(func() error { return s.customers.Run(ctx) })
 	return group.Wait()
 }

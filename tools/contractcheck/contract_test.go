@@ -84,6 +84,7 @@ func TestAsyncAPIAddressesAreTheBuilders(t *testing.T) {
 		"customerChanged": subject.Customer("{store}", "{customer}"),
 		"readRequested":   subject.Read("{store}", "{resource}", "{id}"),
 		"desiredOrder":    subject.Desired{Kind: "order", Account: "{account}", Store: "{store}", Key: "{key}"}.String(),
+		"desiredCustomer": subject.Desired{Kind: "customer", Account: "{account}", Store: "{store}", Key: "{key}"}.String(),
 		"syncRecorded":    subject.Sync{Account: "{account}", Store: "{store}", Order: "{order}"}.String(),
 		"shopRecorded":    subject.Shop("{store}", "{kind}", "{key}"),
 		"netsuiteNoticed": subject.Notice{Account: "{account}", Kind: "{kind}", Key: "{key}"}.String(),

@@ -25,7 +25,7 @@ func record(t *testing.T, w world.World) func() [][]byte {
 	t.Helper()
 	var mu sync.Mutex
 	var all [][]byte
-	made, err := w.JS.Conn().Subscribe(subject.DesiredAll, func(m *nats.Msg) {
+	made, err := w.JS.Conn().Subscribe(subject.DesiredOrders(""), func(m *nats.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, m.Data)

@@ -151,7 +151,7 @@ func (w World) Settle() {
 // Gather waits until every delivery has become a desired state, whatever the writer does.
 func (w World) Gather() {
 	w.t.Helper()
-	w.settle(consumers()[:3])
+	w.settle(consumers()[:4])
 }
 
 // Until waits for what a condition sees.
@@ -244,7 +244,7 @@ func Get[T any](w World, url string) T {
 
 func consumers() [][2]string {
 	return [][2]string{
-		{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}, {topology.Reads, topology.ConsumerRead},
+		{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}, {topology.Reads, topology.ConsumerRead}, {topology.Customers, topology.ConsumerMapCustomers},
 		{topology.Desired, topology.WriterOf(demo.Account)}, {topology.Outcomes, topology.ConsumerPublish}, {topology.Outcomes, topology.ConsumerWriteFailures},
 		{topology.NetSuiteChanges, topology.ConsumerReturn}, {topology.ShopOutcomes, topology.ConsumerShopFailures},
 	}
