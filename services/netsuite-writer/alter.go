@@ -43,7 +43,7 @@ func (w *writer) alter(ctx context.Context, j *job, now held) (outcome, error) {
 		}
 		return outcome{}, err
 	}
-	after, err := w.load(ctx, j, w.verifies)
+	after, err := w.reread(ctx, j)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -130,7 +130,7 @@ func (d *directory) ask(ctx context.Context, result map[event.Ref][]found, missi
 			for i, ref := range refs {
 				keys[i] = strings.ToLower(ref.Key)
 			}
-			values, made, err := d.loaders[s].load(ctx, keys)
+			values, made, err := d.loaders[s].load(ctx, keys, true)
 			mu.Lock()
 			defer mu.Unlock()
 			calls = append(calls, made...)

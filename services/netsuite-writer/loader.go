@@ -9,12 +9,12 @@ import (
 )
 
 // loader groups the look-ups of many orders into one query: what is asked while a query runs goes into the
-// next one together, up to its width. With a linger, queries gather for so long while many orders a second ask; a
+// next one together, up to its width. With a linger, queries gather for a while when many orders a second ask; a
 // lonely look-up is never delayed.
 type loader[V any] struct {
 	ctx    context.Context // of the service, not of one order: a group serves many
 	width  int
-	linger func() time.Duration // nil: none
+	linger func() linger // nil: none
 	fetch  func(ctx context.Context, keys []string) (map[string]V, []event.Call, error)
 
 	mu      sync.Mutex
@@ -27,19 +27,31 @@ type loader[V any] struct {
 // many look-ups within a second make it worth to gather.
 const many = 8
 
+// linger is for how long look-ups gather.
+type linger struct {
+	idle   time.Duration // while nothing but its record waits for any of them
+	urgent time.Duration // from when one joins that more work waits for
+	enough int           // so many orders share well enough: idle ends
+}
+
 type group[V any] struct {
 	keys   map[string]struct{}
 	orders int
 	full   chan struct{} // closed when no more keys fit
+	urgent chan struct{} // closed when one joined that more work waits for
+	ample  chan struct{} // closed when enough share it
+	hurry  bool
+	enough int // 0: no matter
 	done   chan struct{}
 	values map[string]V
 	calls  []event.Call
 	err    error
 }
 
-// load gives the values of keys that exist and the calls it took, each marked with how many orders share it.
-func (l *loader[V]) load(ctx context.Context, keys []string) (map[string]V, []event.Call, error) {
-	g := l.join(keys)
+// load gives the values of keys that exist and the calls it took, each marked with how many orders share it. Urgent:
+// more than a record waits for it.
+func (l *loader[V]) load(ctx context.Context, keys []string, urgent bool) (map[string]V, []event.Call, error) {
+	g := l.join(keys, urgent)
 	select {
 	case <-g.done:
 		return g.values, g.calls, g.err
@@ -48,7 +60,7 @@ func (l *loader[V]) load(ctx context.Context, keys []string) (map[string]V, []ev
 	}
 }
 
-func (l *loader[V]) join(keys []string) *group[V] {
+func (l *loader[V]) join(keys []string, urgent bool) *group[V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting == nil || len(l.waiting.keys)+len(keys) > l.width && l.running {
@@ -56,10 +68,16 @@ func (l *loader[V]) join(keys []string) *group[V] {
 			close(l.waiting.full)
 			go l.run(l.waiting) // full: it does not wait for the running one
 		}
-		l.waiting = &group[V]{keys: map[string]struct{}{}, full: make(chan struct{}), done: make(chan struct{})}
+		l.waiting = &group[V]{keys: map[string]struct{}{}, full: make(chan struct{}), urgent: make(chan struct{}), ample: make(chan struct{}), done: make(chan struct{})}
 	}
 	g := l.waiting
-	g.orders++
+	if g.orders++; g.orders == g.enough {
+		close(g.ample)
+	}
+	if urgent && !g.hurry {
+		g.hurry = true
+		close(g.urgent)
+	}
 	l.asked[l.next%many] = time.Now()
 	l.next++
 	for _, key := range keys {
@@ -89,18 +107,41 @@ func (l *loader[V]) serve() {
 
 // gather lets the waiting group grow while many ask.
 func (l *loader[V]) gather() {
-	l.mu.Lock()
-	g, busy := l.waiting, time.Since(l.asked[l.next%many]) < time.Second
-	l.mu.Unlock()
-	if g == nil || !busy || l.linger == nil {
+	if l.linger == nil {
 		return
 	}
-	timer := time.NewTimer(l.linger())
+	how := l.linger()
+	l.mu.Lock()
+	g, busy := l.waiting, time.Since(l.asked[l.next%many]) < time.Second
+	if g == nil || !busy || g.orders >= how.enough && how.enough > 0 {
+		l.mu.Unlock()
+		return
+	}
+	g.enough = how.enough
+	l.mu.Unlock()
+	g.grow(l.ctx, how)
+}
+
+// grow waits until a group is to run.
+func (g *group[V]) grow(ctx context.Context, how linger) {
+	timer := time.NewTimer(how.idle)
 	defer timer.Stop()
+	select {
+	case <-g.urgent:
+		timer.Reset(how.urgent)
+	case <-timer.C:
+		return
+	case <-g.ample:
+		return
+	case <-g.full:
+		return
+	case <-ctx.Done():
+		return
+	}
 	select {
 	case <-timer.C:
 	case <-g.full:
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 

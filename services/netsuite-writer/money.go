@@ -108,7 +108,7 @@ func (w *writer) look(ctx context.Context, j *job, from *loader[paper], external
 	for i, id := range externalIDs {
 		keys[i] = strings.ToLower(id)
 	}
-	found, calls, err := from.load(ctx, keys)
+	found, calls, err := from.load(ctx, keys, false)
 	j.add(calls)
 	return found, err
 }

@@ -26,6 +26,11 @@ func (b bench) calls(ctx context.Context) error {
 	return nil
 }
 
+// rows are those of calls that can be run alone.
+func (b bench) rows() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{"fresh": b.fresh, "batched": b.batched, "edited": b.edited, "moving": b.moving}
+}
+
 // with runs f on a pipeline of its own.
 func (b bench) with(ctx context.Context, f func(*pipeline) error, adjust ...func(*demo.Options)) (err error) {
 	p, err := start(ctx, b.template, adjust...)

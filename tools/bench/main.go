@@ -33,7 +33,7 @@ func (b bench) scaled(n int) int {
 }
 
 func main() {
-	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply or back; all without it")
+	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply or back, or of calls one row: fresh, batched, edited, moving; all parts without it")
 	quick := flag.Bool("quick", false, "a tenth of everything")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
@@ -70,13 +70,18 @@ func profiled(path string, f func() error) (err error) {
 // limit bounds one part.
 const limit = 15 * time.Minute
 
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
 func (b bench) run(ctx context.Context, only string) error {
-	parts := []struct {
-		name string
-		run  func(context.Context) error
-	}{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}, {"back", b.back}}
-	if !slices.Contains([]string{"", "ingest", "latency", "drain", "calls", "replay", "apply", "back"}, only) {
-		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply or back", only)
+	parts := []part{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}, {"back", b.back}}
+	if row, is := b.rows()[only]; is {
+		parts = append(parts[:0], part{only, row})
+	}
+	if only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == only }) {
+		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply or back, or fresh, batched, edited, moving", only)
 	}
 	fmt.Fprintf(b.out, "%d cores, %s, %s/%s, load %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, machineLoad())
 	for _, part := range parts {

@@ -113,6 +113,9 @@ func (b *Book) Park(ctx context.Context, store, key string, message event.Positi
 	if sequence > 0 && entry.Message == message && entry.Fault == cause {
 		return nil, nil
 	}
+	if isOpen(entry.State) && entry.Message.Stream == message.Stream && entry.Message.Sequence > message.Sequence {
+		return nil, nil // a later one is parked already, by another process
+	}
 	if !isOpen(entry.State) {
 		entry.FirstAt, entry.Attempts, entry.By, entry.Note = at, 0, "", ""
 	}
@@ -126,12 +129,17 @@ func (b *Book) Park(ctx context.Context, store, key string, message event.Positi
 	return messages, err
 }
 
-// Resolve gives the entry that closes an open failure, or nothing when none is open.
+// Resolve gives the entry that closes an open failure, or nothing when none is open that this process knows of.
 func (b *Book) Resolve(ctx context.Context, store, key string, message event.Position, at time.Time) ([]publish.Message, error) {
-	name := subject.Failure{Stage: b.stage, Store: store, Key: key}
-	if !b.isOpen(name.String()) {
+	if !b.isOpen(subject.Failure{Stage: b.stage, Store: store, Key: key}.String()) {
 		return nil, nil
 	}
+	return b.ResolveStored(ctx, store, key, message, at)
+}
+
+// ResolveStored is Resolve by what is stored: it finds a failure too that another process parked a moment ago.
+func (b *Book) ResolveStored(ctx context.Context, store, key string, message event.Position, at time.Time) ([]publish.Message, error) {
+	name := subject.Failure{Stage: b.stage, Store: store, Key: key}
 	entry, sequence, err := b.last(ctx, name)
 	if err != nil || !isOpen(entry.State) || message.Stream == entry.Message.Stream && message.Sequence < entry.Message.Sequence {
 		return nil, err
