@@ -124,7 +124,7 @@ type Call struct {
 type ShopRecordedV1 struct {
 	Envelope
 	Kind     string    `json:"kind"` // one of the ShopKind values
-	Key      string    `json:"key"`  // order id; of a fulfilment or a refund: order id, "-", NetSuite's id
+	Key      string    `json:"key"`  // order id; of a fulfilment or a refund: order id, "-", NetSuite's id; of stock: StockKey
 	State    string    `json:"state"`
 	Written  ShopFacts `json:"written"`        // what the shop holds from us
 	Deed     *ShopDeed `json:"deed,omitempty"` // what a change in NetSuite led to; of every kind but order
@@ -143,7 +143,11 @@ const (
 	ShopKindFulfilment = "fulfilment" // tracking numbers
 	ShopKindRefund     = "refund"     // a refund that NetSuite made
 	ShopKindDocuments  = "documents"  // numbers of NetSuite's documents, on the order
+	ShopKindStock      = "stock"      // how much of a SKU the shop may sell
 )
+
+// StockKey is the key of the stock written for a SKU; no order's id looks like it.
+func StockKey(sku string) string { return "sku-" + sku }
 
 // The states of a shop entry.
 const (
@@ -153,7 +157,7 @@ const (
 	ShopParked  = "parked"
 )
 
-// ShopDeed is what a change in NetSuite led to on the shop's order.
+// ShopDeed is what a change in NetSuite led to in the shop.
 type ShopDeed struct {
 	Account    string         `json:"account"`
 	Record     string         `json:"record"`      // kind of NetSuite's record, one of the Change values
@@ -168,6 +172,8 @@ type ShopDeed struct {
 	Refund     string         `json:"refund,omitempty"` // the shop's id
 	Amount     *money.Amount  `json:"amount,omitempty"`
 	Documents  []ShopDocument `json:"documents,omitempty"`
+	SKU        string         `json:"sku,omitempty"`   // of stock
+	Units      *money.Number  `json:"units,omitempty"` // of stock: what the shop may sell
 }
 
 // ShopDocument is a document in NetSuite that belongs to the order.

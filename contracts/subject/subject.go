@@ -114,6 +114,9 @@ func DesiredOrders(store string) string {
 	return "desired.v1.order." + Any + "." + Token(store) + ".>"
 }
 
+// DesiredOrdersFor matches the desired states of the orders of one NetSuite account.
+func DesiredOrdersFor(account string) string { return "desired.v1.order." + Token(account) + ".>" }
+
 // DesiredOf matches the desired states of one order whatever its account.
 func DesiredOf(store, order string) string {
 	return "desired.v1.order." + Any + "." + Token(store) + "." + Token(order)
@@ -154,6 +157,11 @@ func ParseSync(s string) (Sync, error) {
 // Shop builds shop.v1.recorded.<store>.<kind>.<key>, the ledger of what was done to the shop.
 func Shop(store, kind, key string) string { return join("shop.v1.recorded", store, kind, key) }
 
+// ShopKind matches what was done to a shop of one kind, e.g. the stock written to it.
+func ShopKind(store, kind string) string {
+	return "shop.v1.recorded." + Token(store) + "." + Token(kind) + "." + Any
+}
+
 // ShopOf matches everything done to one order as a whole, whatever its kind.
 func ShopOf(store, order string) string {
 	return "shop.v1.recorded." + Token(store) + "." + Any + "." + Token(order)
@@ -168,6 +176,11 @@ func (c Change) String() string { return join("netsuite.v1.changed", c.Account, 
 // ChangesOf matches every change of one kind, whatever the account.
 func ChangesOf(kind string) string {
 	return "netsuite.v1.changed." + Any + "." + Token(kind) + ".>"
+}
+
+// ChangesFor matches every change of one kind in one NetSuite account.
+func ChangesFor(account, kind string) string {
+	return "netsuite.v1.changed." + Token(account) + "." + Token(kind) + ".>"
 }
 
 // ParseChange reads the subject of a change.

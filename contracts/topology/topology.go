@@ -35,7 +35,6 @@ const (
 	ConsumerWriteFailures  = "write-failures"  // netsuite-writer: OUTCOMES → FAILURES
 	ConsumerPublish        = "publish"         // status-publisher: OUTCOMES → shop
 	ConsumerReturn         = "return"          // status-publisher: NETSUITE_CHANGES → shop's orders
-	ConsumerStock          = "stock"           // status-publisher: NETSUITE_CHANGES → shop's stock
 	ConsumerShopFailures   = "shop-failures"   // status-publisher: SHOP_OUTCOMES → FAILURES
 	ConsumerNotifyFailures = "notify-failures" // notifier: FAILURES → channels
 	ConsumerNotifyAlerts   = "notify-alerts"   // notifier: ALERTS → channels
@@ -152,7 +151,6 @@ func consumers(p Params) []Consumer {
 		{Outcomes, consumer(ConsumerWriteFailures, subject.SyncAll, "derive failures from outcomes")},
 		{Outcomes, consumer(ConsumerPublish, subject.SyncAll, "tell the shop what NetSuite holds")},
 		{NetSuiteChanges, returning()},
-		{NetSuiteChanges, consumer(ConsumerStock, subject.ChangesOf("inventory"), "bring stock to the shops")},
 		{ShopOutcomes, consumer(ConsumerShopFailures, subject.ShopAll, "derive failures from shop outcomes")},
 		{Failures, consumer(ConsumerNotifyFailures, subject.FailureAll, "notify people of parked work")},
 		{Alerts, consumer(ConsumerNotifyAlerts, subject.AlertAll, "notify people of alerts")},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ import (
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/woo/rest"
+	"github.com/orderstream/orderstream/services/status-publisher/shelf"
+	"github.com/orderstream/orderstream/services/status-publisher/supply"
 )
 
 // Unit is the service.
@@ -51,6 +54,7 @@ type Service struct {
 	consumer *consume.Consumer
 	changes  *consume.Consumer // NETSUITE_CHANGES
 	derive   *consume.Consumer
+	supply   *supply.Supply
 	book     *failures.Book // of outcomes
 	returns  *failures.Book // of changes
 	stop     context.CancelFunc
@@ -67,9 +71,11 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	s := &Service{
 		js: env.JS, stores: env.Config.Stores, shops: shops, writers: map[string]*batcher{}, stop: stop, now: func() time.Time { return time.Now().UTC() },
 	}
+	shelves := map[string]shelf.Shop{}
 	for key, shop := range shops {
-		s.writers[key] = newBatcher(work, shop)
+		s.writers[key], shelves[key] = newBatcher(work, shop), shop
 	}
+	s.supply = supply.New(supply.Options{JS: env.JS, Log: env.Log, Config: env.Config, Shops: shelves, Now: s.now})
 	if s.book, err = failures.Open(work, env.JS, StagePublish); err != nil {
 		stop()
 		return nil, err
@@ -102,8 +108,9 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 
 // Ready says whether a shop keeps the writes waiting.
 func (s *Service) Ready() error {
-	if away := append(s.consumer.Away(), s.changes.Away()...); len(away) > 0 {
-		return fmt.Errorf("store %s: the shop is unavailable; what it should be told waits", strings.Join(away, ", "))
+	if away := slices.Concat(s.consumer.Away(), s.changes.Away(), s.supply.Away()); len(away) > 0 {
+		slices.Sort(away)
+		return fmt.Errorf("store %s: the shop is unavailable; what it should be told waits", strings.Join(slices.Compact(away), ", "))
 	}
 	return nil
 }
@@ -129,6 +136,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.consumer.Run(ctx) })
 	group.Go(func() error { return s.changes.Run(ctx) })
 	group.Go(func() error { return s.derive.Run(ctx) })
+	group.Go(func() error { return s.supply.Run(ctx) })
 	return group.Wait()
 }
 

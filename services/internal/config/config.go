@@ -83,6 +83,35 @@ type Store struct {
 	WriteBack      string    `json:"write_back"` // meta, note, off
 	Concurrency    int       `json:"concurrency"`
 	Back           Back      `json:"back"`
+	Stock          Stock     `json:"stock"`
+}
+
+// Stock says how much of NetSuite's stock a shop may sell, in units.
+type Stock struct {
+	Margin
+	Locations []string    `json:"locations"` // internal ids; empty: every one
+	Items     []StockItem `json:"items"`
+	Share     *Share      `json:"share"` // nil: the whole pool
+}
+
+// StockItem is the margin of one SKU, or of those that begin so.
+type StockItem struct {
+	Margin
+	SKU    string `json:"sku"`
+	Prefix string `json:"prefix"`
+}
+
+// Margin is what is held back: the buffer, and the larger of the two safety stocks.
+type Margin struct {
+	Buffer  int64 `json:"buffer"`
+	Safety  int64 `json:"safety"`
+	Percent int64 `json:"percent"` // of the units at the store's locations
+}
+
+// Share is weight of total parts of a pool.
+type Share struct {
+	Weight int64 `json:"weight"`
+	Total  int64 `json:"total"`
 }
 
 // Back says what travels from NetSuite back to the shop.
@@ -128,6 +157,8 @@ type Account struct {
 	LineColumn  string   `json:"line_column"` // custom column that takes the mark of each line: the shop's line id
 	Watch       Watch    `json:"watch"`
 	PushSecrets []Secret `json:"push_secrets"` // of the script that pushes to ingest; several during a rotation
+
+	Kits map[string]map[string]int64 `json:"kits"` // SKU of a kit to its components' units
 }
 
 // Watch says how to follow what happens inside NetSuite.

@@ -254,6 +254,9 @@ func (c Config) Check() error {
 		if _, err := time.LoadLocation(store.TimeZone); err != nil {
 			report("stores."+key+".time_zone", store.TimeZone, "want an IANA time zone, e.g. America/New_York")
 		}
+		if share := store.Stock.Share; share != nil && share.Weight > share.Total {
+			report("stores."+key+".stock.share.weight", share.Weight, "want at most stock.share.total")
+		}
 	}
 	for key, account := range c.Accounts {
 		if account.Retry.First > account.Retry.Last {

@@ -111,7 +111,8 @@ func (s *Shelf) remember(sku string, rows []row) spot {
 	return found
 }
 
-func (s *Shelf) forget(sku string) {
+// Forget has a SKU looked for again.
+func (s *Shelf) Forget(sku string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.known, sku)

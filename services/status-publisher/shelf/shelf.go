@@ -106,7 +106,7 @@ func (s *Shelf) put(ctx context.Context, parent string, items []item, result *Re
 			result.Errors[i.sku] = itemErr
 		}
 		if spoken && itemErr != nil || fault.ClassOf(err) == fault.Terminal {
-			s.forget(i.sku) // the product may be another by now
+			s.Forget(i.sku) // the product may be another by now
 		}
 	}
 }

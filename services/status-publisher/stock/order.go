@@ -27,7 +27,7 @@ type order struct {
 // Stock takes an inventory change, found at the position given, and names the SKUs whose promise may have changed. An
 // older one than is known changes nothing.
 func (b *Book) Stock(change event.NetSuiteChangedV1, sequence uint64) []string {
-	if change.Stock == nil || !b.account(change.Account).take(*change.Stock, change.Time, sequence) {
+	if change.Stock == nil || !b.account(change.Account).take(change, sequence) {
 		return nil
 	}
 	return b.touched(change.Stock.Name)

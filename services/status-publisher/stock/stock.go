@@ -66,6 +66,47 @@ func (b *Book) Promise(s Store, sku string) (money.Number, bool) {
 	return whole(atLeastZero(left)), true
 }
 
+// Figure is what NetSuite last told about an item.
+type Figure struct {
+	Record   string // internal id of the item
+	Sequence uint64 // in NETSUITE_CHANGES
+	At       time.Time
+}
+
+// Figure gives the newest figure behind a promise: the SKU's own, or that of the component of a kit which came last.
+func (b *Book) Figure(name, sku string) (newest Figure) {
+	account := b.accounts[name]
+	if account == nil {
+		return Figure{}
+	}
+	skus := []string{sku}
+	for component := range b.kits[sku] {
+		skus = append(skus, component)
+	}
+	for _, sku := range skus {
+		if l, known := account.levels[sku]; known && l.sequence > newest.Sequence {
+			newest = Figure{l.record, l.sequence, l.at}
+		}
+	}
+	return newest
+}
+
+// SKUs lists everything that may have a promise.
+func (b *Book) SKUs(name string) []string {
+	account := b.accounts[name]
+	if account == nil {
+		return nil
+	}
+	skus := slices.Collect(maps.Keys(account.levels))
+	for kit := range b.kits {
+		if _, also := account.levels[kit]; !also {
+			skus = append(skus, kit)
+		}
+	}
+	slices.Sort(skus)
+	return skus
+}
+
 func (s Store) margin(sku string) Margin {
 	best, length := s.Margin, -1
 	for _, item := range s.Items {
@@ -95,6 +136,7 @@ type account struct {
 type level struct {
 	at       time.Time
 	sequence uint64
+	record   string
 	places   map[string]money.Number
 }
 
@@ -161,12 +203,13 @@ func (a *account) demand(sku string) (sum money.Number) {
 }
 
 // take keeps the newest level of an item and reports whether it was news.
-func (a *account) take(stock event.Stock, at time.Time, sequence uint64) bool {
+func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
+	stock, at := change.Stock, change.Time
 	last, known := a.levels[stock.Name]
 	if known && (at.Before(last.at) || at.Equal(last.at) && sequence <= last.sequence) {
 		return false
 	}
-	next := level{at: at, sequence: sequence, places: map[string]money.Number{}}
+	next := level{at: at, sequence: sequence, record: change.Record.ID, places: map[string]money.Number{}}
 	for _, place := range stock.Locations {
 		if !stock.Inactive {
 			next.places[place.Location] = next.places[place.Location].Add(place.Available)
