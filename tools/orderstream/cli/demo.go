@@ -28,7 +28,7 @@ const ordersPerMinute = 20
 
 // people is how NetSuite's double works in the demo: an order takes four acts or more, and 20 orders a minute leave them
 // three seconds for each.
-var people = netsuitesim.Warehouse{Seed: 1, Every: 400, Partial: 0.15, Returns: 0.05}
+var people = netsuitesim.Warehouse{Seed: 1, Every: 400, Partial: 0.15, Returns: 0.1}
 
 func (a *app) demo() *cobra.Command {
 	var o demo.Options
