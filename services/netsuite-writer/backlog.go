@@ -175,7 +175,7 @@ func (b *backlog) carry(group *batch) error {
 // there is an error.
 func (b *backlog) finish(ctx context.Context, e entry) (calls []event.Call, sent bool, err error) {
 	job, calls, err := b.client.Submit(ctx, suitetalk.Batch{
-		Method: http.MethodPut, Record: "salesOrder", Items: e.Items, Replace: []string{"item", "taxDetails"}, Key: e.Key, Validate: true, Purpose: "upsert sales orders",
+		Method: http.MethodPut, Record: "salesOrder", Items: e.Items, Replace: sublists, Key: e.Key, Validate: true, Purpose: "upsert sales orders",
 	})
 	if err != nil {
 		return calls, fault.CodeOf(err) == fault.NetSuiteAmbiguous, err

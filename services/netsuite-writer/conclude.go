@@ -3,8 +3,6 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -75,13 +73,14 @@ func (w *writer) entry(j *job, o outcome, cause error) (publish.Message, error) 
 	return m, err
 }
 
+// sublists are those of a sales order that are written as a whole: a repeated write never doubles a line.
+var sublists = []string{"item", "taxDetails"}
+
 // target says where the order is written: by externalId, or the order another connector made, adopted.
 func (w *writer) target(ctx context.Context, j *job) (suitetalk.Request, error) {
 	so := j.desired.SalesOrder
-	put := suitetalk.Request{
-		Method: http.MethodPut, Path: "/record/v1/salesOrder/eid:" + so.ExternalID, Query: url.Values{"replace": {"item,taxDetails"}}, Purpose: "upsert sales order",
-		Header: map[string]string{"X-NetSuite-PropertyNameValidation": "Error"},
-	}
+	put := suitetalk.Upsert("salesOrder", so.ExternalID, nil, sublists...)
+	put.Purpose = "upsert sales order"
 	if j.ledger.SalesOrder != nil || len(so.Adoption) == 0 {
 		return put, nil
 	}
@@ -90,8 +89,9 @@ func (w *writer) target(ctx context.Context, j *job) (suitetalk.Request, error) 
 		return put, err
 	}
 	j.ledger.SalesOrder = &event.LedgerOrder{RecordID: event.RecordID{ID: id, Adopted: true}}
-	put.Method, put.Path, put.Purpose = http.MethodPatch, "/record/v1/salesOrder/"+id, "adopt sales order"
-	return put, nil
+	adopt := suitetalk.Patch("salesOrder", id, nil, sublists...)
+	adopt.Purpose = "adopt sales order"
+	return adopt, nil
 }
 
 // adoptable looks for the order under the configured fields. Orders that carry one of our externalIds belong

@@ -2,10 +2,8 @@ package netsuitewriter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
-	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
@@ -112,7 +109,7 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if err != nil {
 		return nil, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
 	}
-	j := &job{desired: desired, message: m, retry: len(m.Header[event.HeaderOrigin]) > 0 && m.Header[event.HeaderOrigin][0] == string(event.OriginRetry)}
+	j := &job{desired: desired, message: m, retry: comes(m, event.OriginRetry)}
 	if err := w.open(ctx, j); err != nil {
 		return nil, err
 	}
@@ -134,10 +131,16 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	return w.conclude(j, outcome, err)
 }
 
+// comes tells whether a desired state comes from there rather than from the shop.
+func comes(m consume.Message, from event.Origin) bool {
+	origin := m.Header[event.HeaderOrigin]
+	return len(origin) > 0 && origin[0] == string(from)
+}
+
 // laneOf says how urgent an order's writes are.
 func laneOf(m consume.Message, d event.DesiredOrderV1) int {
 	switch {
-	case len(m.Header[event.HeaderOrigin]) > 0 && m.Header[event.HeaderOrigin][0] == string(event.OriginReplay):
+	case comes(m, event.OriginReplay):
 		return governor.LaneReplay
 	case d.Source.Kind == event.KindPlaced, d.Source.Kind == event.KindPaid:
 		return governor.LanePaid
@@ -145,100 +148,6 @@ func laneOf(m consume.Message, d event.DesiredOrderV1) int {
 		return governor.LaneRefund
 	default:
 		return governor.LaneEdit
-	}
-}
-
-// open reads the order's ledger.
-func (w *writer) open(ctx context.Context, j *job) error {
-	j.subject = subject.Sync{Account: w.key, Store: j.desired.Store, Order: j.desired.Order}.String()
-	stream, err := w.js.Stream(ctx, topology.Outcomes)
-	if err != nil {
-		return publish.Classify(err)
-	}
-	raw, err := stream.GetLastMsgForSubject(ctx, j.subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	if err != nil {
-		return publish.Classify(err)
-	}
-	last, err := codec.Decode[event.SyncRecordedV1](raw.Data)
-	if err != nil {
-		return fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(j.subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
-	}
-	j.sequence, j.last, j.ledger = raw.Sequence, &last, last.Ledger
-	if last.Desired.Hash != j.desired.Hash {
-		j.ledger.Attempts = 0
-	}
-	return nil
-}
-
-// outdated tells whether DESIRED holds a later state than a message that waited: that one is delivered by itself, and
-// its outcome names this one as superseded. Five edits during an outage cost one write.
-func (w *writer) outdated(ctx context.Context, m consume.Message) (bool, error) {
-	stream, err := w.js.Stream(ctx, topology.Desired)
-	if err != nil {
-		return false, publish.Classify(err)
-	}
-	newest, err := stream.GetLastMsgForSubject(ctx, m.Subject)
-	if err != nil {
-		return false, publish.Classify(err)
-	}
-	return newest.Sequence > m.Sequence, nil
-}
-
-// newest takes the newest desired state in place of the one at hand: our own call may have overwritten what
-// another writer recorded meanwhile, so the newest is written again.
-func (w *writer) newest(ctx context.Context, j *job) error {
-	stream, err := w.js.Stream(ctx, topology.Desired)
-	if err != nil {
-		return publish.Classify(err)
-	}
-	raw, err := stream.GetLastMsgForSubject(ctx, j.message.Subject)
-	if err != nil {
-		return publish.Classify(err)
-	}
-	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
-	if err != nil {
-		return fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(j.message.Subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
-	}
-	j.desired, j.message.Sequence = desired, raw.Sequence
-	return nil
-}
-
-// replaced lists the states that this one replaced before any outcome was recorded about them: while NetSuite was
-// away, DESIRED kept the newest only. Invariant 3: they are superseded by a later state.
-func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, error) {
-	var after event.DesiredTaken
-	if j.last != nil {
-		after = j.last.Desired
-	}
-	if j.last != nil && j.last.Kind == event.OutcomeRetried { // tried, not done
-		after.Sequence, after.Orders = after.Sequence-1, after.Orders-1
-	}
-	if j.desired.Source.Replaces <= after.Sequence {
-		return nil, nil
-	}
-	stream, err := w.js.Stream(ctx, topology.Orders)
-	if err != nil {
-		return nil, publish.Classify(err)
-	}
-	var list []event.Superseded
-	for next := after.Orders + 1; ; {
-		m, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject.OrdersOf(j.desired.Store, j.desired.Order)))
-		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			return list, nil
-		case err != nil:
-			return nil, publish.Classify(err)
-		case m.Sequence >= j.desired.Source.Sequence:
-			return list, nil
-		}
-		state, err := codec.Decode[event.OrderStateV1](m.Data)
-		if err != nil {
-			return nil, fault.New(fault.MessageUndecodable, "want an order event", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
-		}
-		list, next = append(list, event.Superseded{Orders: m.Sequence, Status: state.Status}), m.Sequence+1
 	}
 }
 
@@ -258,28 +167,29 @@ func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 	}
 }
 
+// facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
+func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held, err error) {
+	facts = plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
+	if j.ledger.SalesOrder == nil && !plan.MayBeUnrecorded(j.desired, j.ledger) {
+		return facts, now, nil
+	}
+	if now, err = w.read(ctx, j); err != nil {
+		return facts, now, err
+	}
+	if facts.Status = now.status; now.id == "" {
+		facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
+	}
+	return facts, now, nil
+}
+
 // step reads where it must, decides and writes.
 func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
-	var now held
-	facts := plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
-	if j.ledger.SalesOrder != nil {
-		if w.holds(j) {
-			return outcome{kind: event.OutcomeVerified, reason: "NetSuite holds this state already"}, nil
-		}
-		var err error
-		if now, err = w.read(ctx, j); err != nil {
-			return outcome{}, err
-		}
-		if facts.Status = now.status; now.id == "" {
-			facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
-		}
+	if w.holds(j) {
+		return outcome{kind: event.OutcomeVerified, reason: "NetSuite holds this state already"}, nil
 	}
-	if plan.MayBeUnrecorded(j.desired, j.ledger) {
-		var err error
-		if now, err = w.read(ctx, j); err != nil {
-			return outcome{}, err
-		}
-		facts.Status = now.status
+	facts, now, err := w.facts(ctx, j)
+	if err != nil {
+		return outcome{}, err
 	}
 	decision, err := plan.Decide(j.desired, facts)
 	if err != nil {
@@ -311,7 +221,7 @@ func settles(o outcome, f plan.Facts) bool {
 // holds tells whether the ledger shows the desired state as written and verified.
 func (w *writer) holds(j *job) bool {
 	done := j.last != nil && (j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified)
-	return done && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.isDirty(j.subject) && !j.retry
+	return done && j.ledger.SalesOrder != nil && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.isDirty(j.subject) && !j.retry
 }
 
 func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
@@ -401,104 +311,6 @@ func (w *writer) send(ctx context.Context, j *job, record string, r suitetalk.Re
 		j.notes = append(j.notes, record+"."+field+" was cut to what NetSuite takes")
 	}
 	return done.Answer, err
-}
-
-// For how long verifications gather while orders follow one another. Where nothing but the record waits for it, the shop
-// hears of its order a little later, and an order costs a seventh of a call less at ten a second; where money is booked
-// next, it waits for less. In a backlog the slots are what is scarce.
-var (
-	following = linger{idle: 1500 * time.Millisecond, urgent: 200 * time.Millisecond, enough: 20}
-	crowding  = linger{idle: 2 * time.Second, urgent: 2 * time.Second}
-)
-
-func (w *writer) linger() linger {
-	if w.crowded() {
-		return crowding
-	}
-	return following
-}
-
-// read reads the order back, grouped with others.
-func (w *writer) read(ctx context.Context, j *job) (held, error) {
-	return w.load(ctx, j, w.readBacks, true)
-}
-
-// reread reads it back after a write. Urgent only where money is booked next.
-func (w *writer) reread(ctx context.Context, j *job) (held, error) {
-	return w.load(ctx, j, w.verifies, !plan.Lacking(j.desired, j.ledger).Empty())
-}
-
-func (w *writer) load(ctx context.Context, j *job, from *loader[held], urgent bool) (held, error) {
-	key := strings.ToLower(j.desired.SalesOrder.ExternalID)
-	orders, calls, err := from.load(ctx, []string{key}, urgent)
-	j.add(calls)
-	return orders[key], err
-}
-
-// verify accepts only what a read-back shows: total, lines and status.
-func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
-	now, err := w.reread(ctx, j)
-	if err != nil {
-		return outcome{}, err
-	}
-	if err := w.differs(j.desired, now); err != nil {
-		return outcome{}, err
-	}
-	keys := make([]string, len(now.lines))
-	for i, line := range j.desired.SalesOrder.Lines {
-		keys[i] = line.Key
-	}
-	w.enter(j, now, keys)
-	done := outcome{kind: event.OutcomeSynced}
-	if difference := now.total.Sub(j.desired.Expected.Total); !difference.IsZero() {
-		done.reason = "NetSuite computes tax: its total differs from the shop's by " + difference.String()
-	}
-	return done, nil
-}
-
-// enter takes a verified order into the ledger; keys name its lines.
-func (w *writer) enter(j *job, now held, keys []string) {
-	lines := make([]event.LedgerLine, len(now.lines))
-	for i, l := range now.lines {
-		lines[i] = event.LedgerLine{Key: keys[i], Line: l.Number, Amount: l.Amount, Closed: l.Closed}
-	}
-	j.ledger.SalesOrder = &event.LedgerOrder{
-		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
-		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
-	}
-}
-
-func mismatch(field, have, want string) error {
-	return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want, fault.Field(field, have))
-}
-
-// differs names what a read-back shows otherwise than desired.
-func (w *writer) differs(d event.DesiredOrderV1, now held) error {
-	err := totalDiffers(d, now)
-	switch {
-	case err != nil:
-		return err
-	case len(now.lines) != d.Expected.Lines:
-		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))
-	case !plan.StatusFits(d, now.status):
-		return mismatch("status", now.status, fmt.Sprintf("%s (closed: %v)", d.SalesOrder.OrderStatus, d.SalesOrder.Closed))
-	default:
-		return nil
-	}
-}
-
-// totalDiffers names a total that is not the desired one. Invariant 5: to the cent.
-func totalDiffers(d event.DesiredOrderV1, now held) error {
-	switch {
-	case now.id == "":
-		return fault.New(fault.NetSuiteAmbiguous, "the order must be found after the write", fault.Field("externalId", d.SalesOrder.ExternalID))
-	case d.SalesOrder.TaxMode == event.TaxEngine && !now.total.Sub(now.tax).Equal(d.Expected.Net):
-		return mismatch("total without tax", now.total.Sub(now.tax).String(), d.Expected.Net.String())
-	case d.SalesOrder.TaxMode != event.TaxEngine && !now.total.Equal(d.Expected.Total):
-		return mismatch("total", now.total.String(), d.Expected.Total.String())
-	default:
-		return nil
-	}
 }
 
 func (j *job) add(calls []event.Call) {

@@ -3,7 +3,6 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -97,9 +96,7 @@ func (w *writer) creditMemo(ctx context.Context, j *job, r event.CustomerRefund,
 func creditDocument(record, externalID string, c plan.Credited) document {
 	return document{record: record, externalID: externalID, refs: c.Refs(), request: func(ids plan.IDs) (suitetalk.Request, error) {
 		body, err := c.Body(externalID, ids)
-		request := suitetalk.Transform(c.Bill.Record, c.Bill.ID, record, body)
-		request.Query = url.Values{"replace": {"item,taxDetails"}}
-		return request, err
+		return suitetalk.Transform(c.Bill.Record, c.Bill.ID, record, body, sublists...), err
 	}}
 }
 

@@ -62,6 +62,55 @@ func (b bench) apply(ctx context.Context) (err error) {
 	return nil
 }
 
+// crowd measures the way of live orders alone and then while a replay of a long history runs, which it does not wait for.
+func (b bench) crowd(ctx context.Context) (err error) {
+	const latency, perSecond = 100 * time.Millisecond, 10
+	p, err := start(ctx, b.template, singly)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	first, history, live := customers+1, b.scaled(50_000), b.scaled(600)
+	fmt.Fprintf(b.out, "\nlive orders, %d per s, beside a replay of %d; every NetSuite call takes %v and holds one of %d slots\n", perSecond, history, latency, slots)
+	if err := p.past(ctx, first, history); err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "load %s\n", machineLoad())
+	if err := p.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: int(latency.Milliseconds())}); err != nil {
+		return err
+	}
+	alone, err := p.live(ctx, first+history, live, perSecond)
+	if err != nil {
+		return err
+	}
+	plan, err := p.plan(ctx)
+	if err != nil {
+		return err
+	}
+	apply, stop := context.WithCancel(ctx)
+	applied := make(chan int, 1)
+	go func() {
+		done, _ := replay.Apply(apply, p.JS, plan.Hash, "bench", "", nil) // stopped in the middle
+		applied <- done.Published
+	}()
+	beside, err := p.live(ctx, first+history+live, live, perSecond)
+	stop()
+	published := <-applied
+	if err != nil {
+		return err
+	}
+	for _, way := range []struct {
+		name string
+		r    result
+	}{{"alone", alone}, {"beside the replay", beside}} {
+		fmt.Fprintf(b.out, "%-18s %4d orders   p50 %9s  p99 %9s\n", way.name, live, millis(way.r.quantile(0.5)), millis(way.r.quantile(0.99)))
+	}
+	a, with := alone.quantile(0.99), beside.quantile(0.99)
+	fmt.Fprintf(b.out, "%d of %d changes applied meanwhile; p99 beside / alone %.2f until NetSuite is asked, %.2f until it has answered; load %s\n",
+		published, len(plan.Changes), float64(with)/float64(a), float64(with+latency)/float64(a+latency), machineLoad())
+	return nil
+}
+
 // past sends orders and waits until NetSuite holds them.
 func (p *pipeline) past(ctx context.Context, first, n int) error {
 	list, err := p.prepare(first, n)

@@ -33,7 +33,7 @@ func (b bench) scaled(n int) int {
 }
 
 func main() {
-	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply or back, or of calls one row: fresh, batched, edited, moving; all parts without it")
+	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply or back, or one row: fresh, batched, edited, moving (of calls), crowd (live orders beside a long replay); all parts without it")
 	quick := flag.Bool("quick", false, "a tenth of everything")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
@@ -81,7 +81,7 @@ func (b bench) run(ctx context.Context, only string) error {
 		parts = append(parts[:0], part{only, row})
 	}
 	if only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == only }) {
-		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply or back, or fresh, batched, edited, moving", only)
+		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply or back, or fresh, batched, edited, moving, crowd", only)
 	}
 	fmt.Fprintf(b.out, "%d cores, %s, %s/%s, load %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, machineLoad())
 	for _, part := range parts {

@@ -141,31 +141,64 @@ func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64)
 		return result{}, nil, 0, err
 	}
 	before, held := p.NetSuite.Stats(), first-1
-	began := time.Now().Add(50 * time.Millisecond)
-	sent := make([]time.Time, n)
-	_, err = drive(p.door(), 16, list, func(i int) time.Time {
-		sent[i] = began.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
-		time.Sleep(time.Until(sent[i]))
-		return sent[i]
-	})
+	sent, err := p.pace(list, perSecond)
 	if err != nil {
 		return result{}, nil, 0, err
 	}
 	if err := p.synced(ctx, held+n); err != nil {
 		return result{}, nil, 0, err
 	}
-	puts, times, put := p.puts(), make([]time.Duration, n), make([]time.Time, n)
-	for i, d := range list {
-		entry, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
-		if !is {
-			return result{}, nil, 0, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
-		}
-		put[i], times[i] = entry.Time, entry.Time.Sub(sent[i])
+	put, whole, err := p.arrivals(list, sent)
+	if err != nil {
+		return result{}, nil, 0, err
 	}
 	if stages, err = p.stages(ctx, list, sent, put); err != nil {
 		return result{}, nil, 0, err
 	}
-	return finish(began, times), stages, float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
+	return whole, stages, float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
+}
+
+// pace posts at a fixed rate and gives when each was to be sent.
+func (p *pipeline) pace(list []delivery, perSecond float64) (sent []time.Time, err error) {
+	began := time.Now().Add(50 * time.Millisecond)
+	sent = make([]time.Time, len(list))
+	_, err = drive(p.door(), 16, list, func(i int) time.Time {
+		sent[i] = began.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
+		time.Sleep(time.Until(sent[i]))
+		return sent[i]
+	})
+	return sent, err
+}
+
+// arrivals gives when the orders' PUTs reached NetSuite, and how long after they were sent.
+func (p *pipeline) arrivals(list []delivery, sent []time.Time) (put []time.Time, way result, err error) {
+	puts, times := p.puts(), make([]time.Duration, len(list))
+	put = make([]time.Time, len(list))
+	for i, d := range list {
+		entry, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		if !is {
+			return nil, result{}, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
+		}
+		put[i], times[i] = entry.Time, entry.Time.Sub(sent[i])
+	}
+	return put, finish(sent[0], times), nil
+}
+
+// live is latency without waiting for what else is under way.
+func (p *pipeline) live(ctx context.Context, first, n int, perSecond float64) (result, error) {
+	list, err := p.prepare(first, n)
+	if err != nil {
+		return result{}, err
+	}
+	sent, err := p.pace(list, perSecond)
+	if err == nil {
+		err = until(ctx, func() (bool, error) { return p.NetSuite.Stats().Records["salesOrder"] >= first-1+n, nil })
+	}
+	if err != nil {
+		return result{}, err
+	}
+	_, way, err := p.arrivals(list, sent)
+	return way, err
 }
 
 // singly writes each order by itself, whatever waits.

@@ -58,14 +58,14 @@ func Patch(record, id string, body []byte, replace ...string) Request {
 }
 
 // Transform makes a record of another type out of one, e.g. an invoice of a sales order; body overrides fields in the
-// schema of the new record, nil takes everything over. The Location is the new record's. It is no upsert: repeat it
-// only after a look that the new record's externalId is absent.
-func Transform(record, id, into string, body []byte) Request {
+// schema of the new record, nil takes everything over; of a sublist that is replaced only the lines that body names. The
+// Location is the new record's. It is no upsert: repeat it only after a look that the new record's externalId is absent.
+func Transform(record, id, into string, body []byte, replace ...string) Request {
 	if len(body) == 0 {
 		body = []byte("{}")
 	}
 	return Request{
-		Method: http.MethodPost, Path: recordPath(record, id) + "/!transform/" + into, Header: strictNames(), Body: body, Purpose: "make " + into + " of " + record,
+		Method: http.MethodPost, Path: recordPath(record, id) + "/!transform/" + into, Query: replacing(replace), Header: strictNames(), Body: body, Purpose: "make " + into + " of " + record,
 	}
 }
 

@@ -1,0 +1,113 @@
+package netsuitewriter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// open reads the order's ledger.
+func (w *writer) open(ctx context.Context, j *job) error {
+	j.subject = subject.Sync{Account: w.key, Store: j.desired.Store, Order: j.desired.Order}.String()
+	stream, err := w.js.Stream(ctx, topology.Outcomes)
+	if err != nil {
+		return publish.Classify(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(ctx, j.subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return publish.Classify(err)
+	}
+	last, err := outcomeOf(j.subject, raw.Sequence, raw.Data)
+	if err != nil {
+		return err
+	}
+	j.sequence, j.last, j.ledger = raw.Sequence, &last, last.Ledger
+	if last.Desired.Hash != j.desired.Hash {
+		j.ledger.Attempts = 0
+	}
+	return nil
+}
+
+// outdated tells whether DESIRED holds a later state than a message that waited: that one is delivered by itself, and
+// its outcome names this one as superseded. Five edits during an outage cost one write.
+func (w *writer) outdated(ctx context.Context, m consume.Message) (bool, error) {
+	newest, err := w.wanted(ctx, m.Subject)
+	return err == nil && newest.Sequence > m.Sequence, err
+}
+
+// wanted is the newest desired state of an order.
+func (w *writer) wanted(ctx context.Context, name string) (*jetstream.RawStreamMsg, error) {
+	stream, err := w.js.Stream(ctx, topology.Desired)
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	newest, err := stream.GetLastMsgForSubject(ctx, name)
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	return newest, nil
+}
+
+// newest takes the newest desired state in place of the one at hand: our own call may have overwritten what
+// another writer recorded meanwhile, so the newest is written again.
+func (w *writer) newest(ctx context.Context, j *job) error {
+	raw, err := w.wanted(ctx, j.message.Subject)
+	if err != nil {
+		return err
+	}
+	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
+	if err != nil {
+		return fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(j.message.Subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	j.desired, j.message.Sequence = desired, raw.Sequence
+	return nil
+}
+
+// replaced lists the states that this one replaced before any outcome was recorded about them: while NetSuite was
+// away, DESIRED kept the newest only. Invariant 3: they are superseded by a later state.
+func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, error) {
+	var after event.DesiredTaken
+	if j.last != nil {
+		after = j.last.Desired
+	}
+	if j.last != nil && j.last.Kind == event.OutcomeRetried { // tried, not done
+		after.Sequence, after.Orders = after.Sequence-1, after.Orders-1
+	}
+	if j.desired.Source.Replaces <= after.Sequence {
+		return nil, nil
+	}
+	stream, err := w.js.Stream(ctx, topology.Orders)
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	var list []event.Superseded
+	for next := after.Orders + 1; ; {
+		m, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject.OrdersOf(j.desired.Store, j.desired.Order)))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return list, nil
+		case err != nil:
+			return nil, publish.Classify(err)
+		case m.Sequence >= j.desired.Source.Sequence:
+			return list, nil
+		}
+		state, err := codec.Decode[event.OrderStateV1](m.Data)
+		if err != nil {
+			return nil, fault.New(fault.MessageUndecodable, "want an order event", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+		}
+		list, next = append(list, event.Superseded{Orders: m.Sequence, Status: state.Status}), m.Sequence+1
+	}
+}
