@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-json"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -25,8 +28,7 @@ func TestTheWarehouseShipsAndTheShopKnows(t *testing.T) {
 	for _, way := range []struct{ name, poll string }{{"push", "off"}, {"poll", "on"}} {
 		t.Run(way.name, func(t *testing.T) {
 			w := world.Start(t, demo.Options{
-				People: netsuitesim.Warehouse{Seed: 3, Every: 20},
-				Store:  func(s *shopsim.StoreConfig) { s.Fulfilments = s.Key == "main" },
+				Store: func(s *shopsim.StoreConfig) { s.Fulfilments = s.Key == "main" },
 				Adjust: func(c *host.Config) {
 					account := c.Accounts[demo.Account]
 					account.Watch.Poll, account.Watch.Fast, account.Watch.Idle = way.poll, often, often
@@ -48,6 +50,8 @@ func TestTheWarehouseShipsAndTheShopKnows(t *testing.T) {
 					all = append(all, &backward{World: w, t: t, store: store, order: id})
 				}
 			}
+			all[0].quiet()
+			work(t, w)
 			for _, b := range all {
 				w.Until(fmt.Sprintf("order %s/%d is completed", b.store, b.order), func() bool { return b.shopOrder().Status == "completed" })
 			}
@@ -71,6 +75,98 @@ func TestTheWarehouseShipsAndTheShopKnows(t *testing.T) {
 				t.Logf("fulfilment %s: told %s after the second in which it was shipped", s.Record.ID, s.told.Sub(s.ModifiedAt).Round(time.Millisecond))
 			}
 		})
+	}
+}
+
+// What the warehouse ships is gone from every shop: each may sell what NetSuite has left at its locations, once nothing is on
+// its way.
+func TestStockFollowsTheWarehouse(t *testing.T) {
+	w := world.Start(t, demo.Options{Stock: true})
+	same := func() bool {
+		counted := left(w)
+		for _, store := range world.Stores {
+			sells := sells(t, w, store)
+			for sku, units := range sells {
+				if units != counted[sku] {
+					return false
+				}
+			}
+			if len(sells) < 5 {
+				t.Fatalf("store %s manages the stock of %d SKUs", store, len(sells))
+			}
+		}
+		return true
+	}
+	w.Until("every shop may sell what NetSuite has", same)
+	before := left(w)
+	var all []*backward
+	for _, store := range world.Stores {
+		ids, err := w.Shop.Place(shopsim.Placement{Store: store, Status: "processing", Count: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			all = append(all, &backward{World: w, t: t, store: store, order: id})
+		}
+	}
+	all[0].quiet()
+	work(t, w)
+	w.Until("everything is shipped and billed", func() bool { return w.NetSuite.Stats().Records["invoice"] == len(all) })
+	w.Until("every shop may sell what NetSuite has left", same)
+	gone := 0
+	for sku, units := range left(w) {
+		gone += before[sku] - units
+	}
+	if gone < len(all) {
+		t.Errorf("%d units left the warehouse with %d orders", gone, len(all))
+	}
+}
+
+// left is what NetSuite has of each item at all its locations together, none below zero.
+func left(w world.World) map[string]int {
+	type counted struct {
+		OnHand string `json:"quantityonhand"`
+	}
+	places := world.Get[[]event.RecordID](w, w.Facts.NetSuite+"/sim/state?type=location")
+	units := map[string]int{}
+	for _, i := range world.Get[[]struct {
+		SKU     string             `json:"itemId"`
+		OnHand  json.Number        `json:"quantityOnHand"`
+		Counted map[string]counted `json:"countedStock"`
+	}](w, w.Facts.NetSuite+"/sim/state?type=inventoryItem") {
+		for _, p := range places {
+			n, _ := strconv.Atoi(i.OnHand.String()) // an item without is not counted
+			if c, is := i.Counted[p.ID]; is {
+				n, _ = strconv.Atoi(c.OnHand)
+			}
+			units[i.SKU] += n
+		}
+		units[i.SKU] = max(0, units[i.SKU])
+	}
+	return units
+}
+
+// sells is what a store says it has, of the SKUs whose stock it manages.
+func sells(t *testing.T, w world.World, store string) map[string]int {
+	t.Helper()
+	units := map[string]int{}
+	for _, p := range world.Get[[]struct {
+		SKU      string `json:"sku"`
+		Manages  bool   `json:"manage_stock"`
+		Quantity *int   `json:"stock_quantity"`
+	}](w, w.Facts.Shop+"/sim/state?type=product&store="+store) {
+		if p.SKU != "" && p.Manages && p.Quantity != nil {
+			units[p.SKU] = max(0, *p.Quantity) // below: sold on back order
+		}
+	}
+	return units
+}
+
+// work sets NetSuite's people to work.
+func work(t *testing.T, w world.World) {
+	t.Helper()
+	if err := w.NetSuite.SetWarehouse(netsuitesim.Warehouse{Seed: 3, Every: 20}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -46,7 +46,7 @@
 //	                                 inventoryItem (the default)
 //	POST /sim/stock                  {"sku","location","onHand","available","backOrdered"} counts an item
 //	                                 at a location
-//	POST /sim/warehouse              {"seed":7,"everyMilliseconds":500,"partial":0.5,"returns":0.1} how the
+//	POST /sim/warehouse              {"seed":7,"everyMilliseconds":500,"partial":0.5,"returns":0.1,"restock":300} how the
 //	                                 people of the account work; 0 ms: on command
 //	POST /sim/warehouse/step         {"steps":10} picks, packs, ships, bills, takes back
 //	POST /sim/push                   {"url","secret"} deploys the user event that posts a signed notice of

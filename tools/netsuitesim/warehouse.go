@@ -21,6 +21,7 @@ type Warehouse struct {
 	Partial float64 `json:"partial"`           // share of the pickings that take a part of what is open, 0 to 1
 	Returns float64 `json:"returns"`           // share of the invoices of which something comes back and is refunded
 	Hold    bool    `json:"holdBilling"`       // nothing is billed
+	Restock int64   `json:"restock"`           // what a location is filled up to when its last piece leaves; 0: nothing arrives
 }
 
 // warehouse works in steps, one at a time.
@@ -67,8 +68,8 @@ func (s *Server) SetWarehouse(how Warehouse) error {
 			return fmt.Errorf("%s %v: want 0 to 1", name, share)
 		}
 	}
-	if how.Every < 0 {
-		return fmt.Errorf("everyMilliseconds %d: want 0 or more", how.Every)
+	if how.Every < 0 || how.Restock < 0 {
+		return fmt.Errorf("everyMilliseconds %d, restock %d: want 0 or more", how.Every, how.Restock)
 	}
 	w := s.warehouse
 	w.mu.Lock()
@@ -241,10 +242,13 @@ func (w *warehouse) leaves(line fields) error {
 		}
 		held, counted := item.fields.number("quantityOnHand")
 		if row := item.fields.sub(stockField).sub(at); row != nil {
-			held, counted = row.amount("quantityonhand"), true
+			held, counted = decimal.RequireFromString(row.text("quantityonhand")), true // written by SetStock
 		}
-		if counted {
-			stock = &Stock{SKU: item.fields.text("itemId"), Location: at, OnHand: json.Number(held.Sub(line.amount("quantity")).String())}
+		if left := held.Sub(line.amount("quantity")); counted {
+			if w.how.Restock > 0 && !left.IsPositive() {
+				left = decimal.NewFromInt(w.how.Restock)
+			}
+			stock = &Stock{SKU: item.fields.text("itemId"), Location: at, OnHand: json.Number(left.String())}
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package netsuitesim_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestWarehouseIsDeterministic(t *testing.T) {
 			Items []struct{ PackageTrackingNumber string }
 		}
 		ItemID string
+		OnHand json.Number                                `json:"quantityOnHand"`
 		Stock  map[string]struct{ QuantityOnHand string } `json:"countedStock"`
 	}
 	if err := json.Unmarshal([]byte(state), &all); err != nil {
@@ -81,15 +83,18 @@ func TestWarehouseIsDeterministic(t *testing.T) {
 			t.Errorf("%d of %s, want one for each return", len(all[kind]), kind)
 		}
 	}
-	left := 0
+	gone := map[string]int{}
 	for _, item := range all["inventoryItem"] {
+		had, _ := item.OnHand.Int64() // at each location
 		for _, at := range item.Stock {
-			if at.QuantityOnHand != "" {
-				left++
+			has, err := strconv.Atoi(at.QuantityOnHand)
+			if err != nil {
+				t.Error(err)
 			}
+			gone[item.ItemID] += int(had) - has
 		}
 	}
-	if left == 0 {
-		t.Error("nothing left the stock")
+	if gone["TEE-001"] != 5*4 || gone["BEANIE-01"] != 5*3 {
+		t.Errorf("%v left the stock, want 20 tees and 15 beanies", gone)
 	}
 }

@@ -80,6 +80,9 @@ type StoreConfig struct {
 	// TrackingPlugin is the namespace of a tracking plugin the store has:
 	// "wc-shipment-tracking/v3" or "wc-ast/v3"; "" is none.
 	TrackingPlugin string
+	// Counted are SKUs whose stock the store manages too, beside those of the
+	// captured store.
+	Counted []string
 }
 
 var storeKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)

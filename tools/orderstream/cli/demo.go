@@ -28,7 +28,7 @@ const ordersPerMinute = 20
 
 // people is how NetSuite's double works in the demo: an order takes four acts or more, and 20 orders a minute leave them
 // three seconds for each.
-var people = netsuitesim.Warehouse{Seed: 1, Every: 400, Partial: 0.15, Returns: 0.1}
+var people = netsuitesim.Warehouse{Seed: 1, Every: 400, Partial: 0.15, Returns: 0.1, Restock: 300}
 
 func (a *app) demo() *cobra.Command {
 	var o demo.Options
@@ -41,17 +41,20 @@ func (a *app) demo() *cobra.Command {
 			}
 			switch {
 			case warehouse == "on", warehouse == "" && traffic == "on":
-				o.People = people
+				o.People, o.Stock = people, true
 			case warehouse != "" && warehouse != "off":
 				return usage{fmt.Errorf("--warehouse %q: want on or off", warehouse)}
 			}
 			o.Stores, o.SyncEach = []string{"main"}, true
-			o.Store = func(s *shopsim.StoreConfig) { s.Fulfilments = true } // as a new shop of WooCommerce 10.1 and later may have
+			o.Store = func(s *shopsim.StoreConfig) {
+				s.Fulfilments = true                                             // as a new shop of WooCommerce 10.1 and later may have
+				s.Counted = []string{"FREE-SAMPLE", "TASSE-GRÖSSE-L", "BOOK-77"} // what NetSuite counts, the shop counts
+			}
 			return a.runDemo(c.Context(), o, traffic == "on")
 		},
 	}
 	c.Flags().StringVar(&traffic, "traffic", "on", "place orders in the shop: on, off")
-	c.Flags().StringVar(&warehouse, "warehouse", "", "pick, pack, ship and bill in NetSuite what is ordered, and take some of it back: on, off; without it as --traffic")
+	c.Flags().StringVar(&warehouse, "warehouse", "", "pick, pack, ship and bill in NetSuite what is ordered, take some of it back, and let the shop's stock follow: on, off; without it as --traffic")
 	c.Flags().StringVar(&o.Dir, "data", "data", "folder that keeps everything")
 	c.Flags().StringVar(&o.Ingest, "ingest-listen", "127.0.0.1:8080", "where the shop's webhooks arrive")
 	c.Flags().StringVar(&o.Health, "console-listen", "127.0.0.1:8088", "health and metrics")

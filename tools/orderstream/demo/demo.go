@@ -48,6 +48,7 @@ type Options struct {
 	Mute     bool   // the doubles send no webhooks and notices of their own
 	Log      *slog.Logger
 	People   netsuitesim.Warehouse      // of NetSuite's double: they ship what is ordered; the zero value does nothing by itself
+	Stock    bool                       // what the shops may sell follows NetSuite's stock
 	Adjust   func(*host.Config)         // last changes to the configuration
 	Account  func(*netsuitesim.Config)  // last changes to NetSuite's double
 	Store    func(*shopsim.StoreConfig) // last changes to each store of the shop's double

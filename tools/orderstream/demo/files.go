@@ -118,6 +118,10 @@ func writeConfig(o Options, k keys, netsuite string, shop *shopsim.Server) (host
 	if err := os.WriteFile(push, []byte(PushSecret), 0o600); err != nil {
 		return host.Config{}, err
 	}
+	follows := "off"
+	if o.Stock {
+		follows = "on"
+	}
 	file := map[string]any{
 		"nats":   map[string]any{"durability": "proven"},
 		"ingest": map[string]any{"listen": o.Ingest, "door_log": map[string]any{"dir": filepath.Join(o.Dir, "door-log")}},
@@ -125,7 +129,7 @@ func writeConfig(o Options, k keys, netsuite string, shop *shopsim.Server) (host
 		"accounts": map[string]any{Account: map[string]any{
 			"account_id": AccountID, "url": netsuite, "client_id": k.ClientID, "certificate_id": k.CertificateID,
 			"private_key": "file:" + privateKeyFile(o.Dir), "concurrency": slots(o),
-			"push_secrets": []string{"file:" + push},
+			"push_secrets": []string{"file:" + push}, "watch": map[string]string{"stock": follows},
 		}},
 		"channels": map[string]any{"terminal": map[string]any{"kind": "log"}},
 	}
