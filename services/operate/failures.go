@@ -161,6 +161,12 @@ func newestIn(at event.Position) (string, error) {
 	switch at.Stream {
 	case topology.Desired, topology.Outcomes:
 		return at.Subject, nil
+	case topology.NetSuiteChanges:
+		c, err := subject.ParseChange(at.Subject)
+		if c.Kind == event.ChangeInventory {
+			return at.Subject, err // an old figure must not pass for the newest
+		}
+		return "", err
 	case topology.Orders:
 		o, err := subject.ParseOrder(at.Subject)
 		return subject.OrdersOf(o.Store, o.Order), err

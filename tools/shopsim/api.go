@@ -9,7 +9,7 @@ import (
 	"github.com/orderstream/orderstream/tools/shopsim/internal/phpjson"
 )
 
-// Place has made-up shoppers place orders and gives the orders' ids.
+// Place has made-up shoppers place orders and gives the orders' ids: fewer than wanted when the product is sold out.
 func (s *Server) Place(p Placement) ([]int64, error) {
 	shop, err := s.shop(p.Store)
 	if err = errors.Join(err, p.check()); err != nil {
@@ -17,12 +17,18 @@ func (s *Server) Place(p Placement) ([]int64, error) {
 	}
 	var ids []int64
 	for range max(p.Count, 1) {
+		soldOut := false
 		err := shop.update(func(t *tx) error {
-			ids = append(ids, t.checkout(p))
+			if soldOut = p.Product != 0 && t.soldOut(p.Product); !soldOut {
+				ids = append(ids, t.checkout(p))
+			}
 			return nil
 		})
 		if err != nil {
 			return ids, fmt.Errorf("place: %w", err)
+		}
+		if soldOut {
+			break
 		}
 		s.trace.count(1, 0)
 	}

@@ -24,6 +24,7 @@ type Placement struct {
 	Count    int    // 0 places one
 	Checkout string // Block or Classic; "" draws one for each order
 	Status   string // the status after checkout; "" leaves it to the payment method
+	Product  int64  // one unit of this product or variation and nothing else, as long as it is in stock; 0 draws a basket
 }
 
 func (p Placement) check() error {
@@ -32,6 +33,9 @@ func (p Placement) check() error {
 	}
 	if !slices.Contains([]string{"", Block, Classic}, p.Checkout) {
 		return fmt.Errorf("checkout %q: must be %s or %s", p.Checkout, Block, Classic)
+	}
+	if p.Product != 0 && articleOf(p.Product).sku == "" {
+		return fmt.Errorf("product %d: must be one of the catalogue that has a SKU", p.Product)
 	}
 	if p.Status != "" && !slices.Contains(orderStatuses, p.Status) {
 		return fmt.Errorf("status %q: must be one of %s", p.Status, strings.Join(orderStatuses, ", "))
@@ -52,11 +56,20 @@ type basket struct {
 
 type pickedItem struct{ product, quantity int64 }
 
+// soldOut tells whether checkout refuses a product.
+func (t *tx) soldOut(id int64) bool {
+	p := t.get(products, id)
+	return p.Get("manage_stock").True() && p.Get("stock_quantity").Int() <= 0 && !p.Get("backorders_allowed").True()
+}
+
 // checkout places one made-up order and fires what a store fires.
 func (t *tx) checkout(p Placement) int64 {
 	id := t.next(postIDs)
 	dice := t.shop.dice(id, "basket")
 	b := t.fillBasket(dice, id)
+	if p.Product != 0 {
+		b.items = []pickedItem{{p.Product, 1}}
+	}
 	if p.Checkout != "" {
 		b.checkout = p.Checkout
 	}

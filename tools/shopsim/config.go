@@ -15,7 +15,7 @@
 //	GET  /sim/faults, POST /sim/faults      Faults
 //	GET  /sim/log                           []Entry: requests answered, webhooks sent
 //	GET  /sim/stats                         Stats
-//	POST /sim/orders                        {"store","count","checkout":"block|classic","status"} places orders, gives {"ids"}
+//	POST /sim/orders                        {"store","count","checkout":"block|classic","status","product"} places orders, gives {"ids"}
 //	POST /sim/orders/{id}/status            {"store","status"}; also "trash", "restored", "deleted"
 //	POST /sim/orders/{id}/edit              {"store","change":{…}}: a REST body, as a merchant's edit
 //	POST /sim/load                          {"store","order":{…},"refunds":[…],"deleted":bool} sets state without webhooks

@@ -94,6 +94,7 @@ type placeBody struct {
 	Count    int    `json:"count"`
 	Checkout string `json:"checkout"`
 	Status   string `json:"status"`
+	Product  int64  `json:"product"`
 }
 
 func (s *Server) simPlace(in placeBody) (any, error) {

@@ -88,7 +88,7 @@ func (o *order) missing(sku string, figure level) money.Number {
 func (b *Book) linesOf(desired event.DesiredOrderV1) map[string]money.Number {
 	lines := map[string]money.Number{}
 	for _, line := range desired.SalesOrder.Lines {
-		if desired.SalesOrder.Closed || line.Closed || line.Quantity == nil || line.Quantity.Sign() <= 0 || line.Item.By != "sku" {
+		if desired.SalesOrder.Closed || line.Closed || line.Quantity == nil || line.Quantity.Sign() <= 0 || line.Item.By != "name" {
 			continue
 		}
 		lines[line.Item.Key] = lines[line.Item.Key].Add(*line.Quantity)

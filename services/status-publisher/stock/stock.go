@@ -202,12 +202,17 @@ func (a *account) demand(sku string) (sum money.Number) {
 	return sum
 }
 
-// take keeps the newest level of an item and reports whether it was news.
+// take keeps the newest level of an item and reports whether it was news. Levels of an item are published in the order in
+// which they were read; their times, which may be those of a change in whole seconds, say how far back one reaches at
+// least.
 func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
 	stock, at := change.Stock, change.Time
 	last, known := a.levels[stock.Name]
-	if known && (at.Before(last.at) || at.Equal(last.at) && sequence <= last.sequence) {
+	if known && sequence <= last.sequence {
 		return false
+	}
+	if at.Before(last.at) {
+		at = last.at
 	}
 	next := level{at: at, sequence: sequence, record: change.Record.ID, places: map[string]money.Number{}}
 	for _, place := range stock.Locations {

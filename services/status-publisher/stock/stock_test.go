@@ -29,7 +29,7 @@ func wanted(store, id string, lines map[string]int64) event.DesiredOrderV1 {
 	desired.Store = store
 	for sku, units := range lines {
 		quantity := money.Int(units)
-		desired.SalesOrder.Lines = append(desired.SalesOrder.Lines, event.OrderLine{Item: event.Ref{Record: "item", By: "sku", Key: sku}, Quantity: &quantity})
+		desired.SalesOrder.Lines = append(desired.SalesOrder.Lines, event.OrderLine{Item: event.Ref{Record: "item", By: "name", Key: sku}, Quantity: &quantity})
 	}
 	return desired
 }
@@ -71,10 +71,12 @@ func TestLocations(t *testing.T) {
 func TestNewestFigureWins(t *testing.T) {
 	b := NewBook(nil)
 	b.Stock(figure("MUG", 5, map[string]string{"1": "7"}), 9)
-	if touched := b.Stock(figure("MUG", 4, map[string]string{"1": "90"}), 10); touched != nil {
+	if touched := b.Stock(figure("MUG", 6, map[string]string{"1": "90"}), 8); touched != nil {
 		t.Errorf("an older figure touched %v", touched)
 	}
 	promised(t, b, shop, "MUG", "7")
+	b.Stock(figure("MUG", 4, map[string]string{"1": "8"}), 10) // read later, of a change whose time is in whole seconds
+	promised(t, b, shop, "MUG", "8")
 	gone := figure("MUG", 6, map[string]string{"1": "7"})
 	gone.Stock.Inactive = true
 	b.Stock(gone, 11)

@@ -182,7 +182,7 @@ func (w *world) sale(store, order, sku string, units int64) {
 	envelope := event.Envelope{Type: "desired.v1.order", ID: fmt.Sprint("sale", w.events), Store: store, Time: time.Now().UTC()}
 	desired := event.DesiredOrderV1{Envelope: envelope, Account: "ns", Order: order}
 	desired.SalesOrder.Currency = "USD"
-	desired.SalesOrder.Lines = []event.OrderLine{{Item: event.Ref{Record: "item", By: "sku", Key: sku}, Quantity: &n}}
+	desired.SalesOrder.Lines = []event.OrderLine{{Item: event.Ref{Record: "item", By: "name", Key: sku}, Quantity: &n}}
 	w.publish(topology.Desired, subject.Desired{Kind: "order", Account: "ns", Store: store, Key: order}.String(), envelope, desired, "")
 }
 
