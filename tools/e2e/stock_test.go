@@ -136,7 +136,7 @@ func TestStockFollowsNetSuite(t *testing.T) {
 }
 
 // Three shops sell one pool. Each sells while its own figure is above zero; what is sold twice is bounded by what the
-// others sell before they are told, and what may be sold is right at the end, before and after NetSuite counts.
+// others sell before they are told, and what may be sold is right at the end. That it is right too once NetSuite counts the sale is proven on the book.
 func TestFlashSaleOverThreeShops(t *testing.T) {
 	const pool, crowd = 60, 5 // buyers of each shop between two looks
 	s := newShelves(t, true)
@@ -153,9 +153,6 @@ func TestFlashSaleOverThreeShops(t *testing.T) {
 	if sold < pool || sold > pool+bound {
 		t.Errorf("%d sold, want %d to %d", sold, pool, pool+bound)
 	}
-	s.quiet()
-	s.counts("TEE-001", 100) // all of it is left: the sale is counted
-	s.until(classicTee, 100)
 }
 
 // buy has shoppers of every shop buy at once and tells how many were served.
