@@ -32,12 +32,21 @@ type app struct {
 // usage is a mistake of the caller's.
 type usage struct{ error }
 
+// ended says that the services ended badly: the host has logged why, its exit code is the command's.
+type ended struct{ code int }
+
+func (e ended) Error() string { return fmt.Sprintf("ended with code %d", e.code) }
+
 // Main runs the command and gives its exit code: 0 done, 1 failed, 2 wrong use or configuration, 3
 // environment.
 func Main(args []string, out, errs io.Writer) int {
-	a := &app{out: out, errs: errs}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return run(ctx, args, out, errs)
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	a := &app{out: out, errs: errs}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -47,8 +56,15 @@ func Main(args []string, out, errs io.Writer) int {
 		return host.ExitDrained
 	}
 	fmt.Fprintln(errs, "orderstream:", err)
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
 	var wrong usage
+	var services ended
 	switch {
+	case errors.As(err, &services):
+		return services.code
 	case errors.As(err, &wrong), fault.CodeOf(err) == fault.ConfigurationWrong, fault.CodeOf(err) == fault.MappingInvalid:
 		return host.ExitConfiguration
 	case fault.CodeOf(err) == fault.ServerNotDurable:

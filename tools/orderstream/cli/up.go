@@ -36,7 +36,7 @@ func (a *app) up() *cobra.Command {
 				}
 			}
 			if code := host.Run(c.Context(), config, log, connect, demo.Units()...); code != host.ExitDrained {
-				return fmt.Errorf("ended with code %d", code)
+				return ended{code}
 			}
 			return nil
 		},
