@@ -89,10 +89,21 @@ func (a *app) runDemo(ctx context.Context, o demo.Options, traffic bool) error {
 	if err := d.Shop.Traffic(traffic, ordersPerMinute); err != nil {
 		return err
 	}
-	if err := a.follow(ctx, d.JS); err != nil {
-		return err
-	}
-	return d.Host.Wait(ctx)
+	return a.stay(ctx, d)
+}
+
+// stay shows what happens until ctx ends (nil) or a service does (its error).
+func (a *app) stay(ctx context.Context, d *demo.Demo) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.Host.Wait(ctx)
+		stop()
+	}()
+	err := a.follow(ctx, d.JS)
+	stop()
+	return errors.Join(err, <-ended)
 }
 
 func (a *app) greet(d *demo.Demo, dir string) {
@@ -131,7 +142,10 @@ func (a *app) follow(ctx context.Context, js jetstream.JetStream) error {
 				}
 			}
 		})
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil // stopped before it began
+		case err != nil:
 			return err
 		}
 		defer running.Stop()
