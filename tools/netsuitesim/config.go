@@ -80,6 +80,7 @@ func DefaultCustomFields() []CustomField {
 	const area = 4000
 	return []CustomField{
 		{Name: "custbody_wc_order_id"},
+		{Name: "custbody_wc_order_time"},
 		{Name: "custbody_wc_customer_ip"},
 		{Name: "custbody_wc_payment_reference"},
 		{Name: "custbody_wc_transaction_id"},

@@ -53,7 +53,8 @@ func byHand(o event.OrderStateV1) (event.DesiredOrderV1, error) {
 	number := money.NumberOf(cost.Decimal())
 	fields := map[string]event.Value{
 		"subsidiary": ref("subsidiary", "Parent US"), "tranDate": text(o.Placed.LocalDate, 0), "otherRefNum": text(o.Number, 45), "email": text(o.Customer.Email, 254),
-		"memo": text("WooCommerce order "+o.Number, 999), "custbody_wc_store": text(o.Store, 0), "custbody_wc_order_id": text(o.Order, 0), "custbody_wc_customer_ip": text(o.Customer.IP, 45),
+		"memo": text("WooCommerce order "+o.Number, 999), "custbody_wc_store": text(o.Store, 0), "custbody_wc_order_id": text(o.Order, 0), "custbody_wc_order_time": text(o.Placed.At.Format(time.RFC3339), 0),
+		"custbody_wc_customer_ip":    text(o.Customer.IP, 45),
 		"custbody_wc_payment_method": text(o.Payment.Method, 0), "custbody_wc_payment_status": text(o.Payment.Status, 0), "custbody_wc_payment_reference": text(o.Payment.Title, 300),
 		"custbody_wc_transaction_id": text(o.Payment.TransactionID, 300), "custbody_wc_attribution": {Empty: true}, "custbody_wc_coupons": text(o.Coupons[0].Code+", "+o.Coupons[1].Code, 300),
 		"custbody_wc_customer_note": text(o.CustomerNote, 3999), "custbody_wc_gift_message": text(o.Delivery.GiftMessage, 999), "custbody_wc_delivery_instructions": text(o.Delivery.Instructions, 999),
