@@ -37,39 +37,30 @@ func TestCapturesInOrder(t *testing.T) {
 	if got := w.RoundingLines(); len(got) != 1 || got[0] != "wc-so-main-245 0.01" {
 		t.Errorf("rounding lines %v, want one of 0.01 on order 245", got)
 	}
-	checkShop(t, w)
+	w.CheckAround(nil)
+	w.CheckRecords()
 }
 
-// checkShop proves that the shop's order carries NetSuite's number in one meta key.
-func checkShop(t *testing.T, w world.World) {
-	t.Helper()
-	have := w.SalesOrders()
-	for _, store := range []string{"main", "legacy", "v104"} {
-		orders, err := w.Shop.Orders(store)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, raw := range orders {
-			id, values := shopMeta(t, raw)
-			so, synced := have["wc-so-"+store+"-"+id]
-			if !synced {
-				continue
-			}
-			if len(values) != 1 || !strings.Contains(values[0], `"tran_id":"`+so.TranID+`"`) || !strings.Contains(values[0], `"sales_order_id":"`+so.ID+`"`) {
-				t.Errorf("%s/%s: meta %v, want one entry with %s and id %s", store, id, values, so.TranID, so.ID)
-			}
-		}
-	}
+// What customers ask for about gift and delivery, under the keys of the usual plugins, and what they write, reaches the
+// sales order; no captured order asks for it.
+func TestWishes(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	w.Load(world.Captures(t))
+	w.Post(changed(t, "order.created-prices-include-tax", `"customer_note":""`, `"customer_note":"Bitte klingeln: 2. OG"`,
+		`"meta_data":[{"id":`, `"meta_data":[{"id":900001,"key":"delivery_date","value":"2026-12-24"},{"id":900002,"key":"_delivery_instructions","value":"Hof, links"},`+
+			`{"id":900003,"key":"gift_message","value":"Für Oma ❤"},{"id":`))
+	w.Settle()
+	want := w.WantRecord("wc-so-main-248")
+	want.Custom["custbody_wc_customer_note"] = "Bitte klingeln: 2. OG"
+	want.Custom["custbody_wc_requested_date"] = "2026-12-24"
+	want.Custom["custbody_wc_delivery_instructions"] = "Hof, links"
+	want.Custom["custbody_wc_gift_message"] = "Für Oma ❤"
+	w.CheckRecord("wc-so-main-248", w.Records()["wc-so-main-248"], want)
 }
-
-// After a shuffle, what NetSuite holds depends on which states of an order came first, in two cases: an order
-// whose newest state says pending (68) or fully refunded (42) is never created when that state arrives before
-// an earlier one that would have created it.
-var lackable = map[string]bool{"main/68": true, "main/42": true}
 
 // lacks tells that a capture is a state of such an order.
 func lacks(c capture.Delivery) bool {
-	for key := range lackable {
+	for key := range world.Lackable {
 		store, id, _ := strings.Cut(key, "/")
 		if c.Store == store && bytes.HasPrefix(c.Body, []byte(`{"id":`+id+`,`)) {
 			return true
@@ -90,7 +81,8 @@ func TestCapturesShuffled(t *testing.T) {
 				w.Post(c)
 			}
 			w.Settle()
-			w.Check(lackable)
+			w.Check(world.Lackable)
+			w.CheckAround(world.Lackable)
 		})
 	}
 }
@@ -108,5 +100,6 @@ func TestCapturesThriceOutOfOrder(t *testing.T) {
 		w.Post(c)
 	}
 	w.Settle()
-	w.Check(lackable)
+	w.Check(world.Lackable)
+	w.CheckAround(world.Lackable)
 }

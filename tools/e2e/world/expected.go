@@ -33,11 +33,21 @@ func expected(t testing.TB) []expectation {
 // Ids of currencies in the double's seed.
 var currencyIDs = map[string]string{"USD": "1", "JPY": "3", "EUR": "4"}
 
-// Check compares NetSuite with the expectation; mayLack lists orders that may be absent.
-func (w World) Check(mayLack map[string]bool) {
+// Lackable are the orders, as store/order, that NetSuite may lack when their states do not arrive one by one in their order.
+// A state is stale once a newer one has arrived (Invariant 4), and of the newest states of these two no sales order is
+// made where there is none: all money of 42 was given back, so that nothing is sold and nothing is owed (rule refunded:
+// ignore); 68 is not paid at last (rule unpaid: wait). An earlier state that arrives first makes the sales order, which is
+// closed then, or goes back to pending approval.
+var Lackable = map[string]bool{"main/42": true, "main/68": true}
+
+// Copy is an order of store main that says the same as a captured one, under a number and for a guest of its own.
+type Copy struct{ Of, Order, Email string }
+
+// Check compares NetSuite with the expectation; mayLack lists orders that may be absent, copies those beside the captures.
+func (w World) Check(mayLack map[string]bool, copies ...Copy) {
 	w.t.Helper()
 	have := w.SalesOrders()
-	for _, want := range expected(w.t) {
+	for _, want := range withCopies(expected(w.t), copies) {
 		name := want.store + "/" + want.order
 		so, found := have["wc-so-"+want.store+"-"+want.order]
 		delete(have, "wc-so-"+want.store+"-"+want.order)
@@ -61,6 +71,19 @@ func (w World) Check(mayLack map[string]bool) {
 	for id := range have {
 		w.t.Errorf("sales order %s: no order of the captures", id)
 	}
+}
+
+func withCopies(list []expectation, copies []Copy) []expectation {
+	for _, c := range copies {
+		for _, e := range list {
+			if e.store == "main" && e.order == c.Of {
+				e.order = c.Order
+				list = append(list, e)
+				break
+			}
+		}
+	}
+	return list
 }
 
 // Totals gives the expected totals by externalId.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -194,14 +195,12 @@ func (w World) settle(among [][2]string) {
 func (w World) Busy(ctx context.Context) (string, error) { return w.busy(ctx, consumers()) }
 
 func (w World) busy(ctx context.Context, among [][2]string) (string, error) {
-	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
+	waiting, err := w.Waiting(ctx)
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(string(metrics)) {
-		if strings.HasPrefix(line, "orderstream_door_log_records{") && !strings.HasSuffix(line, " 0\n") {
-			return line, nil
-		}
+	if waiting > 0 {
+		return fmt.Sprintf("%d deliveries in the door log", waiting), nil
 	}
 	for _, c := range among {
 		consumer, err := w.JS.Consumer(ctx, c[0], c[1])
@@ -213,6 +212,20 @@ func (w World) busy(ctx context.Context, among [][2]string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// Waiting counts the deliveries in the door log.
+func (w World) Waiting(ctx context.Context) (int, error) {
+	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(metrics)) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "orderstream_door_log_records{") {
+			return strconv.Atoi(value)
+		}
+	}
+	return 0, nil
 }
 
 func (w World) get(ctx context.Context, url string) ([]byte, error) {
