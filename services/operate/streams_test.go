@@ -76,7 +76,7 @@ func (s streams) delivery(name, store string) (parse.Delivery, event.Position) {
 		header := w.Header()
 		header[event.HeaderTraceparent] = []string{trace}
 		at := s.put(publish.Message{
-			Stream: topology.Woo, Subject: subject.Webhook{Store: store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}.String(), ID: name + store, Header: header, Data: c.Body,
+			Stream: topology.Woo, Subject: subject.Webhook{Store: store, Resource: w.Resource, Event: w.Event, ID: w.ObjectID}.String(), ID: fmt.Sprint(name, store, time.Now().UnixNano()), Header: header, Data: c.Body,
 		})
 		return parse.Delivery{Facts: w, Sequence: at.Sequence, Body: c.Body}, at
 	}

@@ -49,13 +49,14 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		}
 	}
 	t := Timeline{Store: store, Order: order}
+	var known past
 	for _, source := range []struct {
 		stream, filter string
 		read           func(m *jetstream.RawStreamMsg) (Step, error)
 	}{
-		{topology.Woo, subject.WebhooksOf(store, "order", order), delivery},
-		{topology.Woo, subject.WebhooksOf(store, parse.ResourceRefund, order), delivery},
-		{topology.Orders, subject.OrdersOf(store, order), orderEvent},
+		{topology.Woo, subject.WebhooksOf(store, "order", order), known.delivery},
+		{topology.Woo, subject.WebhooksOf(store, parse.ResourceRefund, order), known.delivery},
+		{topology.Orders, subject.OrdersOf(store, order), known.event},
 		{topology.Desired, subject.DesiredOf(store, order), desired},
 		{topology.Outcomes, subject.SyncOf(store, order), outcome},
 		{topology.ShopOutcomes, subject.ShopOf(store, order), shopOutcome},
@@ -88,6 +89,7 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 	if len(t.Steps) == 0 {
 		return Timeline{}, fmt.Errorf("%w: %s in store %s", ErrNoOrder, order, store)
 	}
+	known.name(t.Steps)
 	slices.SortStableFunc(t.Steps, func(a, b Step) int { return a.At.Compare(b.At) })
 	return t, nil
 }
@@ -138,9 +140,12 @@ func each(ctx context.Context, js jetstream.JetStream, name, filter string, visi
 	}
 }
 
-func delivery(m *jetstream.RawStreamMsg) (Step, error) {
+const stageDelivery = "delivery"
+
+// delivery gives the step, and the state of an order that the delivery brought.
+func delivery(m *jetstream.RawStreamMsg) (Step, *event.OrderStateV1) {
 	w := event.WebhookFromHeader(m.Header)
-	step := Step{At: w.ReceivedAt, Stage: "delivery", What: fmt.Sprintf("%s, origin %s", w.Topic, w.Origin)}
+	step := Step{At: w.ReceivedAt, Stage: stageDelivery, What: fmt.Sprintf("%s, origin %s", w.Topic, w.Origin)}
 	result, err := parse.Read(parse.Delivery{Facts: w, Sequence: m.Sequence, Body: m.Data})
 	switch {
 	case err != nil:
@@ -157,12 +162,12 @@ func delivery(m *jetstream.RawStreamMsg) (Step, error) {
 		o := result.Order
 		step.Detail = fmt.Sprintf("status %s, total %s %s, modified %s", o.Status, o.Totals.Total, o.Currency, o.Version.ModifiedAt.Format(time.RFC3339))
 	}
-	return step, nil
+	return step, result.Order
 }
 
-func orderEvent(m *jetstream.RawStreamMsg) (Step, error) {
+func orderEvent(m *jetstream.RawStreamMsg) (Step, event.OrderStateV1, error) {
 	o, err := codec.Decode[event.OrderStateV1](m.Data)
-	return Step{At: m.Time.UTC(), Stage: "parse", What: o.Type, Detail: fmt.Sprintf("status %s, hash %.12s, from WOO %d", o.Status, o.Hash, o.Source.Sequence)}, err
+	return Step{At: m.Time.UTC(), Stage: "parse", What: o.Type, Detail: fmt.Sprintf("status %s, hash %.12s, from WOO %d", o.Status, o.Hash, o.Source.Sequence)}, o, err
 }
 
 func desired(m *jetstream.RawStreamMsg) (Step, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/transformer/parse"
 )
 
 // The whole way of an order: delivered, parsed, mapped, parked, retried, written, told to the shop.
@@ -93,6 +94,45 @@ func TestTimelineOfOddDeliveries(t *testing.T) {
 				t.Errorf("%+v, %v, want %q", got, err, want)
 			}
 		})
+	}
+}
+
+// A delivery that led to no event names the rule that dropped it; one that did, or that waits still, names none. Invariant 3.
+func TestTimelineNamesWhatDroppedADelivery(t *testing.T) {
+	s := start(t)
+	delivered := func(name string) parse.Delivery {
+		d, _ := s.delivery(name, "main")
+		return d
+	}
+	const repeat, superseded = "; dropped by rule repeat", "; dropped by rule superseded"
+	s.placed(delivered("order.updated-blockcheckout-arrives-first"))
+	delivered("order.created-blockcheckout-arrives-second")
+	wantDropped(t, s, "69", "", repeat)
+	s.placed(delivered("order.updated-status-completed"))
+	delivered("order.updated-status-completed")
+	delivered("order.updated-status-on-hold")
+	delivered("order.updated-status-failed")
+	delivered("order.updated-status-refunded") // newer than the event, older than the delivery before it
+	wantDropped(t, s, "68", "", repeat, superseded, "", superseded)
+	s.placed(delivered("order.updated-status-pending"))
+	wantDropped(t, s, "68", "", repeat, superseded, superseded, superseded, "")
+}
+
+func wantDropped(t *testing.T, s streams, order string, want ...string) {
+	t.Helper()
+	got, err := operate.Show(natstest.Context(t), s.JS, "main", order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, step := range got.Steps {
+		if step.Stage == "delivery" {
+			_, rule, _ := strings.Cut(step.Detail, "Z") // behind the time
+			rules = append(rules, rule)
+		}
+	}
+	if diff := cmp.Diff(want, rules); diff != "" {
+		t.Errorf("order %s (-want +got):\n%s", order, diff)
 	}
 }
 
