@@ -19,7 +19,6 @@ type Config struct {
 	Mappings  map[string]Mapping `json:"mappings"`
 	Channels  map[string]Channel `json:"channels"`
 	Notifier  Notifier           `json:"notifier"`
-	Console   Listen             `json:"console"`
 }
 
 // Log says how much to log and how.
