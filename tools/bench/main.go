@@ -249,7 +249,7 @@ func (b bench) drain(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "%d orders in %.1f s, ideal %.1f s: %.0f %% of ideal; %.3f NetSuite calls per order, at most %d in flight\n",
+	fmt.Fprintf(b.out, "%d orders in %.1f s, ideal %.1f s: %.1f %% of ideal; %.3f NetSuite calls per order, at most %d in flight\n",
 		d.orders, d.took.Seconds(), d.ideal.Seconds(), 100*d.ideal.Seconds()/d.took.Seconds(), d.callsPerOrder, d.maxInFlight)
 	return nil
 }
