@@ -38,9 +38,7 @@ func (w *writer) alter(ctx context.Context, j *job, now held) (outcome, error) {
 		return outcome{}, err
 	}
 	if err := w.patch(ctx, j, now.id, body, ids); err != nil {
-		if fault.CodeOf(err) == fault.NetSuiteRefused {
-			w.directory.forget(refs)
-		}
+		w.doubt(err, refs)
 		return outcome{}, err
 	}
 	after, err := w.reread(ctx, j)

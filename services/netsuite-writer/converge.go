@@ -102,6 +102,7 @@ type job struct {
 }
 
 func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	consume.Asked(ctx, false) // until it is
 	if s, err := subject.ParseDesired(m.Subject); err == nil && s.Kind == kindCustomer {
 		return w.customer(ctx, m)
 	}
@@ -128,6 +129,7 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 		return nil, err
 	}
 	outcome, err := w.converge(ctx, j)
+	consume.Asked(ctx, j.asked)
 	return w.conclude(j, outcome, err)
 }
 
@@ -149,6 +151,19 @@ func laneOf(m consume.Message, d event.DesiredOrderV1) int {
 	default:
 		return governor.LaneEdit
 	}
+}
+
+// minor tells what gives way to fresh orders: customers, later states, refunds and replays.
+func minor(m consume.Message) bool {
+	if s, err := subject.ParseDesired(m.Subject); err == nil && s.Kind == kindCustomer {
+		return true
+	}
+	d, err := codec.Decode[struct {
+		Source struct {
+			Kind string `json:"kind"`
+		} `json:"source"`
+	}](m.Data)
+	return err == nil && laneOf(m, event.DesiredOrderV1{Source: event.DesiredSource{Kind: d.Source.Kind}}) != governor.LanePaid
 }
 
 // outcome is what became of a job.
@@ -256,12 +271,18 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 		}
 	}
 	if err := w.put(ctx, j, target, body); err != nil {
-		if fault.CodeOf(err) == fault.NetSuiteRefused {
-			w.directory.forget(refs) // a record may have been renamed or made inactive
-		}
+		w.doubt(err, append(refs, customerRefs(j.desired)...))
 		return outcome{}, err
 	}
 	return w.verify(ctx, j)
+}
+
+// doubt forgets what was known of records when NetSuite refuses what names them: one may have been renamed, merged or made
+// inactive.
+func (w *writer) doubt(err error, refs []event.Ref) {
+	if code := fault.CodeOf(err); code == fault.NetSuiteRefused || code == fault.NetSuiteRecordMissing {
+		w.directory.forget(withFallbacks(refs))
+	}
 }
 
 // together writes the order in a batch with others. Not shown and no error: the read-back misses it.
@@ -281,7 +302,9 @@ func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcom
 	}
 }
 
-// put sends the order. PUT by externalId with replace=item may be repeated: it never doubles a line.
+// put sends the order. PUT by externalId with replace=item may be repeated: it never doubles a line. After an answer that
+// was lost a look proves the write of an order's first state alone: a later state that is not there leaves an earlier one
+// to be found, which may look the same in all that is read back. Such a state is written again.
 func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body []byte) error {
 	if err := w.pinned(ctx); err != nil {
 		return err
@@ -289,10 +312,9 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	w.setDirty(j.subject, true)
 	target.Body = body
 	_, err := w.send(ctx, j, "salesOrder", target)
-	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken {
+	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken || !j.first() {
 		return err
 	}
-	// Look before repeating: the write may have happened.
 	now, lookErr := w.read(ctx, j)
 	if lookErr != nil {
 		return lookErr
@@ -301,6 +323,11 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 		return nil
 	}
 	return err
+}
+
+// first tells whether no state of the order was written before this one.
+func (j *job) first() bool {
+	return j.ledger.SalesOrder == nil && j.desired.Source.Replaces == 0 && !j.retry
 }
 
 // send writes a record; fields that were cut become notes of the outcome.

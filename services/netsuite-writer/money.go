@@ -213,6 +213,7 @@ func (w *writer) post(ctx context.Context, j *job, d document) (string, error) {
 		return "", err
 	}
 	if err != nil {
+		w.doubt(err, d.refs)
 		return "", err
 	}
 	return answer.ID()

@@ -23,6 +23,15 @@ type people struct {
 
 func customerBy(by, key string) event.Ref { return event.Ref{Record: "customer", By: by, Key: key} }
 
+// customerRefs are the references under which an order's customer is looked up.
+func customerRefs(d event.DesiredOrderV1) []event.Ref {
+	refs := []event.Ref{customerBy("externalId", d.Customer.ExternalID), customerBy("email", d.Customer.Email)}
+	if d.Customer.Default != nil {
+		refs = append(refs, *d.Customer.Default)
+	}
+	return refs
+}
+
 func (p *people) find(ctx context.Context, d event.DesiredOrderV1, fresh bool) (event.RecordID, []event.Call, error) {
 	if d.Customer.Default != nil {
 		ids, calls, err := p.directory.resolve(ctx, []event.Ref{*d.Customer.Default}, fresh)

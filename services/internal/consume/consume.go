@@ -51,6 +51,7 @@ type Config struct {
 	Park     Parker                 // nil: a message that cannot be handled is retried for ever, loudly
 	Lane     func(m Message) string // nil: the subject
 	Side     func(m Message) string // which of several other sides the message needs, e.g. a shop; nil: all need the same one
+	Minor    func(m Message) bool   // what gives way: it takes part of the lanes, and waits at the server while there is much of it; nil: nothing
 	Lanes    int                    // handlers at the same time; 0: 32
 	Prefetch int                    // messages held at most; 0: 256
 	Attempts int                    // tries of a transient error before it is parked; 0: no limit
@@ -86,6 +87,9 @@ func New(js jetstream.JetStream, log *slog.Logger, config Config) (*Consumer, er
 func (c *Config) fill() {
 	if c.Lane == nil {
 		c.Lane = func(m Message) string { return m.Subject }
+	}
+	if c.Minor == nil {
+		c.Minor = func(Message) bool { return false }
 	}
 	if c.Lanes == 0 {
 		c.Lanes = 32

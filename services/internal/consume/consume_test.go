@@ -258,6 +258,49 @@ func TestASideThatIsAwayHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// However much of what gives way is stored before it, and though none of that ends, what does not give way is handled at
+// once; and nothing that gave way is forgotten.
+func TestMinorGivesWay(t *testing.T) {
+	isMinor := func(m Message) bool { return strings.Contains(m.Subject, ".1") }
+	release, began := make(chan struct{}), make(chan struct{}, 100)
+	b := run(t, Config{Lanes: 4, Prefetch: 8, Minor: isMinor, Handle: func(_ context.Context, m Message) ([]publish.Message, error) {
+		if isMinor(m) {
+			began <- struct{}{}
+			<-release
+		}
+		return out(m), nil
+	}})
+	for n := range 50 {
+		b.put(fmt.Sprint(100 + n))
+	}
+	<-began
+	b.put("2")
+	if first := b.server.Next(t, topology.Customers, subject.CustomerAll, 0); string(first.Data) != "2" {
+		t.Errorf("the first output is of %s", first.Data)
+	}
+	if n := len(began); n > 3 {
+		t.Errorf("%d more of what gives way were begun with four lanes", n)
+	}
+	close(release)
+	b.settled()
+	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); got != 51 {
+		t.Errorf("%d outputs, want 51", got)
+	}
+}
+
+// What is put off comes back spread over time, whenever it was put off.
+func TestPutOffIsSpread(t *testing.T) {
+	m, now := newMinor(4, 8), time.Unix(1000, 0)
+	for i, want := range []time.Duration{time.Second, time.Second + backApart, time.Second + 2*backApart} {
+		if got := m.putOff(now); got != want {
+			t.Errorf("number %d is away for %v, want %v", i, got, want)
+		}
+	}
+	if got := m.putOff(now.Add(time.Hour)); got != time.Second {
+		t.Errorf("an hour later one is away for %v", got)
+	}
+}
+
 // Invariant 1: a message whose outputs are not stored is not acked; it is handled again until they are.
 func TestNoAckWithoutOutputs(t *testing.T) {
 	runs := 0

@@ -54,9 +54,9 @@ type gate struct {
 	pace     Pace
 	mu       sync.Mutex
 	shut     bool
-	probing  bool
+	probing  bool // somebody probes, or waits until it is time to
 	failures int
-	after    time.Duration // asked for by the other side; 0: nothing
+	due      time.Time     // of the next probe
 	changed  chan struct{} // closed and replaced at every change
 }
 
@@ -75,64 +75,86 @@ var errShut = errors.New("the other side is unavailable")
 
 // pass returns at once while the gate is open; otherwise it waits to become the prober, or for the gate to
 // open. Who does not wait and is not the prober hears errShut. It returns another error when stopping.
-func (g *gate) pass(ctx context.Context, stopping func() bool, waits bool) error {
+func (g *gate) pass(ctx context.Context, stopping func() bool, waits bool) (prober bool, err error) {
 	for {
 		if stopping() {
-			return context.Canceled
+			return false, context.Canceled
 		}
-		g.mu.Lock()
-		if !g.shut {
-			g.mu.Unlock()
-			return nil
-		}
-		prober, changed, delay := !g.probing, g.changed, g.delay()
-		if prober {
-			g.probing = true
-		}
-		g.mu.Unlock()
-		if prober {
-			return g.pause(ctx, changed, delay)
-		}
-		if !waits {
-			return errShut
+		first, shut, due, changed := g.enter()
+		switch {
+		case !shut:
+			return false, nil
+		case first:
+			return true, g.await(ctx, stopping, due)
+		case !waits:
+			return false, errShut
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// enter makes the caller the prober of a closed gate that has none.
+func (g *gate) enter() (prober, shut bool, due time.Time, changed <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	prober = g.shut && !g.probing
+	g.probing = g.probing || prober
+	return prober, g.shut, g.due, g.changed
+}
+
+// await lets the prober wait for its time. One that is told to stop probes nothing.
+func (g *gate) await(ctx context.Context, stopping func() bool, due time.Time) error {
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	for {
+		g.mu.Lock()
+		changed := g.changed
+		g.mu.Unlock()
+		if stopping() {
+			g.report(true, nothing, 0)
+			return context.Canceled
+		}
+		select {
+		case <-timer.C:
+			return nil
+		case <-changed: // perhaps we are stopping
+		case <-ctx.Done():
+			g.report(true, nothing, 0)
 			return ctx.Err()
 		}
 	}
 }
 
-func (g *gate) pause(ctx context.Context, changed <-chan struct{}, delay time.Duration) error {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-changed: // another lane got through, or we are stopping
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// finding is what a handler learnt of the other side.
+type finding int
 
-func (g *gate) delay() time.Duration {
-	return max(g.pace.probe(g.failures), min(g.after, longestAfter))
-}
+const (
+	nothing finding = iota // it did not ask
+	there
+	away
+)
 
-// report says what a handler found; after is how long the other side asks to be left alone.
-func (g *gate) report(unavailable bool, after time.Duration) {
+// report says what a handler found; after is how long the other side asks to be left alone. At a closed gate only the
+// prober's word counts: who asked before it closed has no news.
+func (g *gate) report(prober bool, f finding, after time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case unavailable:
-		g.shut, g.probing, g.after = true, false, after
-		g.failures++
-	case g.shut:
-		g.shut, g.probing, g.failures = false, false, 0
-	default:
+	if g.shut != prober || !g.shut && f != away {
 		return
+	}
+	g.probing = false
+	switch f {
+	case away:
+		g.shut = true
+		g.failures++
+		g.due = time.Now().Add(max(g.pace.probe(g.failures), min(after, longestAfter)))
+	case there:
+		g.shut, g.failures = false, 0
+	case nothing:
 	}
 	close(g.changed)
 	g.changed = make(chan struct{})

@@ -14,6 +14,7 @@ type lanes struct {
 	ackWait  time.Duration
 	slots    chan struct{} // handlers at work
 	held     chan struct{} // messages in hand
+	minor    minor
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -26,16 +27,19 @@ type lanes struct {
 type delivery struct {
 	msg     jetstream.Msg
 	message Message
+	minor   bool
 }
 
 func newLanes(c *Consumer, ackWait time.Duration) *lanes {
 	return &lanes{
 		consumer: c, ackWait: ackWait, slots: make(chan struct{}, c.config.Lanes), held: make(chan struct{}, max(c.config.Prefetch, c.config.Lanes)),
+		minor:  newMinor(c.config.Lanes, max(c.config.Prefetch, c.config.Lanes)),
 		queued: map[string][]delivery{}, inHand: map[uint64]jetstream.Msg{}, failed: map[uint64]int{},
 	}
 }
 
-// add takes a message in hand; it blocks while Prefetch messages are held.
+// add takes a message in hand; it blocks while Prefetch messages are held. A minor one that finds its part of them held
+// is put off, so that what comes behind it is seen.
 func (l *lanes) add(ctx, work context.Context, msg jetstream.Msg) {
 	select {
 	case l.held <- struct{}{}:
@@ -44,6 +48,10 @@ func (l *lanes) add(ctx, work context.Context, msg jetstream.Msg) {
 		return
 	}
 	d, ok := l.take(msg)
+	if ok && d.minor && !l.minor.enter() {
+		l.settle(d, verdict{wait, l.minor.putOff(time.Now())})
+		ok = false
+	}
 	if !ok {
 		<-l.held
 		return
@@ -74,10 +82,11 @@ func (l *lanes) take(msg jetstream.Msg) (delivery, bool) {
 	if twice {
 		return delivery{}, false
 	}
-	return delivery{msg, Message{
+	m := Message{
 		Stream: metadata.Stream, Sequence: sequence, Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data(),
 		StoredAt: metadata.Timestamp.UTC(), Pending: metadata.NumPending, Attempt: l.failed[sequence],
-	}}, true
+	}
+	return delivery{msg, m, l.consumer.config.Minor(m)}, true
 }
 
 func (l *lanes) run(work context.Context, key string) {
@@ -98,6 +107,10 @@ func (l *lanes) run(work context.Context, key string) {
 
 func (l *lanes) one(work context.Context, d delivery) {
 	defer func() { <-l.held }()
+	if d.minor {
+		defer l.minor.leave()
+		defer l.minor.work(work)()
+	}
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()

@@ -56,15 +56,17 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 	gate := c.gates.of(c.side(m))
 	conflicts := 0
 	for {
-		switch err := gate.pass(ctx, stopping, c.config.Side == nil); {
+		prober, err := gate.pass(ctx, stopping, c.config.Side == nil)
+		switch {
 		case errors.Is(err, errShut):
 			return verdict{wait, jitter(awayDelay)}
 		case err != nil:
 			return verdict{action: handBack}
 		}
-		err := c.once(ctx, m)
+		asked := true
+		err = c.once(context.WithValue(ctx, askedKey{}, &asked), m)
 		class := fault.ClassOf(err)
-		gate.report(err != nil && class == fault.Unavailable, fault.AfterOf(err))
+		gate.report(prober, found(asked, err), fault.AfterOf(err))
 		switch {
 		case err == nil:
 			c.meter.done(ctx, "done", started)
@@ -80,6 +82,27 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 		}
 		span.SetStatus(codes.Error, string(fault.CodeOf(err)))
 		return c.judge(ctx, m, err, started)
+	}
+}
+
+type askedKey struct{}
+
+// Asked says whether this try asks the other side, which it is taken to do. The end of one that does not is no sign
+// that a side that was away is back.
+func Asked(ctx context.Context, asked bool) {
+	if a, is := ctx.Value(askedKey{}).(*bool); is {
+		*a = asked
+	}
+}
+
+func found(asked bool, err error) finding {
+	switch class := fault.ClassOf(err); {
+	case err != nil && class == fault.Unavailable:
+		return away
+	case !asked || err != nil && class == fault.Interrupted:
+		return nothing
+	default:
+		return there
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// The lanes, the most urgent first. A free slot goes to the first lane that waits, so that a replay or a backlog keeps a
-// fresh paid order waiting for one call at most.
+// The lanes, the most urgent first. A free slot goes to the first lane that waits, so that a backlog keeps a fresh paid
+// order waiting for one call at most. A replay never takes the last free slot, so that beside it a fresh order need not
+// wait at all.
 const (
 	LaneFinish = iota // what ends work that has begun: read-backs, look-ups shared by orders
 	LanePaid          // fresh orders
@@ -128,13 +129,29 @@ func (g *Governor) serve() {
 		if place == nil {
 			return
 		}
+		if g.keepsFree(place.Value.(*waiter)) {
+			break
+		}
 		w := g.waiting[place.Value.(*waiter).lane].Remove(place).(*waiter)
 		g.inFlight++
 		g.grants++
 		g.since++
 		close(w.ready)
 	}
-	g.full = true
+	g.full = true // or kept so for what may come
+}
+
+// keepsFree tells whether the last slot is rather kept for what may come: nothing but a replay waits, and not for long.
+func (g *Governor) keepsFree(w *waiter) bool {
+	return w.lane == LaneReplay && g.inFlight > 0 && g.inFlight == g.limit-1 && g.urgent() == 0 && g.now().Sub(w.since) < patience
+}
+
+// urgent counts what waits and is no replay.
+func (g *Governor) urgent() (n int) {
+	for lane := range LaneReplay {
+		n += g.waiting[lane].Len()
+	}
+	return n
 }
 
 // next is the first of the most urgent lane; once in a while it is whoever has waited longest, if that is long. So no

@@ -170,6 +170,37 @@ func TestLanes(t *testing.T) {
 	})
 }
 
+// A replay leaves one slot free, in which a fresh order begins at once; it waits for that slot for a while, not for ever.
+func TestAReplayKeepsOneSlotFree(t *testing.T) {
+	for slots := 1; slots <= 5; slots++ {
+		c := newClock()
+		w := world{New(slots, c.now), c}
+		replays := make([]*waiter, 8)
+		served := func() (n int) {
+			for _, r := range replays {
+				if r.served() {
+					n++
+				}
+			}
+			return n
+		}
+		for i := range replays {
+			replays[i] = w.join(LaneReplay)
+		}
+		if got, want := served(), max(slots-1, 1); got != want {
+			t.Errorf("%d of %d slots taken by a replay, want %d", got, slots, want)
+		}
+		if fresh := w.join(LanePaid); slots > 1 && !fresh.served() {
+			t.Errorf("%d slots: a fresh order waits beside a replay", slots)
+		}
+		c.at = c.at.Add(patience)
+		w.releaser()(ok())
+		if got, want := served(), max(slots, 2); slots > 1 && got != want {
+			t.Errorf("%d slots: %d replays served after %v, want %d", slots, got, patience, want)
+		}
+	}
+}
+
 // events are the ends of requests in simulated time.
 type events []event
 

@@ -95,6 +95,9 @@ func record(outcome, rule, reason string) Decision {
 // and partially fulfilled, F pending billing, G billed, H closed.
 func isFulfilled(status string) bool { return status != "" && strings.Contains("DEFG", status) }
 
+// IsBilled tells whether some of the order is billed.
+func IsBilled(status string) bool { return status == "E" || status == "G" }
+
 // isBound tells whether later documents rest on the order: it cannot be written as a whole any more.
 func isBound(f Facts) bool { return isFulfilled(f.Status) || f.Ledger.Bill != nil }
 

@@ -53,8 +53,9 @@ func (c *Client) Query(ctx context.Context, purpose, q string) ([]Row, []event.C
 func rowOf(item map[string]codec.Raw) Row {
 	row := Row{}
 	for name, raw := range item {
-		if text, err := codec.Decode[string](raw); err == nil {
-			row[strings.ToLower(name)] = text
+		// Whether a null column is shown as null or left out differs: both mean that there is no value.
+		if text, err := codec.Decode[*string](raw); err == nil && text != nil {
+			row[strings.ToLower(name)] = *text
 		}
 	}
 	return row
