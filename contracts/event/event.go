@@ -8,9 +8,10 @@ import "time"
 
 // Names of the headers every message may carry. NATS header keys are case-sensitive.
 const (
-	HeaderType        = "Orderstream-Type"   // message type, e.g. "order.v1.placed"
-	HeaderOrigin      = "Orderstream-Origin" // one of the Origin values
-	HeaderTraceparent = "traceparent"        // W3C trace context
+	HeaderType        = "Orderstream-Type"       // message type, e.g. "order.v1.placed"
+	HeaderOrigin      = "Orderstream-Origin"     // one of the Origin values
+	HeaderNotBefore   = "Orderstream-Not-Before" // RFC 3339; a message that waits until then
+	HeaderTraceparent = "traceparent"            // W3C trace context
 )
 
 // Origin says what brought a message.

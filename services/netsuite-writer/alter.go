@@ -66,7 +66,7 @@ func (w *writer) patch(ctx context.Context, j *job, id string, body []byte, ids 
 	if err := w.pinned(ctx); err != nil {
 		return err
 	}
-	w.setDirty(j.subject, true)
+	w.touched.mark(j.subject, j.message.Sequence)
 	r := suitetalk.Patch("salesOrder", id, body, "taxDetails")
 	r.Purpose = "change lines of sales order"
 	_, err := w.send(ctx, j, "salesOrder", r)

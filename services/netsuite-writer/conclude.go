@@ -43,7 +43,9 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 	if o.kind == event.OutcomeRetried {
 		return []publish.Message{message}, err
 	}
-	w.setDirty(j.subject, o.kind == event.OutcomeParked && w.isDirty(j.subject))
+	if o.kind != event.OutcomeParked {
+		w.touched.told(j.subject)
+	}
 	return []publish.Message{message}, nil
 }
 

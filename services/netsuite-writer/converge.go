@@ -48,8 +48,11 @@ type writer struct {
 	// crowded tells whether more requests wait for a slot than there are slots.
 	crowded func() bool
 
-	mu    sync.Mutex
-	dirty map[string]bool // orders written to without a recorded outcome, by ledger subject
+	inherited func() (through uint64, since time.Time)
+
+	touched   touched
+	mu        sync.Mutex
+	contested map[string]bool // orders that a writer before this one may still write to
 }
 
 func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client, book *failures.Book) (*writer, error) {
@@ -65,7 +68,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many, book: book,
-		now: func() time.Time { return time.Now().UTC() }, dirty: map[string]bool{}, pinned: func(context.Context) error { return nil },
+		now: func() time.Time { return time.Now().UTC() }, touched: touched{by: map[string]touch{}}, contested: map[string]bool{}, inherited: func() (uint64, time.Time) { return 0, time.Time{} }, pinned: func(context.Context) error { return nil },
 		started: time.Now().UTC(), crowded: func() bool { return false },
 	}
 	w.people = &people{
@@ -103,6 +106,9 @@ type job struct {
 
 func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
 	consume.Asked(ctx, false) // until it is
+	if err := w.notBefore(m); err != nil {
+		return nil, err
+	}
 	if s, err := subject.ParseDesired(m.Subject); err == nil && s.Kind == kindCustomer {
 		return w.customer(ctx, m)
 	}
@@ -114,10 +120,13 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if err := w.open(ctx, j); err != nil {
 		return nil, err
 	}
-	if j.last != nil && j.last.Desired.Sequence >= j.message.Sequence && j.last.Kind != event.OutcomeRetried && !w.isDirty(j.subject) {
+	if j.last != nil && j.last.Desired.Sequence >= j.message.Sequence && j.last.Kind != event.OutcomeRetried && !w.touched.untold(j.subject, j.last) {
 		return nil, nil // recorded already: a redelivery, or an older state
 	}
 	if j.last != nil && j.last.Desired.Sequence > j.message.Sequence {
+		if err := w.pinned(ctx); err != nil {
+			return w.leave(ctx, j, err)
+		}
 		if err := w.newest(ctx, j); err != nil {
 			return nil, err
 		}
@@ -130,7 +139,15 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	}
 	outcome, err := w.converge(ctx, j)
 	consume.Asked(ctx, j.asked)
-	return w.conclude(j, outcome, err)
+	if fault.ClassOf(err) == fault.Interrupted && w.touched.untold(j.subject, nil) && w.pinned(ctx) != nil {
+		return w.leave(ctx, j, err)
+	}
+	entry, err := w.conclude(j, outcome, err)
+	if err != nil || !w.isContested(j) {
+		return entry, err
+	}
+	once, err := w.onceMore(ctx, j, w.over())
+	return append(once, entry...), err
 }
 
 // comes tells whether a desired state comes from there rather than from the shop.
@@ -236,7 +253,7 @@ func settles(o outcome, f plan.Facts) bool {
 // holds tells whether the ledger shows the desired state as written and verified.
 func (w *writer) holds(j *job) bool {
 	done := j.last != nil && (j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified)
-	return done && j.ledger.SalesOrder != nil && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.isDirty(j.subject) && !j.retry
+	return done && j.ledger.SalesOrder != nil && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.touched.untold(j.subject, j.last) && !j.retry
 }
 
 func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
@@ -287,7 +304,7 @@ func (w *writer) doubt(err error, refs []event.Ref) {
 
 // together writes the order in a batch with others. Not shown and no error: the read-back misses it.
 func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcome, shown bool, err error) {
-	w.setDirty(j.subject, true)
+	w.touched.mark(j.subject, j.message.Sequence)
 	calls, err := w.many.write(ctx, j, body)
 	j.add(calls)
 	if err != nil {
@@ -309,7 +326,7 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	if err := w.pinned(ctx); err != nil {
 		return err
 	}
-	w.setDirty(j.subject, true)
+	w.touched.mark(j.subject, j.message.Sequence)
 	target.Body = body
 	_, err := w.send(ctx, j, "salesOrder", target)
 	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken || !j.first() {
@@ -343,20 +360,4 @@ func (w *writer) send(ctx context.Context, j *job, record string, r suitetalk.Re
 func (j *job) add(calls []event.Call) {
 	j.calls = append(j.calls, calls...)
 	j.asked = j.asked || len(calls) > 0
-}
-
-func (w *writer) isDirty(subject string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.dirty[subject]
-}
-
-func (w *writer) setDirty(subject string, dirty bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if dirty {
-		w.dirty[subject] = true
-	} else {
-		delete(w.dirty, subject)
-	}
 }

@@ -198,7 +198,7 @@ func (w *writer) post(ctx context.Context, j *job, d document) (string, error) {
 	if err := w.pinned(ctx); err != nil {
 		return "", err
 	}
-	w.setDirty(j.subject, true)
+	w.touched.mark(j.subject, j.message.Sequence)
 	answer, err := w.send(ctx, j, d.record, r)
 	switch fault.CodeOf(err) {
 	case fault.NetSuiteAmbiguous, fault.ExternalIDTaken:

@@ -105,7 +105,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 	if err != nil {
 		return nil, err
 	}
-	w.pinned, w.crowded = consumer.Pinned, limiter.Backlog
+	w.pinned, w.inherited, w.crowded = consumer.Pinned, consumer.Inherited, limiter.Backlog
 	if c.Batches != "off" {
 		w.many.follow(consumer.Pinned, limiter.Ahead)
 	}

@@ -58,12 +58,13 @@ type rig struct {
 	js       jetstream.JetStream
 	mapping  *mapping.Mapping
 	state    event.OrderStateV1
-	sequence uint64 // of ORDERS, counted by the rig
+	sequence uint64            // of ORDERS, counted by the rig
+	wanted   map[string]uint64 // by order, the newest position in DESIRED
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir()}
+	r := &rig{t: t, dir: t.TempDir(), wanted: map[string]uint64{}}
 	made, err := netsuitesim.GenerateCredentials()
 	r.must(err)
 	r.netsuite, err = netsuitesim.New(netsuitesim.Config{Listen: "127.0.0.1:0", ClientID: made.ClientID, CertificateID: made.CertificateID, PublicKeyPEM: made.PublicKeyPEM})
@@ -79,7 +80,7 @@ func newRig(t *testing.T) *rig {
 		"nats":   map[string]any{"url": "nats://" + address, "durability": "unproven"},
 		"stores": map[string]any{"main": map[string]any{"url": "http://127.0.0.1:1", "webhook_secrets": []string{"file:" + key}, "account": "demo"}},
 		"accounts": map[string]any{"demo": map[string]any{
-			"account_id": demo.AccountID, "url": r.netsuite.URL(), "client_id": made.ClientID, "certificate_id": made.CertificateID, "private_key": "file:" + key,
+			"account_id": demo.AccountID, "url": r.netsuite.URL(), "client_id": made.ClientID, "certificate_id": made.CertificateID, "private_key": "file:" + key, "timeout": requestTimeout.String(),
 		}},
 	})
 	r.must(err)
@@ -132,10 +133,12 @@ func (r *rig) want(order, note string) {
 	state.Customer.Email = "guest" + order + "@example.com" // a customer of its own: it is looked up
 	desired, err := r.mapping.Map(state, mapping.Context{Account: "demo", Sequence: r.sequence, Published: 1})
 	r.must(err)
+	desired.Source.Replaces = r.wanted[order]
 	data, err := codec.Encode(desired)
 	r.must(err)
-	_, err = r.js.Publish(r.t.Context(), subject.Desired{Kind: "order", Account: "demo", Store: "main", Key: order}.String(), data)
+	ack, err := r.js.Publish(r.t.Context(), subject.Desired{Kind: "order", Account: "demo", Store: "main", Key: order}.String(), data)
 	r.must(err)
+	r.wanted[order] = ack.Sequence
 }
 
 // notes gives the customer notes NetSuite holds, by externalId; two sales orders of one id are told apart.
@@ -180,7 +183,11 @@ func (r *rig) holdBack(first process, order string, how syscall.Signal) {
 	r.must(r.netsuite.SetFaults(netsuitesim.Faults{}))
 }
 
-const takeover = 10 * time.Second
+const (
+	takeover       = 10 * time.Second
+	slowWrite      = 14 * time.Second // longer than a takeover
+	requestTimeout = 16 * time.Second // of a writer
+)
 
 // A writer that is killed is followed by its standby within ten seconds; nothing is doubled.
 func TestStandbyTakesOverFromAKilledWriter(t *testing.T) {
@@ -221,6 +228,33 @@ func TestFrozenWriterOverwritesNothing(t *testing.T) {
 	r.must(err)
 	if !strings.Contains(string(raw.Data), `"kind":"synced"`) {
 		t.Errorf("the ledger says %s", raw.Data)
+	}
+}
+
+// A write that is under way when its writer is killed or frozen, and that NetSuite works on after the standby wrote a newer
+// state: the newer one is there in the end. Invariant 4.
+func TestAWriteUnderWayOverwritesNothingForGood(t *testing.T) {
+	// A writer that wakes tells by itself; of one that is dead the other waits until nothing can come any more.
+	within := map[syscall.Signal]time.Duration{syscall.SIGKILL: requestTimeout + 30*time.Second, syscall.SIGSTOP: takeover}
+	for name, how := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			first := r.started()
+			slow := netsuitesim.Rule{Kind: "latency", LatencyMs: int(slowWrite.Milliseconds()), Count: 1, Match: netsuitesim.Match{Method: "PUT", PathContains: "salesorder/"}}
+			r.must(r.netsuite.SetFaults(netsuitesim.Faults{Rules: []netsuitesim.Rule{slow}}))
+			r.want("2", "older")
+			r.until("the write is under way", 20*time.Second, func() bool { rules := r.netsuite.Faults().Rules; return len(rules) == 0 || rules[0].Count == 0 })
+			r.must(first.command.Process.Signal(how))
+			r.want("2", "newer")
+			r.until("the standby writes", takeover, func() bool { return r.notes()["wc-so-main-2"] == "newer" })
+			r.until("the older write comes late", slowWrite, func() bool { return r.notes()["wc-so-main-2"] == "older" })
+			if how == syscall.SIGSTOP {
+				r.must(first.command.Process.Signal(syscall.SIGCONT))
+			}
+			took := r.until("the newer state is written again", within[how], func() bool { return r.notes()["wc-so-main-2"] == "newer" })
+			t.Logf("put right after %v", took.Round(time.Millisecond))
+		})
 	}
 }
 

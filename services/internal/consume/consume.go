@@ -160,7 +160,11 @@ func (c *Consumer) receive(ctx, work context.Context, consumer jetstream.Consume
 			// A missed heartbeat, a changed leader or a lost pin: the iterator pulls again by itself.
 			c.log.Debug("pull interrupted", "error", err)
 		default:
-			c.pin.saw(msg)
+			if err := c.pin.saw(ctx, msg); err != nil {
+				c.log.Debug("who was active before is not known yet", "error", err)
+				_ = msg.Nak()
+				continue
+			}
 			lanes.add(ctx, work, msg)
 		}
 	}

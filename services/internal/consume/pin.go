@@ -19,6 +19,8 @@ type pin struct {
 	consumer jetstream.Consumer
 	id       string    // given by the server with each message
 	proven   time.Time // when the newest question was asked whose answer named us; monotonic
+	through  uint64    // the newest message delivered to others before
+	since    time.Time // this one is active
 }
 
 // pinHeader is how the server tells a client its pin.
@@ -32,12 +34,45 @@ func (p *pin) use(consumer jetstream.Consumer) {
 	p.consumer, p.limit = consumer, consumer.CachedInfo().Config.PinnedTTL/2
 }
 
-func (p *pin) saw(msg jetstream.Msg) {
-	if id := msg.Headers().Get(pinHeader); id != "" {
-		p.mu.Lock()
-		p.id = id
-		p.mu.Unlock()
+// saw takes note of a message's pin. With a new one this consumer has become the active one: whatever was delivered before
+// that may be in the hands of another.
+func (p *pin) saw(ctx context.Context, msg jetstream.Msg) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := msg.Headers().Get(pinHeader)
+	if id == "" || id == p.id {
+		return nil
 	}
+	through, err := p.before(ctx, msg)
+	if err == nil {
+		p.id, p.since, p.through = id, time.Now(), through
+	}
+	return err
+}
+
+// before gives the newest message delivered before the first one of a pin: the one before it if it is new itself. Of one that
+// comes again the server says at most what it has delivered by now.
+func (p *pin) before(ctx context.Context, first jetstream.Msg) (uint64, error) {
+	metadata, err := first.Metadata()
+	if err != nil {
+		return 0, err
+	}
+	if metadata.NumDelivered == 1 {
+		return metadata.Sequence.Stream - 1, nil
+	}
+	info, err := p.consumer.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return info.Delivered.Stream, nil
+}
+
+// Inherited tells what may still be in the hands of the consumer that was the group's active one before this one: messages
+// up to that sequence, delivered before that time.
+func (c *Consumer) Inherited() (through uint64, since time.Time) {
+	c.pin.mu.Lock()
+	defer c.pin.mu.Unlock()
+	return c.pin.through, c.pin.since
 }
 
 // check gives nil while the pin was proven within half of its lifetime; otherwise it asks the server.

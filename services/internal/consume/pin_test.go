@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -42,6 +43,18 @@ func standby(t *testing.T, server natstest.Server, taken chan<- *Consumer, relea
 	})
 }
 
+// store puts a desired state of an order into the stream.
+func store(t *testing.T, server natstest.Server, order string) {
+	t.Helper()
+	m, err := publish.JSON(topology.Desired, subject.Desired{Kind: "order", Account: natstest.Params.Accounts[0], Store: "main", Key: order}.String(), event.Envelope{Type: "desired.v1.order", ID: order}, map[string]string{})
+	if err == nil {
+		_, err = publish.New(server.JS).Publish(natstest.Context(t), m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Invariant 4: a consumer that was frozen, and whose pin went to another meanwhile, is told so before it does
 // anything with the messages it holds.
 func TestPinIsAskedFor(t *testing.T) {
@@ -51,16 +64,8 @@ func TestPinIsAskedFor(t *testing.T) {
 		standby(t, server, taken, release)
 	}
 	t.Cleanup(func() { close(release) })
-	put := func(order string) {
-		m, err := publish.JSON(topology.Desired, subject.Desired{Kind: "order", Account: natstest.Params.Accounts[0], Store: "main", Key: order}.String(), event.Envelope{Type: "desired.v1.order", ID: order}, map[string]string{})
-		if err == nil {
-			_, err = publish.New(server.JS).Publish(natstest.Context(t), m)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("1")
+
+	store(t, server, "1")
 	active := <-taken
 	if err := active.Pinned(t.Context()); err != nil {
 		t.Fatalf("the active one: %v", err)
@@ -79,7 +84,7 @@ func TestPinIsAskedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		put(string(rune('0' + n)))
+		store(t, server, fmt.Sprint(n))
 		other = <-taken
 	}
 	active.pin.proven = active.pin.proven.Add(-time.Minute) // it was frozen
@@ -89,5 +94,36 @@ func TestPinIsAskedFor(t *testing.T) {
 	}
 	if err := other.Pinned(t.Context()); err != nil {
 		t.Errorf("its successor: %v", err)
+	}
+}
+
+// Who becomes active after another knows what that one may hold; who is the first inherits nothing.
+func TestInherited(t *testing.T) {
+	server := natstest.Start(t)
+	taken, release := make(chan *Consumer, 8), make(chan struct{})
+	for range 2 {
+		standby(t, server, taken, release)
+	}
+	t.Cleanup(func() { close(release) })
+	store(t, server, "1")
+	first := <-taken
+	if through, since := first.Inherited(); through != 0 || since.IsZero() {
+		t.Errorf("the first one inherits up to %d, active since %v", through, since)
+	}
+	stream, err := server.JS.Stream(natstest.Context(t), topology.Desired)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for order := 2; ; order++ { // who is pinned next is the server's choice
+		if err := stream.UnpinConsumer(natstest.Context(t), topology.WriterOf(natstest.Params.Accounts[0]), topology.WriterGroup); err != nil {
+			t.Fatal(err)
+		}
+		store(t, server, fmt.Sprint(order))
+		if next := <-taken; next != first {
+			if through, _ := next.Inherited(); through == 0 || through > uint64(order) {
+				t.Errorf("the second one inherits up to %d of %d", through, order)
+			}
+			return
+		}
 	}
 }
