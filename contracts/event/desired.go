@@ -158,6 +158,7 @@ type CustomerRefund struct {
 	ShippingTax money.Amount     `json:"shipping_tax"`
 	Item        *Ref             `json:"item,omitempty"`     // what a credit memo says of money that no line covers
 	Question    string           `json:"question,omitempty"` // why it cannot be made
+	Deleted     bool             `json:"deleted,omitempty"`  // the shop lists it no more; what NetSuite holds of it needs a person
 }
 
 // CreditLine is a line of the sales order given back, positive.

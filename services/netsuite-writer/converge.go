@@ -304,6 +304,10 @@ func (w *writer) doubt(err error, refs []event.Ref) {
 
 // together writes the order in a batch with others. Not shown and no error: the read-back misses it.
 func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcome, shown bool, err error) {
+	body, cut, err := plan.Cut(body, w.scribe.maxima.of("salesOrder"))
+	if err != nil {
+		return outcome{}, false, err
+	}
 	w.touched.mark(j.subject, j.message.Sequence)
 	calls, err := w.many.write(ctx, j, body)
 	j.add(calls)
@@ -315,6 +319,7 @@ func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcom
 	case fault.VerificationMismatch, fault.NetSuiteAmbiguous:
 		return outcome{}, false, nil
 	default:
+		j.tell("salesOrder", cut)
 		return done, err == nil, err
 	}
 }
@@ -351,10 +356,14 @@ func (j *job) first() bool {
 func (w *writer) send(ctx context.Context, j *job, record string, r suitetalk.Request) (suitetalk.Answer, error) {
 	done, err := w.scribe.send(ctx, record, r)
 	j.add(done.calls)
-	for _, field := range done.cut {
+	j.tell(record, done.cut)
+	return done.Answer, err
+}
+
+func (j *job) tell(record string, cut []string) {
+	for _, field := range cut {
 		j.notes = append(j.notes, record+"."+field+" was cut to what NetSuite takes")
 	}
-	return done.Answer, err
 }
 
 func (j *job) add(calls []event.Call) {

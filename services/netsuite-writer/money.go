@@ -51,8 +51,14 @@ func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string)
 // settle makes the deposits, refunds and the bill that the order lacks in NetSuite, once its sales order is there. What
 // needs a person becomes a question of the outcome; the order itself is done.
 func (w *writer) settle(ctx context.Context, j *job) error {
+	if j.ledger.SalesOrder == nil {
+		return nil
+	}
+	if err := w.withdrawn(ctx, j); err != nil {
+		return err
+	}
 	lacking := plan.Lacking(j.desired, j.ledger)
-	if lacking.Empty() || j.ledger.SalesOrder == nil {
+	if lacking.Empty() {
 		return nil
 	}
 	// A state that is not the order's first may find what an earlier one made before a crash; its amount stands. The
@@ -70,6 +76,39 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 		return err
 	}
 	return w.checkMoney(ctx, j, made)
+}
+
+// withdrawn asks about refunds that the shop deleted: where NetSuite holds one, the order's total is up again and the money
+// is still given back. One that was booked and is gone from NetSuite too is settled.
+func (w *writer) withdrawn(ctx context.Context, j *job) error {
+	deleted := plan.Deleted(j.desired)
+	if len(deleted) == 0 {
+		return nil
+	}
+	found, err := w.look(ctx, j, w.payments, plan.Money{Refunds: deleted}.ExternalIDs())
+	if err != nil {
+		return err
+	}
+	for _, r := range deleted {
+		var records []string
+		for _, externalID := range []string{r.ExternalID, plan.CreditID(r)} {
+			if p, is := found[strings.ToLower(externalID)]; is {
+				records = append(records, p.id)
+			}
+		}
+		rule := "the shop deleted this refund: void NetSuite's record " + strings.Join(records, ", ") + ", or make it again in the shop"
+		switch {
+		case len(records) > 0:
+		case plan.Void(&j.ledger, r.Refund):
+			continue
+		default:
+			rule = r.Question
+		}
+		if err := j.ask(r.ExternalID, fault.New(fault.RefundDeleted, rule, fault.Field("refunds.id", r.Refund))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recall enters what NetSuite holds already.

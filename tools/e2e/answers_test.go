@@ -180,25 +180,31 @@ func TestCustomersByEmail(t *testing.T) {
 	})
 }
 
-// Without a configured number of slots the account is asked once; a role that may not see it keeps the few slots that
-// every account has.
+// Without a configured number of slots the account is asked once, and its limit is felt for; a role that may not see it
+// keeps the few slots that every account has.
 func TestLimitIsDiscovered(t *testing.T) {
 	for _, forbidden := range []bool{false, true} {
 		w := world.Start(t, demo.Options{
-			Mute: true,
+			Mute: true, Mapping: ordersAlone(t),
 			Account: func(c *netsuitesim.Config) {
 				c.ConcurrencyLimit, c.Switches.NotAdministrator = 15, forbidden
 			},
 			Adjust: func(c *host.Config) {
 				a := c.Accounts[demo.Account]
-				a.Concurrency = 0
+				a.Concurrency, a.Batches = 0, "off"
 				c.Accounts[demo.Account] = a
 			},
 		})
-		w.Post(changed(t, "order.created-simple"))
+		if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 50}); err != nil {
+			t.Fatal(err)
+		}
+		send(t, w, paidOrders(t, w, 700_000, 200))
 		w.Settle()
-		if n := len(w.NetSuite.Log("system/v1/governanceLimits", 0)); n != 1 || len(w.SalesOrders()) != 1 {
+		if n := len(w.NetSuite.Log("system/v1/governanceLimits", 0)); n != 1 || len(w.SalesOrders()) != 200 {
 			t.Errorf("forbidden %v: asked %d times, %d orders", forbidden, n, len(w.SalesOrders()))
+		}
+		if most := w.NetSuite.Stats().MaxSlots; forbidden != (most <= 5) {
+			t.Errorf("forbidden %v: at most %d slots were used", forbidden, most)
 		}
 	}
 }

@@ -105,6 +105,36 @@ func TestBacklogGoesInBatches(t *testing.T) {
 	}
 }
 
+// What one refusal taught of a field's maximum serves batches too: none of their orders is refused for it.
+func TestLearntMaximaServeBatches(t *testing.T) {
+	const orders = 60
+	w := world.Start(t, demo.Options{Mute: true, Slots: 1, Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) {
+		c.Switches.Lengths = map[string]int{"salesOrder-itemElement.description": 7}
+	}})
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 100}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	gathered(t, w, paidOrders(t, w, 210_000, orders))()
+	w.Settle()
+	if submitted(w) == 0 {
+		t.Fatal("no batch was sent")
+	}
+	alone := 0
+	for _, e := range w.NetSuite.Log("salesOrder/eid:wc-so-main-21", 0) {
+		if e.Method == "PUT" {
+			alone++
+		}
+	}
+	if first := int(w.NetSuite.Stats().Records["salesOrder"]); first != orders+1 || alone > orders/2 {
+		t.Errorf("%d sales orders, %d of the backlog written by themselves", first, alone)
+	}
+	if reason := lastOutcome(t, w, fmt.Sprint(210_000+orders-1)).Reason; !strings.Contains(reason, "salesOrder.description was cut") {
+		t.Errorf("the last order's outcome says %q", reason)
+	}
+}
+
 // A batch whose sender is gone may still run. A newer state waits for it, else the batch would overwrite it. Invariant 4.
 func TestBatchOfAnEarlierLifeOverwritesNothing(t *testing.T) {
 	const orders = 60

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
@@ -73,6 +76,41 @@ func act(t *testing.T, w world.World, a netsuitesim.Act) string {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// A refund that was booked and that the shop then deletes is a question that names NetSuite's record, until nothing of it
+// stands there any more. Invariant 5: no difference without a name.
+func TestABookedRefundIsDeleted(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	refunded := changed(t, "order.updated-partial-refund-lines")
+	if _, err := w.Shop.Load(shopsim.Load{Store: "main", Order: refunded.Body, Refunds: [][]byte{[]byte(tee), []byte(amount)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-multi"))
+	w.Settle()
+	w.Post(refunded)
+	w.Settle()
+	booked := lastOutcome(t, w, "37").Ledger.Refunds
+	if len(booked) == 0 {
+		t.Fatal("no refund was booked")
+	}
+	without, _ := edited(t, 1, threeTees, twoBeanies, oneHour)
+	w.Post(without)
+	w.Settle()
+	asked := lastOutcome(t, w, "37").Questions
+	if len(asked) != len(booked) || asked[0].Fault.Code != string(fault.RefundDeleted) || !strings.Contains(asked[0].Fault.Rule, booked[0].ID) {
+		t.Errorf("questions %+v, want one for each of %+v that names its record", asked, booked)
+	}
+	failure(t, w.JS, subject.Failure{Stage: "write", Store: "main", Key: "37"}, event.FailureParked)
+	for _, record := range booked {
+		act(t, w, netsuitesim.Act{Method: "DELETE", Path: "customerRefund/" + record.ID})
+	}
+	without, _ = edited(t, 2, threeTees, twoBeanies, oneHour, oneHour)
+	w.Post(without)
+	w.Settle()
+	if asked := lastOutcome(t, w, "37").Questions; len(asked) != 0 {
+		t.Errorf("questions %+v after NetSuite's records are gone", asked)
+	}
 }
 
 // While NetSuite is away one request at a time asks whether it is back, however many orders wait.

@@ -57,7 +57,7 @@ func Lacking(d event.DesiredOrderV1, l event.Ledger) Money {
 		}
 	}
 	for _, refund := range d.Refunds {
-		if !holds(l.Refunds, refund.Refund) && !settled(l.Credits, refund.Refund) && !refund.Amount.IsZero() {
+		if !refund.Deleted && !holds(l.Refunds, refund.Refund) && !settled(l.Credits, refund.Refund) && !refund.Amount.IsZero() {
 			m.Refunds = append(m.Refunds, refund)
 		}
 	}
@@ -65,6 +65,29 @@ func Lacking(d event.DesiredOrderV1, l event.Ledger) Money {
 		m.Bill = d.Bill
 	}
 	return m
+}
+
+// Deleted lists the refunds that the shop has deleted.
+func Deleted(d event.DesiredOrderV1) (list []event.CustomerRefund) {
+	for _, refund := range d.Refunds {
+		if refund.Deleted {
+			list = append(list, refund)
+		}
+	}
+	return list
+}
+
+// Void takes the money out of a refund's entries, and tells whether there are any: the record is gone from NetSuite.
+func Void(l *event.Ledger, refund string) bool {
+	known := false
+	for _, list := range [][]event.LedgerMoney{l.Refunds, l.Credits} {
+		for i := range list {
+			if list[i].Key == refund {
+				list[i].Amount, known = money.Zero, true
+			}
+		}
+	}
+	return known
 }
 
 func holds(list []event.LedgerMoney, key string) bool {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
 )
 
@@ -78,8 +77,8 @@ func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, e
 	if item := t.m.document.Refunds.Item; item != "" {
 		c.Item = &event.Ref{Record: "item", By: "name", Key: item}
 	}
-	if r.Deleted {
-		c.Question = fault.New(fault.RefundDeleted, "the shop lists it no more: void it, or make it again", fault.Field("refunds.id", r.ID)).Error()
+	if c.Deleted = r.Deleted; c.Deleted {
+		c.Question = "the shop lists this refund no more: void what was booked of it, or make it again"
 	}
 	if r.Detail != nil {
 		t.place(fields, t.gateway, r.Detail.LocalDate, t.m.document.Refunds.PostingDate)

@@ -93,7 +93,7 @@ func TestRefunds(t *testing.T) {
 		"that reason, but by the gateway": {[]event.Refund{throughGateway(refund("70", "-232.11", "Order fully refunded."))}, nil,
 			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-70 232.11 2026-11-24"}, "232.11", "5.95", "", false},
 		"deleted": {[]event.Refund{deleted(refund("72", "-21.44", "", back("5", 1, "19.99", "1.45")))}, nil, []string{tees, beanies, hour},
-			[]string{`wc-cr-main-37-72 21.44 2026-11-24; line-5 1 × 19.99 + 1.45 ? refund-deleted: refunds.id = "72": the shop lists it no more: void it, or make it again`}, "232.11", "5.95", "", false},
+			[]string{`wc-cr-main-37-72 21.44 2026-11-24; line-5 1 × 19.99 + 1.45 ? the shop lists this refund no more: void what was booked of it, or make it again`}, "232.11", "5.95", "", false},
 		"a closed period": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Refunds.PostingDate, d.Periods.ClosedThrough = FirstOpen, "2026-12-31" },
 			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-71 10.00 2027-01-01"}, "232.11", "5.95", "", false},
 		"from an account": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Refunds.Account = "Checking" },
