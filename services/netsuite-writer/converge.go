@@ -2,7 +2,6 @@ package netsuitewriter
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -112,9 +111,9 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if s, err := subject.ParseDesired(m.Subject); err == nil && s.Kind == kindCustomer {
 		return w.customer(ctx, m)
 	}
-	desired, err := codec.Decode[event.DesiredOrderV1](m.Data)
+	desired, err := w.desiredOf(m.Subject, m.Sequence, m.Data)
 	if err != nil {
-		return nil, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+		return nil, err
 	}
 	j := &job{desired: desired, message: m, retry: comes(m, event.OriginRetry)}
 	if err := w.open(ctx, j); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
 // open reads the order's ledger.
@@ -39,6 +40,18 @@ func (w *writer) open(ctx context.Context, j *job) error {
 		j.ledger.Attempts = 0
 	}
 	return nil
+}
+
+// desiredOf reads a desired state, and gives the rates of its tax details the form that the account takes.
+func (w *writer) desiredOf(name string, sequence uint64, data []byte) (event.DesiredOrderV1, error) {
+	desired, err := codec.Decode[event.DesiredOrderV1](data)
+	if err != nil {
+		return desired, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(name, fmt.Sprint(sequence)), fault.Because(err))
+	}
+	if w.config.TaxRate == "fraction" {
+		plan.Fractions(desired.SalesOrder.TaxDetails)
+	}
+	return desired, nil
 }
 
 // outdated tells whether DESIRED holds a later state than a message that waited: that one is delivered by itself, and
@@ -68,9 +81,9 @@ func (w *writer) newest(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
+	desired, err := w.desiredOf(j.message.Subject, raw.Sequence, raw.Data)
 	if err != nil {
-		return fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(j.message.Subject, fmt.Sprint(raw.Sequence)), fault.Because(err))
+		return err
 	}
 	j.desired, j.message.Sequence = desired, raw.Sequence
 	return nil

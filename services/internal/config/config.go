@@ -154,6 +154,7 @@ type Account struct {
 	Batches     string   `json:"batches"`     // auto: a backlog of new orders is written by asynchronous batches; off
 	Adoption    []string `json:"adoption"`    // SuiteQL columns of transaction that may hold the order's number
 	LineColumn  string   `json:"line_column"` // custom column that takes the mark of each line: the shop's line id
+	TaxRate     string   `json:"tax_rate"`    // of tax details: percent, fraction
 	Watch       Watch    `json:"watch"`
 	PushSecrets []Secret `json:"push_secrets"` // of the script that pushes to ingest; several during a rotation
 

@@ -201,6 +201,7 @@ func (c *Config) Fill() {
 		or(&account.Retry.LastProbe, Duration(5*time.Second))
 		or(&account.Writes, "on")
 		or(&account.Batches, "auto")
+		or(&account.TaxRate, "percent")
 		or(&account.Watch.Poll, On)
 		or(&account.Watch.Stock, "off")
 		if len(account.Watch.ItemTypes) == 0 {

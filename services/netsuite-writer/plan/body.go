@@ -133,6 +133,15 @@ func taxDetails(rows []event.TaxDetail, ids IDs) []object {
 	return details
 }
 
+// Fractions turns the rates of tax details into fractions of one, where the account takes them so: 0.0725 for 7.25 %.
+func Fractions(rows []event.TaxDetail) {
+	for i := range rows {
+		rows[i].Rate = rows[i].Rate.Times(hundredth)
+	}
+}
+
+var hundredth = money.MustParseNumber("0.01")
+
 // Customer writes the body of a new customer record.
 func Customer(d event.DesiredOrderV1, ids IDs) ([]byte, error) {
 	body := object{"externalId": d.Customer.ExternalID, "currency": id(ids[currencyRef(d.SalesOrder.Currency)])}
