@@ -85,6 +85,8 @@ type LedgerMoney struct {
 	Key     string       `json:"key"` // the shop's payment or refund
 	Amount  money.Amount `json:"amount"`
 	Settled bool         `json:"settled,omitempty"` // of a credit memo: it went to an open bill, no money goes back
+
+	FromDeposits *money.Amount `json:"from_deposits,omitempty"` // of a refund: what it took from deposits; absent: all of it
 }
 
 // LedgerOrder is the sales order as last verified.

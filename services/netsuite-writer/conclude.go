@@ -12,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
@@ -33,6 +34,9 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 			o.kind = event.OutcomeParked
 		}
 	}
+	if balance := plan.Balance(j.desired, j.ledger); settled(o) && !balance.IsZero() {
+		j.notes = append(j.notes, "balance "+balance.String()+": what deposits less refunds leave of the order's total")
+	}
 	if len(j.notes) > 0 && o.kind != event.OutcomeRetried {
 		o.reason = strings.Join(append(slices.DeleteFunc([]string{o.reason}, isEmpty), j.notes...), "; ")
 	}
@@ -47,6 +51,10 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 		w.touched.told(j.subject)
 	}
 	return []publish.Message{message}, nil
+}
+
+func settled(o outcome) bool {
+	return o.kind == event.OutcomeSynced || o.kind == event.OutcomeVerified
 }
 
 func isEmpty(text string) bool { return text == "" }

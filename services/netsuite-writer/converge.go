@@ -2,6 +2,7 @@ package netsuitewriter
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -95,8 +96,9 @@ type job struct {
 	last     *event.SyncRecordedV1
 	ledger   event.Ledger
 	calls    []event.Call
-	asked    bool // NetSuite was asked
-	retry    bool // an operator asked for it: remembered misses do not count
+	asked    bool   // NetSuite was asked
+	status   string // the sales order's when it was last read; "" where it was not, or there is none
+	retry    bool   // an operator asked for it: remembered misses do not count
 
 	questions  []event.Question   // parts that wait for a person
 	notes      []string           // said in the outcome
@@ -192,10 +194,28 @@ const changes = 3
 func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 	for try := 1; ; try++ {
 		done, err := w.step(ctx, j)
-		if fault.CodeOf(err) != fault.NetSuiteRecordChanged || try == changes {
+		if try == changes {
+			return done, err
+		}
+		switch fault.CodeOf(err) {
+		case fault.NetSuiteRecordChanged:
+		case fault.NetSuiteRefused:
+			if moved, lookErr := w.moved(ctx, j); lookErr != nil || !moved {
+				return done, errors.Join(err, lookErr)
+			}
+		default:
 			return done, err
 		}
 	}
+}
+
+// moved tells whether the sales order has another status than the decision rested on: people fulfil and bill it meanwhile.
+func (w *writer) moved(ctx context.Context, j *job) (bool, error) {
+	if j.ledger.SalesOrder == nil || j.status == "" {
+		return false, nil
+	}
+	now, err := w.read(ctx, j)
+	return now.id != "" && now.status != j.status, err
 }
 
 // facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
@@ -210,6 +230,7 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 	if facts.Status = now.status; now.id == "" {
 		facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
 	}
+	j.status = facts.Status
 	return facts, now, nil
 }
 

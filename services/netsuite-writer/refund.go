@@ -45,10 +45,23 @@ func (w *writer) payBack(ctx context.Context, j *job, r event.CustomerRefund, am
 		},
 	})
 	if err == nil {
-		j.ledger.Refunds = append(j.ledger.Refunds, entryOf(id, r.ExternalID, r.Refund, amount))
+		taken := money.Zero
+		for _, part := range deposits {
+			taken = taken.Add(part.Amount)
+		}
+		j.refunded(id, r, amount, taken)
 		made[r.ExternalID] = amount
 	}
 	return err
+}
+
+// refunded enters a refund, and how much of it came from deposits.
+func (j *job) refunded(id string, r event.CustomerRefund, amount, fromDeposits money.Amount) {
+	entry := entryOf(id, r.ExternalID, r.Refund, amount)
+	if !fromDeposits.Equal(amount) {
+		entry.FromDeposits = &fromDeposits
+	}
+	j.ledger.Refunds = append(j.ledger.Refunds, entry)
 }
 
 // credit gives back what is billed: a cash sale by a cash refund, an invoice by a credit memo, and what of that no open
@@ -78,7 +91,7 @@ func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, mad
 func (w *writer) cashRefund(ctx context.Context, j *job, r event.CustomerRefund, c plan.Credited, made map[string]money.Amount) error {
 	id, err := w.post(ctx, j, creditDocument("cashRefund", r.ExternalID, c))
 	if err == nil {
-		j.ledger.Refunds = append(j.ledger.Refunds, entryOf(id, r.ExternalID, r.Refund, r.Amount))
+		j.refunded(id, r, r.Amount, money.Zero)
 		made[r.ExternalID] = r.Amount
 	}
 	return err

@@ -92,6 +92,8 @@ func (w *writer) differs(d event.DesiredOrderV1, now held) error {
 		return err
 	case len(now.lines) != d.Expected.Lines:
 		return mismatch("lines", fmt.Sprint(len(now.lines)), fmt.Sprint(d.Expected.Lines))
+	case plan.LineDiffers(d.SalesOrder.Lines, now.lines) != "":
+		return mismatch("lines", plan.LineDiffers(d.SalesOrder.Lines, now.lines), "the desired lines")
 	case !plan.StatusFits(d, now.status):
 		return mismatch("status", now.status, fmt.Sprintf("%s (closed: %v)", d.SalesOrder.OrderStatus, d.SalesOrder.Closed))
 	default:

@@ -150,6 +150,19 @@ func (c *Change) remove(key string, now Line) {
 	c.Said = append(c.Said, key+" removed")
 }
 
+// LineDiffers names the first line that NetSuite holds with another amount or quantity than desired; "" when none does.
+func LineDiffers(want []event.OrderLine, have []Line) string {
+	for i, line := range want {
+		switch {
+		case !line.Amount.Equal(have[i].Amount):
+			return fmt.Sprintf("%s: amount %s, not %s", line.Key, have[i].Amount, line.Amount)
+		case line.Quantity != nil && !line.Quantity.Equal(have[i].Quantity):
+			return fmt.Sprintf("%s: quantity %s, not %s", line.Key, have[i].Quantity, line.Quantity)
+		}
+	}
+	return ""
+}
+
 // headerMoney are the fields of a sales order's body that count in its total.
 var headerMoney = []string{"shippingCost", "handlingCost", "discountItem", "discountRate"}
 

@@ -67,6 +67,22 @@ func Lacking(d event.DesiredOrderV1, l event.Ledger) Money {
 	return m
 }
 
+// Balance is what the order's deposits, less what was given back from them, leave of its total; zero without deposits. A
+// deposit keeps its amount when the order is edited later: that shows here, never as a second deposit.
+func Balance(d event.DesiredOrderV1, l event.Ledger) money.Amount {
+	if len(l.Deposits) == 0 || l.SalesOrder == nil || d.SalesOrder.Closed {
+		return money.Zero
+	}
+	balance := l.SalesOrder.Total
+	for _, deposit := range l.Deposits {
+		balance = balance.Sub(deposit.Amount)
+	}
+	for _, refund := range l.Refunds {
+		balance = balance.Add(fromDeposits(refund))
+	}
+	return balance
+}
+
 // Deleted lists the refunds that the shop has deleted.
 func Deleted(d event.DesiredOrderV1) (list []event.CustomerRefund) {
 	for _, refund := range d.Refunds {
@@ -129,7 +145,7 @@ type Part struct {
 func Allot(deposits, refunds []event.LedgerMoney, amount money.Amount) ([]Part, error) {
 	taken := money.Zero
 	for _, refund := range refunds {
-		taken = taken.Add(refund.Amount)
+		taken = taken.Add(fromDeposits(refund))
 	}
 	var parts []Part
 	lacking := amount
@@ -146,6 +162,14 @@ func Allot(deposits, refunds []event.LedgerMoney, amount money.Amount) ([]Part, 
 		return nil, fault.New(fault.RefundUncovered, "the deposits of the order must cover the refund; "+lacking.String()+" are missing", fault.Field("refund.amount", amount.String()))
 	}
 	return parts, nil
+}
+
+// fromDeposits is what a refund took from deposits: all of it unless the entry says otherwise.
+func fromDeposits(refund event.LedgerMoney) money.Amount {
+	if refund.FromDeposits != nil {
+		return smaller(refund.Amount, *refund.FromDeposits)
+	}
+	return refund.Amount
 }
 
 func smaller(a, b money.Amount) money.Amount {
