@@ -19,6 +19,7 @@ type pin struct {
 	consumer jetstream.Consumer
 	id       string    // given by the server with each message
 	proven   time.Time // when the newest question was asked whose answer named us; monotonic
+	seen     uint64    // the server's count of deliveries, of the last one to this consumer
 	through  uint64    // the newest message delivered to others before
 	since    time.Time // this one is active
 }
@@ -34,31 +35,35 @@ func (p *pin) use(consumer jetstream.Consumer) {
 	p.consumer, p.limit = consumer, consumer.CachedInfo().Config.PinnedTTL/2
 }
 
-// saw takes note of a message's pin. With a new one this consumer has become the active one: whatever was delivered before
-// that may be in the hands of another.
+// saw takes note of a message's pin. With a new one this consumer has become the active one. Where the server counts
+// deliveries between the last one to this consumer and now, they went to another, in whose hands they may be.
 func (p *pin) saw(ctx context.Context, msg jetstream.Msg) error {
+	metadata, err := msg.Metadata()
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id := msg.Headers().Get(pinHeader)
+	id, last := msg.Headers().Get(pinHeader), p.seen
 	if id == "" || id == p.id {
+		p.seen = metadata.Sequence.Consumer
 		return nil
 	}
-	through, err := p.before(ctx, msg)
-	if err == nil {
-		p.id, p.since, p.through = id, time.Now(), through
+	if metadata.Sequence.Consumer != last+1 {
+		if p.through, err = p.before(ctx, metadata); err != nil {
+			return err
+		}
+		p.since = time.Now()
 	}
-	return err
+	p.id, p.seen = id, metadata.Sequence.Consumer
+	return nil
 }
 
 // before gives the newest message delivered before the first one of a pin: the one before it if it is new itself. Of one that
 // comes again the server says at most what it has delivered by now.
-func (p *pin) before(ctx context.Context, first jetstream.Msg) (uint64, error) {
-	metadata, err := first.Metadata()
-	if err != nil {
-		return 0, err
-	}
-	if metadata.NumDelivered == 1 {
-		return metadata.Sequence.Stream - 1, nil
+func (p *pin) before(ctx context.Context, first *jetstream.MsgMetadata) (uint64, error) {
+	if first.NumDelivered == 1 {
+		return first.Sequence.Stream - 1, nil
 	}
 	info, err := p.consumer.Info(ctx)
 	if err != nil {

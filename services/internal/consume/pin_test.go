@@ -107,8 +107,8 @@ func TestInherited(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	store(t, server, "1")
 	first := <-taken
-	if through, since := first.Inherited(); through != 0 || since.IsZero() {
-		t.Errorf("the first one inherits up to %d, active since %v", through, since)
+	if through, since := first.Inherited(); through != 0 || !since.IsZero() {
+		t.Errorf("the first one inherits up to %d, since %v", through, since)
 	}
 	stream, err := server.JS.Stream(natstest.Context(t), topology.Desired)
 	if err != nil {
