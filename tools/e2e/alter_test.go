@@ -41,12 +41,27 @@ func cents(n int) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 func edited(t *testing.T, nth int, wares ...ware) (capture.Delivery, string) {
 	t.Helper()
 	template := changed(t, "order.created-multi")
-	var order map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(template.Body))
+	order := tree(t, template.Body)
+	total := fill(order, nth, wares...)
+	body, err := json.Marshal(order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed(template, body, fmt.Sprint("edit-", nth)), total
+}
+
+func tree(t *testing.T, body []byte) (order map[string]any) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&order); err != nil {
 		t.Fatal(err)
 	}
+	return order
+}
+
+// fill puts lines and their sums into order 37, as its nth state, and gives the total.
+func fill(order map[string]any, nth int, wares ...ware) (total string) {
 	var lines []any
 	net, tax := 0, 0
 	for _, w := range wares {
@@ -57,16 +72,12 @@ func edited(t *testing.T, nth int, wares ...ware) (capture.Delivery, string) {
 			"subtotal_tax": cents(lineTax), "total_tax": cents(lineTax), "taxes": []any{map[string]any{"id": 1, "total": cents(lineTax), "subtotal": cents(lineTax)}}, "meta_data": []any{},
 		})
 	}
-	total := cents(net + tax + 595 + 43)
+	total = cents(net + tax + 595 + 43)
 	row := order["tax_lines"].([]any)[0].(map[string]any)
 	row["tax_total"] = cents(tax)
 	order["line_items"], order["total"], order["cart_tax"], order["total_tax"] = lines, total, cents(tax), cents(tax+43)
 	order["date_modified_gmt"] = fmt.Sprintf("2026-12-01T00:00:%02d", nth)
-	body, err := json.Marshal(order)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed(template, body, fmt.Sprint("edit-", nth)), total
+	return total
 }
 
 // applying is the shipped mapping with edits applied to orders that are fulfilled.
