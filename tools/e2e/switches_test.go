@@ -56,7 +56,7 @@ func TestAccountsThatAnswerOtherwise(t *testing.T) {
 					t.Errorf("order 42: %s %q", o.Kind, o.Reason)
 				}
 			} else {
-				w.Check(lackable)
+				w.Check(world.Lackable)
 			}
 			open, err := operate.Failures(context.Background(), w.JS, false)
 			if err != nil || len(open) > 0 {
