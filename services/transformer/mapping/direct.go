@@ -147,7 +147,7 @@ func directDecimal(n ast.Node) func(s *scope) decimal.Decimal {
 	switch n := n.(type) {
 	case *ast.IntegerNode:
 		constant = n.Value
-	case *ast.FloatNode:
+	case *ast.ConstantNode:
 		constant = n.Value
 	case *ast.MemberNode:
 		if get := amountFields[n.String()]; get != nil {
@@ -214,7 +214,7 @@ func directSum(n ast.Node) tells {
 		return directText(n)
 	}
 	callee, is := call.Callee.(*ast.IdentifierNode)
-	if !is || callee.Value != operatorName+"text" {
+	if !is || callee.Value != textName {
 		return directText(n)
 	}
 	left, right := directSum(call.Arguments[0]), directSum(call.Arguments[1])

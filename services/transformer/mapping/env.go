@@ -19,6 +19,8 @@ type Env struct {
 
 	Classes []string  `expr:"classes"` // names of the classes the order is in
 	Now     time.Time `expr:"now"`     // the event's time, UTC: never a clock's
+
+	Work *Work `expr:"work "` // what the expressions have done; a name that none can write
 }
 
 // Store is the shop.
@@ -126,7 +128,7 @@ type Line struct {
 }
 
 func envOf(o event.OrderStateV1) Env {
-	env := Env{Store: Store{Key: o.Store}, Now: o.Time.UTC(), Order: Order{
+	env := Env{Store: Store{Key: o.Store}, Now: o.Time.UTC(), Work: &Work{}, Order: Order{
 		ID: o.Order, Number: o.Number, Status: o.Status, Date: o.Placed.LocalDate, Time: o.Placed.LocalTime, PlacedAt: o.Placed.At.Format(time.RFC3339), Via: o.Placed.Via,
 		Currency: string(o.Currency), Billing: Address(o.Billing), Shipping: Address(shipTo(o)), Paid: o.Payment.PaidAt != nil,
 		Customer:      Customer{o.Customer.Account, o.Customer.Email, o.Customer.FirstName, o.Customer.LastName, o.Customer.Company, o.Customer.Phone, o.Customer.IP},

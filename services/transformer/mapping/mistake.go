@@ -35,7 +35,6 @@ func (c *compiler) mistake(path, source string, err error) problem {
 var (
 	noField = regexp.MustCompile(`^type mapping\.(\w+) has no (?:field|method) (\w+)$`)
 	noName  = regexp.MustCompile(`^unknown name (\w+)$`)
-	noMatch = regexp.MustCompile(`^cannot use (.+) as argument \(type .+\) to call decimal (\S+)`)
 	ours    = strings.NewReplacer("mapping.", "", "money.Amount", "amount", "money.Number", "quantity", "event.Ref", "reference")
 )
 
@@ -60,7 +59,9 @@ func collect(t reflect.Type) {
 func names(t reflect.Type) []string {
 	var list []string
 	for i := range t.NumField() {
-		list = append(list, t.Field(i).Tag.Get("expr"))
+		if name := t.Field(i).Tag.Get("expr"); name != workName {
+			list = append(list, name)
+		}
 	}
 	return list
 }
@@ -75,10 +76,7 @@ func worded(message string) string {
 		return text
 	}
 	if m := noName.FindStringSubmatch(message); m != nil {
-		return "there is no " + m[1] + meant(m[1], append(names(types["Env"]), "first", "ref", "pairs", "keys", "len", "any", "all", "lower", "upper", "string", "sum", "split", "join"))
-	}
-	if m := noMatch.FindStringSubmatch(message); m != nil {
-		return ours.Replace(fmt.Sprintf("%s does not go with %s here", m[1], m[2]))
+		return "there is no " + m[1] + meant(m[1], append(names(types["Env"]), functionNames()...))
 	}
 	return ours.Replace(message)
 }

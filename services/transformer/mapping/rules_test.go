@@ -56,6 +56,33 @@ validation:
 	}
 }
 
+// Invariant 6: what an expression makes of a time does not depend on the machine's zone.
+func TestNoZoneOfTheMachine(t *testing.T) {
+	local := time.Local
+	defer func() { time.Local = local }()
+	o := orders(t)["order.created-simple"]
+	o.Time = time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
+	hashes := map[string]bool{}
+	for _, zone := range []string{"UTC", "Asia/Tokyo", "Europe/Berlin"} {
+		var err error
+		if time.Local, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		m := extended(t, `
+routing:
+  orders: [{name: a, location: X, fields: {custbody_a: 'string(now) + now.Format("2006-01-02T15:04 MST") + string(date("2026-03-29T02:30:00+02:00")) + string(date("2026-03-29 02:30", "2006-01-02 15:04"))'}}]
+`)
+		d, err := m.Map(o, Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[d.Hash+*d.SalesOrder.Fields["custbody_a"].Text] = true
+	}
+	if len(hashes) != 1 {
+		t.Errorf("%d desired states of one order: %v", len(hashes), hashes)
+	}
+}
+
 // Invariant 6: the time an expression sees is the event's.
 func TestNowIsTheEvents(t *testing.T) {
 	m := extended(t, classes)
@@ -214,6 +241,31 @@ func TestBadRulesSayWhere(t *testing.T) {
 	}
 }
 
+// What cannot be computed is a mistake of the document, not of an order.
+func TestOperatorsWantNumbers(t *testing.T) {
+	for source, want := range map[string]string{
+		`order.total == "abc"`:               `amount does not go with text here: == wants amounts or numbers; number(…) reads a text`,
+		`order.total > order.customer_note`:  `amount does not go with text here: > wants amounts or numbers; number(…) reads a text`,
+		`order.total * order.tax > 0`:        `* wants a number on one side, not two amounts`,
+		`2 / order.tax > 0`:                  `/ wants a number after a number, not an amount`,
+		`order.total + order.paid > 0`:       `amount does not go with true or false here: + wants amounts or numbers`,
+		`-order.number == ""`:                `invalid operation`,
+		`max(order.total, order.number) > 0`: `amount does not go with text here: max wants amounts or numbers`,
+		`round(order.number) > 0`:            `round wants an amount or a number, not text`,
+		`order.total in ["x"]`:               `amount does not go with text here`,
+		`sort(order.lines)[0] == nil`:        `sort wants a list of texts, numbers or amounts`,
+		`order.total / 0 > 1`:                `want a divisor other than 0`,
+	} {
+		fits, err := Where(source)
+		if err == nil && strings.Contains(source, "/ 0") {
+			_, err = fits(orders(t)["order.created-simple"])
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", source, err, want)
+		}
+	}
+}
+
 // Operators on amounts are exact: 0.1 + 0.2 is 0.3.
 func TestOperatorsAreExact(t *testing.T) {
 	o := orders(t)["order.created-simple"]
@@ -231,6 +283,28 @@ func TestOperatorsAreExact(t *testing.T) {
 		"sum(map(order.lines, .quantity)) == 1":          true,
 		"order.total > 9007199254740993":                 false,
 		`order.number + "x" == "" || order.total < 0.31`: true,
+		"-order.tax == -0.1 && -order.tax < 0":           true,
+		"3 * order.tax == order.total":                   true,
+		"1 - order.total == 0.7":                         true,
+		"1 + order.total == 1.3":                         true,
+		"order.total / 3 == order.tax":                   true,
+		"1 / 3 == 0.33333333":                            true,
+		"order.tax / order.total == 0.33333333":          true,
+		"-(order.tax / 0.3) == -0.33333333":              true,
+		"order.lines[0].quantity * order.lines[0].subtotal == order.lines[0].subtotal":                     true,
+		"order.lines[0].quantity * 2 + order.lines[0].quantity == 3":                                       true,
+		"max(order.total, order.tax, 0.2) == order.total && min(order.total, order.tax) == 0.1":            true,
+		"max(map(order.lines, .total)) == 19.99":                                                           true,
+		"abs(-order.total) == order.total && abs(-2) == 2":                                                 true,
+		"round(order.total * 1.15, 2) == 0.35 && round(-2.5) == -3 && floor(-0.5) == -1 && ceil(0.1) == 1": true,
+		"order.total in [0.1, 0.3] && !(order.total in [0.31])":                                            true,
+		"order.lines[0].quantity in 1..3":                                                                  true,
+		`string(0.1 + 0.2) == "0.3" && string(1.50) == "1.5" && string(order.tax / 4) == "0.025"`:          true,
+		"0.1 + 0.2 == 0.3":                    true,
+		`(order.paid ? order.total : 0) >= 0`: true,
+		`[order.total, 5][0] == 0.3 && [order.total, 5][1] > order.total`: true,
+		"sum(order.lines, .total - .tax) < 100":                           true,
+		`order.total > number("0.29")`:                                    true,
 	} {
 		fits, err := Where(condition)
 		if err != nil {
