@@ -106,10 +106,15 @@ func (c *compiler) keep(path string, err error) {
 }
 
 func (c *compiler) expression(path, source string, options ...expr.Option) *expression {
+	return c.within(path, source, 0, options...)
+}
+
+// within compiles an expression that stands inside a text, behind so many bytes of it.
+func (c *compiler) within(path, source string, before int, options ...expr.Option) *expression {
 	e := &expression{path: path, source: source}
 	program, err := compile(source, options...)
 	if err != nil {
-		c.problems = append(c.problems, c.mistake(path, source, err))
+		c.problems = append(c.problems, c.mistake(path, source, before, err))
 		return e
 	}
 	e.program = program

@@ -50,6 +50,10 @@ func Findings(data []byte) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.findings(m), nil
+}
+
+func (t *tree) findings(m *Mapping) []Finding {
 	f := finder{tree: t}
 	f.fields(m)
 	f.rules(m)
@@ -59,7 +63,7 @@ func Findings(data []byte) ([]Finding, error) {
 		variant.rules(m.stores[store])
 		f.list = append(f.list, variant.list...)
 	}
-	return f.list, nil
+	return f.list
 }
 
 type finder struct {

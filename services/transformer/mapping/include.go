@@ -17,23 +17,45 @@ const (
 	maxNested   = 8  // includes within includes
 )
 
+// Source is a document with its shared parts: the text that a revision keeps, and where in the files each of its values
+// stands.
+type Source struct {
+	Text []byte
+	tree *tree // nil: the text is one file's
+}
+
 // Load reads a document and the shared parts it includes, and gives one text that needs no other: what a revision
 // keeps, so that it can be made again bit for bit whatever becomes of the parts. A text without include is given as
 // it is.
 func Load(path string, readFile func(path string) ([]byte, error)) ([]byte, error) {
-	l := loader{readFile: readFile, top: filepath.Dir(path)}
+	s, err := Open(path, readFile)
+	return s.Text, err
+}
+
+// Open is Load that keeps the places in the files, for what is said about them.
+func Open(path string, readFile func(path string) ([]byte, error)) (Source, error) {
+	l := loader{readFile: readFile, top: filepath.Dir(path), files: map[*yaml.Node]string{}}
 	data, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return Source{}, err
 	}
 	t := including(data)
 	if t == nil {
-		return data, nil
+		return Source{Text: data}, nil
 	}
 	root, err := l.resolve(t.root, filepath.Base(path), nil)
 	if err != nil {
-		return nil, fault.New(fault.MappingInvalid, "want shared parts that can be put together", fault.Field("include", path), fault.Because(err))
+		return Source{}, fault.New(fault.MappingInvalid, "want shared parts that can be put together", fault.Field("include", path), fault.Because(err))
 	}
+	text, err := l.text(root, data)
+	if err != nil {
+		return Source{}, err
+	}
+	return Source{text, grown(root, l.files)}, nil
+}
+
+// text writes what is put together.
+func (l *loader) text(root *yaml.Node, data []byte) ([]byte, error) {
 	var text bytes.Buffer
 	for _, comment := range schemaComment(data) {
 		text.WriteString(comment + "\n")
@@ -44,7 +66,28 @@ func Load(path string, readFile func(path string) ([]byte, error)) ([]byte, erro
 	if err := encoder.Encode(root); err != nil {
 		return nil, err
 	}
-	return text.Bytes(), encoder.Close()
+	err := encoder.Close()
+	return text.Bytes(), err
+}
+
+// Compile checks and compiles the document. Errors name path, file, line and column.
+func (s Source) Compile() (*Mapping, error) {
+	if s.tree == nil {
+		return Compile(s.Text)
+	}
+	return s.tree.mapping(Revision(s.Text))
+}
+
+// Findings are what Findings says of the text, with places in the files.
+func (s Source) Findings() ([]Finding, error) {
+	if s.tree == nil {
+		return Findings(s.Text)
+	}
+	m, err := s.Compile()
+	if err != nil {
+		return nil, err
+	}
+	return s.tree.findings(m), nil
 }
 
 // including gives the tree of a text that includes parts, nil for any other; what is wrong with it, Compile says.
@@ -72,6 +115,7 @@ type loader struct {
 	readFile func(path string) ([]byte, error)
 	top      string   // folder of the document; parts lie in it
 	names    []string // of everything read, relative to top
+	files    map[*yaml.Node]string
 }
 
 // resolve puts a document over its parts, an earlier part over a later one. within are the documents that include
@@ -84,6 +128,7 @@ func (l *loader) resolve(root *yaml.Node, name string, within []string) (*yaml.N
 	if alias := anchored(root); alias != nil {
 		return nil, fmt.Errorf("%s, line %d: want no anchors and aliases in documents that are put together", name, alias.Line)
 	}
+	l.remember(root, name)
 	within = append(slices.Clone(within), name)
 	parts, at := value(root, "include")
 	if parts == nil {
@@ -101,6 +146,14 @@ func (l *loader) resolve(root *yaml.Node, name string, within []string) (*yaml.N
 		result = overlay(result, lower)
 	}
 	return result, nil
+}
+
+// remember notes the file of a node and of all within it.
+func (l *loader) remember(n *yaml.Node, name string) {
+	l.files[n] = name
+	for _, child := range n.Content {
+		l.remember(child, name)
+	}
 }
 
 func (l *loader) part(name string, within []string) (*yaml.Node, error) {

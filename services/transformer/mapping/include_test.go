@@ -11,6 +11,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
 )
 
 // files reads from a map instead of a disk.
@@ -158,6 +159,57 @@ func TestPlacesAndSuggestions(t *testing.T) {
 		_, err := Compile([]byte(head + sections))
 		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", sections, err, want)
+		}
+	}
+}
+
+// A mistake in a document of several files is told with the file it stands in; the text of a revision is the same.
+func TestPlacesInSharedParts(t *testing.T) {
+	const shop = "# a comment\n\n\nmapping: shop\nversion: 1\ninclude: [parts.yaml, default.yaml]\n\n\n\nclasses:\n"
+	const rule = "  - {name: wholesale, when: order.custmer.company != \"\"}\n"
+	for _, c := range []struct{ shop, part, want string }{
+		{shop + rule, "", "classes[0].when (shop.yaml line 11, column 35): order has no field custmer; did you mean customer?"},
+		{shop + "  - {name: own, when: \"true\"}\n", "# a part\n\nclasses:\n" + rule, "classes[1].when (parts.yaml line 4, column 35): order has no field custmer"},
+		{shop + "  - {name: own, when: \"true\", group: 1, group_: 2}\n", "", "classes[0].group_ (line 11, column 41): no such name here; did you mean group?"},
+		{shop + "  - {name: own}\n", "", "classes[0].when (shop.yaml line 11, column 5): want a condition"},
+		{shop + "  - {name: own, when: \"true\"}\nstores:\n  eu: {sales_order: {fields: {memo: order.nmber}}}\n", "", "sales_order.fields.memo (shop.yaml line 13, column 43): order has no field nmber"},
+		{shop + "  - {name: own, when: \"true\"}\nvalidation:\n  - name: a\n    when: \"true\"\n    severity: warn\n    message: \"of ${order.id} and ${order.totl}\"\n", "", "validation[0].message (shop.yaml line 16, column 42): order has no field totl"},
+	} {
+		s, err := Open("shop.yaml", files(map[string]string{"shop.yaml": c.shop, "parts.yaml": c.part + "\nlengths: {memo: 20}\n", "default.yaml": string(Default)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.Compile(); fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v\nwant %s", err, c.want)
+		}
+	}
+	s, err := Open("shop.yaml", files(map[string]string{"shop.yaml": shop + "  - {name: a, when: 'false'}\n", "parts.yaml": "lengths: {memo: 20}", "default.yaml": string(Default)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := s.Findings()
+	if err != nil || len(found) == 0 || found[0].Place != "shop.yaml line 11, column 21" {
+		t.Errorf("%v, %v, want a rule that never fires with its place", found, err)
+	}
+	same(t, s)
+}
+
+// same wants what is compiled of the files to be what is compiled of the one text.
+func same(t *testing.T, s Source) {
+	t.Helper()
+	ofFiles, err := s.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofText, err := Compile(s.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range orders(t) {
+		a, err1 := ofFiles.Map(o, Context{})
+		b, err2 := ofText.Map(o, Context{})
+		if diff := cmp.Diff(a, b, cmp.Comparer(func(x, y money.Amount) bool { return x.Equal(y) }), cmp.Comparer(func(x, y money.Number) bool { return x.Equal(y) })); diff != "" || (err1 == nil) != (err2 == nil) {
+			t.Errorf("%s: %v, %v (-files +text):\n%s", name, err1, err2, diff)
 		}
 	}
 }

@@ -48,7 +48,12 @@ func Compile(data []byte) (*Mapping, error) {
 	if err != nil {
 		return nil, fault.New(fault.MappingInvalid, "want a mapping document", fault.Because(err))
 	}
-	m, err := t.compile(Revision(data))
+	return t.mapping(Revision(data))
+}
+
+// mapping compiles the tree and what is different for its stores.
+func (t *tree) mapping(revision string) (*Mapping, error) {
+	m, err := t.compile(revision)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +67,7 @@ func (m *Mapping) overrides(t *tree) error {
 		override := t.nodes["stores."+store]
 		for _, own := range []string{"mapping", "version", "include", "stores"} {
 			if node, _ := value(override, own); node != nil {
-				return fault.New(fault.MappingInvalid, fmt.Sprintf("line %d: %s is the document's, not a store's", node.Line, own), fault.Field("stores", store))
+				return fault.New(fault.MappingInvalid, fmt.Sprintf("%s: %s is the document's, not a store's", t.place(node, node.Line, node.Column), own), fault.Field("stores", store))
 			}
 		}
 		variant, err := t.over(override).compile(m.revision)

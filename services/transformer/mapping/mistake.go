@@ -11,23 +11,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// mistake says what is wrong with an expression, where in the document, and what may be meant.
-func (c *compiler) mistake(path, source string, err error) problem {
+// mistake says what is wrong with an expression, where in the document, and what may be meant. before is how much of
+// the value's text stands before the expression.
+func (c *compiler) mistake(path, source string, before int, err error) problem {
 	p := problem{path: path, text: err.Error()}
 	var at *file.Error
 	if !errors.As(err, &at) {
 		return p
 	}
 	p.text = worded(at.Message) + at.Snippet
-	if n, known := c.tree.nodes[path]; known && n.Value == source {
-		line, column := n.Line, n.Column+at.Column
+	if n, known := c.tree.nodes[path]; known && strings.HasPrefix(n.Value[min(before, len(n.Value)):], source) {
+		line, column := n.Line, n.Column+before+at.Column
 		switch n.Style {
 		case yaml.LiteralStyle, yaml.FoldedStyle: // the text begins on the next line
 			line, column = n.Line+at.Line, at.Column+1
 		case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
 			column++
 		}
-		p.place = fmt.Sprintf("line %d, column %d", line, column)
+		p.place = c.tree.place(n, line, column)
 	}
 	return p
 }

@@ -247,7 +247,7 @@ func (c *compiler) message(path, source string) message {
 			c.keep(path, fmt.Errorf("want a } for ${%s", rest[at+2:]))
 			return list
 		}
-		list = append(list, part{text: rest[:at]}, part{value: c.expression(path, rest[at+2:at+2+end])})
+		list = append(list, part{text: rest[:at]}, part{value: c.within(path, rest[at+2:at+2+end], len(source)-len(rest)+at+2)})
 		rest = rest[at+2+end+1:]
 	}
 	return list

@@ -19,6 +19,33 @@ const (
 type tree struct {
 	root  *yaml.Node            // the document's mapping node
 	nodes map[string]*yaml.Node // "statuses[0].when" → the value
+	files map[*yaml.Node]string // where a node stands; none where there is one file
+}
+
+// grown is the tree of a document that was read before.
+func grown(root *yaml.Node, files map[*yaml.Node]string) *tree {
+	t := &tree{root: root, nodes: map[string]*yaml.Node{}, files: files}
+	w := walk{tree: t}
+	w.node("", root, reflect.TypeFor[Document](), 0)
+	return t
+}
+
+// place says where something stands in the file of a node: "shop.yaml line 12, column 5".
+func (t *tree) place(n *yaml.Node, line, column int) string {
+	place := fmt.Sprintf("line %d, column %d", line, column)
+	for ; n != nil; n = firstOf(n) { // a node that was put together begins with one of a file
+		if file, known := t.files[n]; known {
+			return file + " " + place
+		}
+	}
+	return place
+}
+
+func firstOf(n *yaml.Node) *yaml.Node {
+	if len(n.Content) == 0 {
+		return nil
+	}
+	return n.Content[0]
 }
 
 // read parses a text; names that the language does not have are mistakes, with their place and what may be meant.
@@ -46,7 +73,7 @@ func read(data []byte) (*tree, error) {
 func (t *tree) at(path string) string {
 	for path != "" {
 		if n, known := t.nodes[path]; known {
-			return fmt.Sprintf("line %d, column %d", n.Line, n.Column)
+			return t.place(n, n.Line, n.Column)
 		}
 		cut := strings.LastIndexAny(path, ".[")
 		if cut < 0 {
@@ -116,7 +143,7 @@ func (w *walk) fields(path string, n *yaml.Node, t reflect.Type, depth int) {
 }
 
 func (w *walk) problem(path string, n *yaml.Node, text string) {
-	w.problems = append(w.problems, problem{path, fmt.Sprintf("line %d, column %d", n.Line, n.Column), text})
+	w.problems = append(w.problems, problem{path, w.tree.place(n, n.Line, n.Column), text})
 }
 
 func join(path, key string) string {
@@ -179,10 +206,7 @@ func distance(a, b string) int {
 
 // over gives the tree of an override upon this one.
 func (t *tree) over(override *yaml.Node) *tree {
-	both := &tree{root: overlay(override, t.root), nodes: map[string]*yaml.Node{}}
-	w := walk{tree: both}
-	w.node("", both.root, reflect.TypeFor[Document](), 0)
-	return both
+	return grown(overlay(override, t.root), t.files)
 }
 
 // value gives the value of a key of a mapping node, and its index; nil and -1 where it has none.

@@ -25,17 +25,17 @@ func (a *app) language() []*cobra.Command {
 	return []*cobra.Command{a.mappingCheck(), a.mappingTest(), a.mappingCoverage(), a.mappingExplain(), a.mappingFuzz(), a.mappingResolve()}
 }
 
-// mappingFile reads a mapping with its shared parts; "default" is the shipped one.
-func mappingFile(path string) ([]byte, *mapping.Mapping, error) {
-	document := mapping.Default
+// mappingFile reads and compiles a mapping with its shared parts; "default" is the shipped one.
+func mappingFile(path string) (mapping.Source, *mapping.Mapping, error) {
+	source := mapping.Source{Text: mapping.Default}
 	if path != "default" {
 		var err error
-		if document, err = mapping.Load(path, os.ReadFile); err != nil {
-			return nil, nil, usage{err}
+		if source, err = mapping.Open(path, os.ReadFile); err != nil {
+			return source, nil, usage{err}
 		}
 	}
-	m, err := mapping.Compile(document)
-	return document, m, err
+	m, err := source.Compile()
+	return source, m, err
 }
 
 func (a *app) mappingCheck() *cobra.Command {
@@ -44,11 +44,11 @@ func (a *app) mappingCheck() *cobra.Command {
 		Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
 		Long: "Compile a mapping document and explain its mistakes; tell what compiles and is likely one: fields that NetSuite's records do not have, values of the wrong kind, rules that never fire.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			document, m, err := mappingFile(args[0])
+			source, m, err := mappingFile(args[0])
 			if err != nil {
 				return err
 			}
-			findings, err := mapping.Findings(document)
+			findings, err := source.Findings()
 			if err != nil {
 				return err
 			}
@@ -344,11 +344,11 @@ func (a *app) mappingResolve() *cobra.Command {
 	return &cobra.Command{
 		Use: "resolve <file>", Short: "Print a mapping with its shared parts put together, as a revision keeps it", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			document, _, err := mappingFile(args[0])
+			source, _, err := mappingFile(args[0])
 			if err != nil {
 				return err
 			}
-			return a.print(map[string]string{"document": string(document)}, func(w io.Writer) { fmt.Fprint(w, string(document)) })
+			return a.print(map[string]string{"document": string(source.Text)}, func(w io.Writer) { fmt.Fprint(w, string(source.Text)) })
 		},
 	}
 }

@@ -26,12 +26,12 @@ func (a *app) publish() *cobra.Command {
 	c := &cobra.Command{
 		Use: "publish <file>", Short: "Make a document the active revision of a mapping, on every transformer and without a restart", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			document, err := mapping.Load(args[0], os.ReadFile)
+			source, _, err := mappingFile(args[0])
 			if err != nil {
-				return usage{err}
+				return err
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
-				p, err := operate.Publish(ctx, js, name, document, operator(), message)
+				p, err := operate.Publish(ctx, js, name, source.Text, operator(), message)
 				return a.chosen(p, err)
 			})
 		},

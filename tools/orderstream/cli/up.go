@@ -12,7 +12,6 @@ import (
 
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/host/embednats"
-	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
@@ -64,14 +63,7 @@ func (a *app) check() *cobra.Command {
 			}
 			var problems []error
 			for name, m := range config.Mappings {
-				data := mapping.Default
-				if m.File != "default" {
-					if data, err = mapping.Load(m.File, os.ReadFile); err != nil {
-						problems = append(problems, fmt.Errorf("mappings.%s.file: %w", name, err))
-						continue
-					}
-				}
-				if _, err := mapping.Compile(data); err != nil {
+				if _, _, err := mappingFile(m.File); err != nil {
 					problems = append(problems, fmt.Errorf("mappings.%s: %w", name, err))
 				}
 			}
