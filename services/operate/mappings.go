@@ -151,31 +151,45 @@ type Derived struct {
 	Same    bool                 `json:"same"` // it asks for what DESIRED holds
 }
 
+// MadeWith gives the mapping a desired state was made with. The revision alone names it: the state has the document's own
+// name, the bucket the configuration's key.
+func MadeWith(ctx context.Context, js jetstream.JetStream, held event.DesiredOrderV1) (*mapping.Mapping, error) {
+	return ofRevision(ctx, js, held.Source.Revision)
+}
+
+func ofRevision(ctx context.Context, js jetstream.JetStream, revision string) (*mapping.Mapping, error) {
+	document, err := Document(ctx, js, revision)
+	if err != nil {
+		return nil, err
+	}
+	return mapping.Compile(document)
+}
+
 // Derive makes an order's desired state again from the state it was made from, with a revision; with the one it was made
 // with when revision is empty. Invariant 6: that gives the same, bit for bit.
 func Derive(ctx context.Context, js jetstream.JetStream, store, order, revision string) (Derived, error) {
-	if store == "" {
-		var err error
-		if store, err = storeOf(ctx, js, order); err != nil {
-			return Derived{}, err
+	return DeriveEvent(ctx, js, store, order, revision, 0)
+}
+
+// DeriveEvent is Derive from the order's event at a sequence of ORDERS; from the one its desired state was made from when
+// that is 0.
+func DeriveEvent(ctx context.Context, js jetstream.JetStream, store, order, revision string, sequence uint64) (Derived, error) {
+	held, state, err := State(ctx, js, store, order)
+	if err != nil {
+		return Derived{}, err
+	}
+	from := held
+	if sequence != 0 {
+		if state, err = stateAt(ctx, js, sequence); err != nil || state.Store != held.Store || state.Order != held.Order {
+			return Derived{}, errors.Join(fmt.Errorf("%w: ORDERS %d is no event of %s in store %s", ErrNoOrder, sequence, held.Order, held.Store), err)
 		}
+		from.Source.Sequence = sequence
 	}
-	held, state, err := source(ctx, js, store, order)
+	m, err := ofRevision(ctx, js, cmp.Or(revision, held.Source.Revision))
 	if err != nil {
 		return Derived{}, err
 	}
-	if revision == "" {
-		revision = held.Source.Revision
-	}
-	document, err := Document(ctx, js, revision)
-	if err != nil {
-		return Derived{}, err
-	}
-	m, err := mapping.Compile(document)
-	if err != nil {
-		return Derived{}, err
-	}
-	made, err := derive(m, held, state)
+	made, err := derive(m, from, state)
 	return Derived{made, made.Hash == held.Hash}, err
 }
 
@@ -205,13 +219,19 @@ func source(ctx context.Context, js jetstream.JetStream, store, order string) (h
 	if held, err = codec.Decode[event.DesiredOrderV1](raw.Data); err != nil {
 		return held, state, err
 	}
+	state, err = stateAt(ctx, js, held.Source.Sequence)
+	return held, state, err
+}
+
+// stateAt reads an event of ORDERS.
+func stateAt(ctx context.Context, js jetstream.JetStream, sequence uint64) (state event.OrderStateV1, err error) {
 	orders, err := js.Stream(ctx, topology.Orders)
 	if err != nil {
-		return held, state, err
+		return state, err
 	}
-	if raw, err = orders.GetMsg(ctx, held.Source.Sequence); err != nil {
-		return held, state, fmt.Errorf("ORDERS %d: %w", held.Source.Sequence, err)
+	raw, err := orders.GetMsg(ctx, sequence)
+	if err != nil {
+		return state, fmt.Errorf("ORDERS %d: %w", sequence, err)
 	}
-	state, err = codec.Decode[event.OrderStateV1](raw.Data)
-	return held, state, err
+	return codec.Decode[event.OrderStateV1](raw.Data)
 }

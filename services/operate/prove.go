@@ -102,12 +102,12 @@ func (p *Prover) mapping(ctx context.Context, revision string) (*mapping.Mapping
 	if m := p.with[revision]; m != nil {
 		return m, nil
 	}
-	document, err := Document(ctx, p.js, revision)
+	m, err := ofRevision(ctx, p.js, revision)
 	if err != nil {
 		return nil, err
 	}
-	p.with[revision], err = mapping.Compile(document)
-	return p.with[revision], err
+	p.with[revision] = m
+	return m, nil
 }
 
 // Proof gives the result so far.

@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
@@ -17,6 +18,7 @@ import (
 // expression is one compiled expression of a document.
 type expression struct {
 	path, source string
+	node         *yaml.Node // where it stands: a store's mapping shares what it does not change
 	program      *vm.Program
 
 	asks     asks  // of a condition; nil where the machine is needed
@@ -39,7 +41,16 @@ type scope struct {
 	fired   []event.FiredRule
 
 	billing, shipping *event.PostalAddress // as NetSuite writes them; the order's and the customer's
+	part              string               // key of the deposit or the refund at hand
 	trace             *Trace               // nil: no one asks
+}
+
+// at is the key of the line, the deposit or the refund at hand; "" for the order.
+func (s *scope) at() string {
+	if s.Line.ID != "" {
+		return "line-" + s.Line.ID
+	}
+	return s.part
 }
 
 func scopeOf(o event.OrderStateV1) *scope {
@@ -111,7 +122,7 @@ func (c *compiler) expression(path, source string, options ...expr.Option) *expr
 
 // within compiles an expression that stands inside a text, behind so many bytes of it.
 func (c *compiler) within(path, source string, before int, options ...expr.Option) *expression {
-	e := &expression{path: path, source: source}
+	e := &expression{path: path, source: source, node: c.tree.nodes[path]}
 	program, err := compile(source, options...)
 	if err != nil {
 		c.problems = append(c.problems, c.mistake(path, source, before, err))
@@ -222,7 +233,7 @@ func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *s
 			return fault.New(fault.MappingFailed, err.Error(), fault.Field(f.path, fmt.Sprint(result)))
 		}
 		if s.trace != nil {
-			s.trace.took(f.path, f.name, rule, false, s.Line.ID)
+			s.trace.took(f.path, f.name, rule, false, s.at())
 		}
 		switch {
 		case set:

@@ -15,6 +15,7 @@ import (
 // Mapping is a compiled document.
 type Mapping struct {
 	document Document
+	tree     *tree
 	revision string
 	stores   map[string]*Mapping // what is different for a store: a whole mapping of its own
 
@@ -84,7 +85,7 @@ func (t *tree) compile(revision string) (*Mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mapping{document: d, revision: revision}
+	m := &Mapping{document: d, tree: t, revision: revision}
 	c := compiler{tree: t, document: d}
 	m.classes, m.validation = c.classes(d.Classes), c.validation(d.Validation)
 	m.customer, m.order, m.line = c.fields("customer.fields", d.Customer.Fields), c.fields("sales_order.fields", d.SalesOrder.Fields), c.fields("items.fields", d.Items.Fields)

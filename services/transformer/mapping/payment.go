@@ -178,6 +178,7 @@ func (m *Mapping) redeemed(o event.OrderStateV1, s *scope) ([]event.GiftCard, er
 }
 
 func (t till) deposit(key string, amount money.Amount, g Gateway, question string) (event.Deposit, error) {
+	t.scope.part = key
 	fields, err := t.m.values(t.m.payment, t.scope, false)
 	if err != nil {
 		return event.Deposit{}, err

@@ -66,6 +66,7 @@ func (t till) customerRefunds(b *basket) (list []event.CustomerRefund, warnings 
 
 func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, error) {
 	t.scope.Refund = refundOf(r)
+	t.scope.part = r.ID
 	fields, err := t.m.values(t.m.refund, t.scope, false)
 	t.scope.Refund = Refund{}
 	if err != nil {

@@ -199,7 +199,7 @@ func (m *Mapping) route(rules []routeRule, s *scope, line string) (map[string]ev
 		for _, set := range r.set {
 			values[set.field] = set.value
 			if s.trace != nil {
-				s.trace.took(r.section, set.field, r.section+" "+r.name, true, s.Line.ID)
+				s.trace.took(r.section, set.field, r.section+" "+r.name, true, s.at())
 			}
 		}
 		if err := m.fillValues(values, r.fields, s, false, r.section+" "+r.name); err != nil {

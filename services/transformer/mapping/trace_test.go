@@ -56,7 +56,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("last name: %+v", f)
 	}
 	at := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Path == "routing.orders[0].when" })
-	if diff := cmp.Diff([]string{"classes", "order.lines"}, inputNames(x.Steps[at])); diff != "" {
+	if diff := cmp.Diff([]string{"classes", "order.lines", "order.lines[].quantity"}, inputNames(x.Steps[at])); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
 	}
 }
@@ -209,5 +209,84 @@ func TestFuzz(t *testing.T) {
 	}
 	if f := edited(t, "memo: '\"WooCommerce order \" + order.number'", "memo: order.lines[5].sku").Fuzz(7, 100); len(f.Failures) == 0 {
 		t.Error("an expression that fails for orders of few lines is not found")
+	}
+}
+
+// What a store has of its own counts by itself; what it shares with the document counts once.
+func TestCoverageOfStores(t *testing.T) {
+	m := extended(t, `
+routing:
+  orders:
+    - {name: base, when: order.currency == "XYZ", location: A}
+    - {name: west, when: order.currency == "USD", location: A}
+stores:
+  main:
+    routing:
+      orders:
+        - {name: own, when: order.currency != "XYZ", location: B}
+        - {name: west, when: order.currency == "EUR", location: C}
+`)
+	trace := NewCounts()
+	if _, err := m.MapTraced(orders(t)["order.created-simple"], Context{}, trace); err != nil {
+		t.Fatal(err)
+	}
+	c := m.Coverage(trace)
+	for _, unfired := range []string{"routing.orders base", "routing.orders west", "stores.main: routing.orders west", "statuses on-hold"} {
+		if !slices.Contains(c.Unfired, unfired) {
+			t.Errorf("unfired %v lacks %s", c.Unfired, unfired)
+		}
+	}
+	for _, unrun := range []string{"routing.orders[0].when", "routing.orders[1].when", "stores.main: routing.orders[1].when"} {
+		if !slices.Contains(c.Unrun, unrun) {
+			t.Errorf("unrun %v lacks %s", c.Unrun, unrun)
+		}
+	}
+	if slices.Contains(c.Unfired, "stores.main: statuses on-hold") || slices.Contains(c.Unfired, "stores.main: routing.orders own") || slices.Contains(c.Unrun, "sales_order.fields.memo") {
+		t.Errorf("unfired %v, unrun %v", c.Unfired, c.Unrun)
+	}
+	if want := []string{"stores.main: routing.orders[0].when"}; !slices.Contains(c.Always, want[0]) || slices.Contains(c.Always, "routing.orders[0].when") {
+		t.Errorf("always %v, want %v in it", c.Always, want)
+	}
+}
+
+// Every field of a desired state is explained, each deposit and refund by itself.
+func TestExplainSaysAll(t *testing.T) {
+	m := extended(t, lively)
+	o := orders(t)["order.created-coupon"]
+	o.GiftCards = []event.GiftCard{{Code: "X", Amount: money.MustParse("5.00")}}
+	o.Totals.Total = o.Totals.Total.Sub(money.MustParse("5.00"))
+	x := m.Explain(o, Context{})
+	if x.Error != "" {
+		t.Fatal(x.Error)
+	}
+	for field, want := range map[string]string{
+		"customer.external_id":                "customer.identity email",
+		"sales_order.order_status":            "statuses accepted",
+		"sales_order.billing":                 "order.billing, addresses",
+		"sales_order.shipping":                "order.shipping, addresses",
+		"sales_order.tax_mode":                "taxes.strategy",
+		"lines[line-14].item":                 "the SKU itself",
+		"lines[line-14].quantity":             "the shop's line",
+		"lines[line-14].amount":               "the shop's line",
+		"lines[line-14-discount].item":        "items.discount",
+		"lines[line-14-discount].amount":      "discounts",
+		"tax_details[line-14 CA_STATE].code":  "taxes.rates",
+		"tax_details[SHIPPING CA_STATE].code": "taxes.rates",
+		"deposits[payment].amount":            "payments.gateways",
+		"deposits[gift-1].amount":             "payments.gift_cards",
+		"expected.total":                      "the shop's total",
+	} {
+		if f := explained(t, x, field); f.Value == "" || f.Rule+f.From != want {
+			t.Errorf("%s: %+v, want %s", field, f, want)
+		}
+	}
+	for _, deposit := range []string{"payment", "gift-1"} {
+		if f := explained(t, x, "deposits["+deposit+"].fields.memo"); f.Step == nil {
+			t.Errorf("deposit %s: %+v", deposit, f)
+		}
+	}
+	at := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Path == "routing.orders[0].when" })
+	if in := x.Steps[at].Inputs; !slices.Contains(in, Input{"order.lines[].quantity", "2, 1"}) {
+		t.Errorf("inputs %v, want what the loop looks at", in)
 	}
 }

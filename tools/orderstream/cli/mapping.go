@@ -51,6 +51,7 @@ func (a *app) mapping() *cobra.Command {
 
 func (a *app) derive() *cobra.Command {
 	var at string
+	var sequence uint64
 	c := &cobra.Command{
 		Use: "derive [<store>/]<order>", Short: "Make an order's desired state again from history, with a mapping revision", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -59,7 +60,7 @@ func (a *app) derive() *cobra.Command {
 				store, order = "", args[0]
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
-				d, err := operate.Derive(ctx, js, store, order, at)
+				d, err := operate.DeriveEvent(ctx, js, store, order, at, sequence)
 				if err != nil {
 					return err
 				}
@@ -71,6 +72,7 @@ func (a *app) derive() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().Uint64Var(&sequence, "event", 0, "an earlier state of the order, by its sequence in ORDERS; without it the one its desired state was made from")
 	c.Flags().StringVar(&at, "at", "", "mapping revision; without it the one the order was mapped with")
 	return c
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/services/transformer/parse"
 )
@@ -159,38 +160,55 @@ func orderFile(path, store string) (event.OrderStateV1, error) {
 }
 
 func (a *app) mappingCoverage() *cobra.Command {
-	atLeast := 0
+	atLeast, last := 0, 0
 	c := &cobra.Command{
-		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples exercise", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples and the last orders exercise", Args: cobra.ExactArgs(1),
+		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders of history. What a store has of its own is told apart.",
+		RunE: func(c *cobra.Command, args []string) error {
 			_, m, err := mappingFile(args[0])
 			if err != nil {
 				return err
 			}
-			t := mapping.NewTrace()
+			t := mapping.NewCounts()
 			tryExamples(m, args[0], t)
-			c := m.Coverage(t)
-			if err := a.print(c, func(w io.Writer) {
-				fmt.Fprintf(w, "%d%% of %d rules and %d expressions\n", c.Percent(), c.Rules, c.Expressions)
-				for _, list := range []struct {
-					word  string
-					names []string
-				}{{"never fired", c.Unfired}, {"never ran", c.Unrun}, {"never false", c.Always}} {
-					for _, name := range list.names {
-						fmt.Fprintf(w, "  %s: %s\n", list.word, name)
-					}
-				}
-			}); err != nil {
+			if err := a.exercise(c.Context(), m, last, t); err != nil {
 				return err
 			}
-			if c.Percent() < atLeast {
-				return fmt.Errorf("%d%% is less than %d%%", c.Percent(), atLeast)
+			covered := m.Coverage(t)
+			if err := a.print(covered, func(w io.Writer) { printCoverage(w, covered) }); err != nil {
+				return err
+			}
+			if covered.Percent() < atLeast {
+				return fmt.Errorf("%d%% is less than %d%%", covered.Percent(), atLeast)
 			}
 			return nil
 		},
 	}
 	c.Flags().IntVar(&atLeast, "at-least", 0, "fail below this percentage")
+	c.Flags().IntVar(&last, "last", 0, "orders of history to map too, the newest; 0 asks no server")
 	return c
+}
+
+func (a *app) exercise(ctx context.Context, m *mapping.Mapping, last int, t *mapping.Trace) error {
+	if last <= 0 {
+		return nil
+	}
+	return a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		_, err := replay.Exercise(ctx, js, m, last, t)
+		return err
+	})
+}
+
+func printCoverage(w io.Writer, c mapping.Coverage) {
+	fmt.Fprintf(w, "%d%% of %d rules and %d expressions\n", c.Percent(), c.Rules, c.Expressions)
+	for _, list := range []struct {
+		word  string
+		names []string
+	}{{"never fired", c.Unfired}, {"never ran", c.Unrun}, {"never false", c.Always}} {
+		for _, name := range list.names {
+			fmt.Fprintf(w, "  %s: %s\n", list.word, name)
+		}
+	}
 }
 
 func (a *app) mappingExplain() *cobra.Command {
@@ -253,11 +271,7 @@ func mappingOf(ctx context.Context, js jetstream.JetStream, held event.DesiredOr
 		_, m, err := mappingFile(file)
 		return m, err
 	}
-	document, err := operate.Document(ctx, js, held.Source.Mapping+"."+held.Source.Revision)
-	if err != nil {
-		return nil, err
-	}
-	return mapping.Compile(document)
+	return operate.MadeWith(ctx, js, held)
 }
 
 func printExplanation(w io.Writer, x mapping.Explanation, steps bool) {
