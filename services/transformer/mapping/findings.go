@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -40,8 +41,9 @@ type Finding struct {
 }
 
 // Findings looks at a document without an order: fields that NetSuite's records do not have, values of the wrong kind,
-// rules that never fire.
-func Findings(data []byte) ([]Finding, error) {
+// rules that never fire, fields never set that the form needs. needs are those of the account's own form, as
+// "salesOrder.location".
+func Findings(data []byte, needs ...string) ([]Finding, error) {
 	m, err := Compile(data)
 	if err != nil {
 		return nil, err
@@ -50,20 +52,23 @@ func Findings(data []byte) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.findings(m), nil
+	return t.findings(m, needs)
 }
 
-func (t *tree) findings(m *Mapping) []Finding {
+func (t *tree) findings(m *Mapping, needs []string) ([]Finding, error) {
+	own, err := ownNeeds(needs)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(standardNeeds(), own)
 	f := finder{tree: t}
-	f.fields(m)
-	f.rules(m)
+	f.all(m, all)
 	for _, store := range sorted(m.stores) {
 		variant := finder{tree: t.over(t.nodes["stores."+store]), known: f.list, prefix: "stores." + store + ": "}
-		variant.fields(m.stores[store])
-		variant.rules(m.stores[store])
+		variant.all(m.stores[store], all)
 		f.list = append(f.list, variant.list...)
 	}
-	return f.list
+	return f.list, nil
 }
 
 type finder struct {
@@ -82,6 +87,12 @@ func (f *finder) find(path, text string) {
 	}
 	found.Path = f.prefix + found.Path
 	f.list = append(f.list, found)
+}
+
+func (f *finder) all(m *Mapping, needs []need) {
+	f.fields(m)
+	f.rules(m)
+	f.needs(m, needs)
 }
 
 func (f *finder) fields(m *Mapping) {

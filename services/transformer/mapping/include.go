@@ -79,15 +79,15 @@ func (s Source) Compile() (*Mapping, error) {
 }
 
 // Findings are what Findings says of the text, with places in the files.
-func (s Source) Findings() ([]Finding, error) {
+func (s Source) Findings(needs ...string) ([]Finding, error) {
 	if s.tree == nil {
-		return Findings(s.Text)
+		return Findings(s.Text, needs...)
 	}
 	m, err := s.Compile()
 	if err != nil {
 		return nil, err
 	}
-	return s.tree.findings(m), nil
+	return s.tree.findings(m, needs)
 }
 
 // including gives the tree of a text that includes parts, nil for any other; what is wrong with it, Compile says.

@@ -290,3 +290,47 @@ func TestExplainSaysAll(t *testing.T) {
 		t.Errorf("inputs %v, want what the loop looks at", in)
 	}
 }
+
+// What a form needs is set by fields, or by every way through a group of rules.
+func TestFindingsOfWhatAFormNeeds(t *testing.T) {
+	without := func(texts ...string) string {
+		document := string(Default)
+		for _, text := range texts {
+			if !strings.Contains(document, text) {
+				t.Fatalf("the shipped mapping has no %q", text)
+			}
+			document = strings.Replace(document, text, "", 1)
+		}
+		return document
+	}
+	const date, subsidiary, own = "    tranDate: order.date\n", `    subsidiary: ref("subsidiary", "name", "Parent US")` + "\n", `    subsidiary: ref("subsidiary", "name", "Parent US")` + "\n"
+	for document, want := range map[string][]string{
+		string(Default): nil,
+		without(date):   {"sales_order.fields: tranDate of salesOrder is never set: without it NetSuite takes the day on which the order arrives"},
+		strings.Replace(string(Default), date, "    tranDate: '\"\"'\n", 1): {"sales_order.fields: tranDate of salesOrder is never set: without it NetSuite takes the day on which the order arrives"},
+		without(subsidiary, own): {"customer.fields: subsidiary of customer is never set: an account with OneWorld makes no customer without it"},
+		without(subsidiary, own) + "\nrouting: {orders: [{name: a, when: order.paid, subsidiary: A}]}\n":                           {"customer.fields: subsidiary of customer is set by some rules of a group only: an account with OneWorld makes no customer without it"},
+		without(subsidiary, own) + "\nrouting: {orders: [{name: a, when: order.paid, subsidiary: A}, {name: b, subsidiary: B}]}\n": nil,
+		without(subsidiary, own) + "\nrouting: {orders: [{name: a, when: order.paid, location: A}, {name: b, subsidiary: B}]}\n":   {"customer.fields: subsidiary of customer is set by some rules of a group only: an account with OneWorld makes no customer without it"},
+		string(Default) + "\nstores: {eu: {sales_order: {fields: {tranDate: '\"\"'}}}}\n":                                          {"stores.eu: sales_order.fields: tranDate of salesOrder is never set: without it NetSuite takes the day on which the order arrives"},
+	} {
+		list, err := Findings([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range list {
+			got = append(got, f.Path+": "+f.Text)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	list, err := Findings(Default, "salesOrder.location", "salesOrder.memo", "customer.category")
+	if err != nil || len(list) != 2 || list[0].Text != "location of salesOrder is never set: the account's form needs it" || list[1].Text != "category of customer is never set: the account's form needs it" {
+		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := Findings(Default, "location"); err == nil {
+		t.Error("a field without its record is taken")
+	}
+}

@@ -41,15 +41,16 @@ func mappingFile(path string) (mapping.Source, *mapping.Mapping, error) {
 
 func (a *app) mappingCheck() *cobra.Command {
 	strict := false
+	var needs []string
 	c := &cobra.Command{
 		Use: "check <file>", Short: "Compile a mapping document and explain its mistakes", Args: cobra.ExactArgs(1),
-		Long: "Compile a mapping document and explain its mistakes; tell what compiles and is likely one: fields that NetSuite's records do not have, values of the wrong kind, rules that never fire.",
+		Long: "Compile a mapping document and explain its mistakes; tell what compiles and is likely one: fields that NetSuite's records do not have, values of the wrong kind, rules that never fire, fields never set that the form needs.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			source, m, err := mappingFile(args[0])
 			if err != nil {
 				return err
 			}
-			findings, err := source.Findings()
+			findings, err := source.Findings(needs...)
 			if err != nil {
 				return err
 			}
@@ -72,6 +73,7 @@ func (a *app) mappingCheck() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringSliceVar(&needs, "needs", nil, "fields that the account's own form needs, as salesOrder.location,customer.category")
 	c.Flags().BoolVar(&strict, "strict", false, "fail when there are findings")
 	return c
 }
