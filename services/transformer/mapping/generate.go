@@ -57,36 +57,6 @@ func (m *Mapping) unjust(err error) error {
 	return nil
 }
 
-// Balance proves Invariant 5 of a desired state: net, tax, shipping and rounding are its total, and that is the
-// shop's with the gift cards, less what went back.
-func Balance(o event.OrderStateV1, d event.DesiredOrderV1) error {
-	if len(d.SalesOrder.Lines) == 0 {
-		return nil // ignored by rule
-	}
-	sum, tax := money.Zero, money.Zero
-	for _, name := range []string{"shippingCost", "discountRate"} {
-		if number := d.SalesOrder.Fields[name].Number; number != nil {
-			sum = sum.Add(money.AmountOf(number.Decimal()))
-		}
-	}
-	for _, line := range d.SalesOrder.Lines {
-		sum = sum.Add(line.Amount)
-	}
-	for _, detail := range d.SalesOrder.TaxDetails {
-		tax = tax.Add(detail.Amount)
-	}
-	if d.SalesOrder.TaxMode != event.TaxOverride {
-		tax = d.Expected.Total.Sub(d.Expected.Net)
-	}
-	if total := sum.Add(tax); !total.Equal(d.Expected.Total) {
-		return fmt.Errorf("lines, shipping and discount of %s and tax of %s are %s, not the total of %s", sum, tax, total, d.Expected.Total)
-	}
-	if len(o.Refunds) == 0 && len(o.GiftCards) == 0 && !d.Expected.Total.Equal(o.Totals.Total.Round(o.Currency)) {
-		return fmt.Errorf("the total is %s, the shop's is %s", d.Expected.Total, o.Totals.Total)
-	}
-	return nil
-}
-
 // dice are pseudo-random numbers that one seed makes the same everywhere (SplitMix64).
 type dice struct{ state uint64 }
 
@@ -100,10 +70,10 @@ func (d *dice) roll(n int) int {
 
 func pick[T any](d *dice, list []T) T { return list[d.roll(len(list))] }
 
-// Generate makes an order as WooCommerce computes one: rates of the document, coupons, fees of both signs, currencies
-// of 0, 2 and 3 decimals, people and goods of all kinds.
+// Generate makes an order as WooCommerce computes one: rates of the document, tax per line or at the subtotal, coupons,
+// fees of both signs, bundles, gift cards, refunds, currencies of 0, 2 and 3 decimals, people and goods of all kinds.
 func (m *Mapping) Generate(seed uint64) event.OrderStateV1 {
-	g := generation{dice: dice{seed}, m: m}
+	g := generation{dice: dice{seed}, m: m, exact: map[string]money.Amount{}}
 	at := time.Date(2026, time.Month(1+g.roll(12)), 1+g.roll(28), g.roll(24), g.roll(60), 0, 0, time.UTC)
 	day := at.Format(time.DateOnly)
 	g.o = event.OrderStateV1{
@@ -115,9 +85,11 @@ func (m *Mapping) Generate(seed uint64) event.OrderStateV1 {
 	g.o.Number, g.o.ID = g.o.Order, "order:"+g.o.Store+":"+g.o.Order+":1"
 	g.people(at, day)
 	g.rates()
+	g.atSubtotal = g.roll(3) == 0
 	for range 1 + g.roll(8) {
 		g.line()
 	}
+	g.bundle()
 	for range g.roll(3) {
 		amount := g.amount(-300, 900)
 		g.o.Fees = append(g.o.Fees, event.Fee{ID: g.id(), Name: g.text(), Total: amount, Taxes: g.taxes(amount, false)})
@@ -128,6 +100,8 @@ func (m *Mapping) Generate(seed uint64) event.OrderStateV1 {
 		g.o.Shipments = append(g.o.Shipments, event.Shipment{ID: g.id(), Method: method, Title: g.text(), Total: amount, Taxes: g.taxes(amount, true)})
 	}
 	g.totals()
+	g.card()
+	g.refund(at, day)
 	return g.o
 }
 
@@ -136,6 +110,9 @@ type generation struct {
 	m    *Mapping
 	o    event.OrderStateV1
 	next int
+
+	atSubtotal bool                    // tax is rounded once a rate, not once a line
+	exact      map[string]money.Amount // tax of goods and fees, of shipping, by rate
 }
 
 func (g *generation) id() string { g.next++; return fmt.Sprint(g.next) }
@@ -198,7 +175,8 @@ func (g *generation) line() {
 	})
 }
 
-// taxes are computed per rate and rounded per line, compound ones on the amount with those before them.
+// taxes are computed per rate, compound ones on the amount with those before them. The order shows each row rounded; a shop
+// that rounds at the subtotal adds up what was not.
 func (g *generation) taxes(base money.Amount, shipping bool) []event.LineTax {
 	list := []event.LineTax{}
 	before := money.Zero
@@ -207,16 +185,72 @@ func (g *generation) taxes(base money.Amount, shipping bool) []event.LineTax {
 		if rate.Compound {
 			on = base.Add(before)
 		}
-		tax := on.Times(rate.Percent).Times(hundredth).Round(g.o.Currency)
-		before = before.Add(tax)
-		list = append(list, event.LineTax{Rate: rate.Rate, Total: tax})
-		if shipping {
-			rate.ShippingTotal = rate.ShippingTotal.Add(tax)
-		} else {
-			rate.Total = rate.Total.Add(tax)
+		tax := on.Times(rate.Percent).Times(hundredth)
+		if !g.atSubtotal {
+			tax = tax.Round(g.o.Currency)
 		}
+		before = before.Add(tax)
+		list = append(list, event.LineTax{Rate: rate.Rate, Total: tax.Round(g.o.Currency)})
+		of, sum := "goods "+rate.Rate, &rate.Total
+		if shipping {
+			of, sum = "shipping "+rate.Rate, &rate.ShippingTotal
+		}
+		g.exact[of] = g.exact[of].Add(tax)
+		*sum = g.exact[of].Round(g.o.Currency)
 	}
 	return list
+}
+
+// bundle makes the first line a bundle of some that follow, as Product Bundles marks them.
+func (g *generation) bundle() {
+	if len(g.o.Lines) < 3 || g.roll(4) > 0 {
+		return
+	}
+	g.o.Lines[0].Meta = append(g.o.Lines[0].Meta, event.Meta{Key: metaBundleKey, Value: []byte(`"b"`)})
+	parts := g.o.Lines[1 : 2+g.roll(len(g.o.Lines)-1)]
+	for i := range parts {
+		parts[i].Meta = append(parts[i].Meta, event.Meta{Key: metaBundledBy, Value: []byte(`"b"`)})
+	}
+}
+
+// card pays a part of the order with a gift card.
+func (g *generation) card() {
+	if amount := g.amount(1, 500); g.roll(4) == 0 && amount.Cmp(g.o.Totals.Total) < 0 {
+		g.o.GiftCards, g.o.Totals.Total = []event.GiftCard{{Code: "GIFT", Amount: amount}}, g.o.Totals.Total.Sub(amount)
+	}
+}
+
+// refund gives pieces of some lines back, all or a part, for their price or less; the shipping and a fee; or money alone.
+func (g *generation) refund(at time.Time, day string) {
+	if g.roll(3) > 0 || g.o.Totals.Total.Sign() <= 0 {
+		return
+	}
+	detail := &event.RefundDetail{At: at, LocalDate: day, Lines: []event.RefundLine{}}
+	back := money.Zero
+	add := func(id string, pieces money.Number, total money.Amount, taxes []event.LineTax) {
+		share := money.MustParseNumber(pick(&g.dice, []string{"1", "0.5", "0.333", "0"}))
+		l := event.RefundLine{Line: id, Quantity: pieces, Total: total.Times(share).Round(g.o.Currency)}
+		for _, tax := range taxes {
+			l.Tax = l.Tax.Add(tax.Total.Times(share).Round(g.o.Currency))
+		}
+		detail.Lines, back = append(detail.Lines, l), back.Add(l.Total).Add(l.Tax)
+	}
+	for _, line := range g.o.Lines {
+		if g.roll(3) == 0 {
+			add(line.ID, money.Int(int64(g.roll(int(line.Quantity.Decimal().IntPart())+1))), line.Total, line.Taxes)
+		}
+	}
+	if len(g.o.Shipments) == 1 && g.roll(2) == 0 {
+		add(g.o.Shipments[0].ID, money.Number{}, g.o.Shipments[0].Total, g.o.Shipments[0].Taxes)
+	}
+	if len(g.o.Fees) > 0 && g.roll(2) == 0 {
+		add(g.o.Fees[0].ID, money.Number{}, g.o.Fees[0].Total, g.o.Fees[0].Taxes)
+	}
+	if len(detail.Lines) == 0 {
+		back = g.o.Totals.Total.Times(money.MustParseNumber("0.5")).Round(g.o.Currency)
+	}
+	g.o.Refunds = []event.Refund{{ID: g.id(), Reason: g.text(), Total: back.Neg(), Detail: detail}}
+	g.o.Totals.Refunded = back
 }
 
 func (g *generation) totals() {
