@@ -55,7 +55,7 @@ func open(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	l := &lab{candidate: candidate, request: r, where: func(event.OrderStateV1) (bool, error) { return true, nil }}
 	var err error
 	if r.Where != "" {
-		if l.where, err = mapping.Where(r.Where); err != nil {
+		if l.where, err = candidate.Where(r.Where); err != nil {
 			return nil, err
 		}
 	}

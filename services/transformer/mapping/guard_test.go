@@ -47,9 +47,9 @@ var hostile = map[string]string{
 	`date("Mon, 02 Jan 2006 15:04:05 CET").Unix() > 0`:                              "want a date such as",
 	`date("02 Jan 06 15:04 CET", "02 Jan 06 15:04 MST").Unix() > 0`:                 "without a zone's name",
 	`$env["order"] == nil`:                                                          "want the names of the language",
-	`fromJSON("{}") == nil`:                                                         "unknown name fromJSON",
+	`fromJSON("{}") == nil`:                                                         "there is no fromJSON",
 	`len(groupBy(order.lines, .sku)) > 0`:                                           "there is no groupBy",
-	`bitand(1, 2) > 0`:                                                              "unknown name bitand",
+	`bitand(1, 2) > 0`:                                                              "there is no bitand",
 	`2 ** 2 > 1`:                                                                    "that are exact",
 	`order.total > number(order.number + "1" + join(map(1..20000, "0")) + "e9999")`: "more than 30 digits",
 }

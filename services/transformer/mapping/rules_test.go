@@ -316,3 +316,31 @@ func TestOperatorsAreExact(t *testing.T) {
 		}
 	}
 }
+
+// A condition over history sees the classes of the mapping, and says so where it would ask in vain.
+func TestWhere(t *testing.T) {
+	m := extended(t, classes+"stores: {outlet: {classes: [{name: own, when: 'true'}]}}\n")
+	o := orders(t)["order.created-simple"]
+	for source, want := range map[string]bool{`"american" in classes`: true, `"dear" in classes`: false, `"own" in classes`: false, `order.currency == "USD" && store.key == "main"`: true} {
+		fits, err := m.Where(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := fits(o); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", source, got, err, want)
+		}
+	}
+	for source, want := range map[string]string{
+		`"amercan" in classes`: `no class "amercan"; did you mean american?`,
+		`line.sku == "X"`:      "there is no line at hand",
+		`refund.id == "1"`:     "there is no refund at hand",
+		`ordr.id == ""`:        "did you mean order?",
+	} {
+		if _, err := m.Where(source); fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", source, err, want)
+		}
+	}
+	if _, err := Where(`"american" in classes`); fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), "no class") {
+		t.Errorf("%v: classes of no mapping", err)
+	}
+}
