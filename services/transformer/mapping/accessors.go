@@ -81,6 +81,9 @@ var (
 		"line.tax":             func(e *Env) money.Amount { return e.Line.Tax },
 		"refund.amount":        func(e *Env) money.Amount { return e.Refund.Amount },
 	}
+	numberFields = map[string]func(e *Env) money.Number{
+		"line.quantity": func(e *Env) money.Number { return e.Line.Quantity },
+	}
 	metaFields = map[string]func(e *Env) map[string]string{
 		"order.meta": func(e *Env) map[string]string { return e.Order.Meta },
 		"line.meta":  func(e *Env) map[string]string { return e.Line.Meta },

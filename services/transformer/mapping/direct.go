@@ -20,7 +20,7 @@ type (
 
 // direct gives the function of a condition; nil where the machine is needed.
 func direct(n ast.Node) asks {
-	switch n := n.(type) {
+	switch n := bare(n).(type) {
 	case *ast.BoolNode:
 		return func(*scope) bool { return n.Value }
 	case *ast.UnaryNode:
@@ -31,12 +31,75 @@ func direct(n ast.Node) asks {
 		return directBinary(n)
 	case *ast.CallNode:
 		return directComparison(n)
+	case *ast.BuiltinNode:
+		return directLoop(n)
 	case *ast.IdentifierNode, *ast.MemberNode:
 		if get := flagFields[n.String()]; get != nil {
 			return func(s *scope) bool { return get(&s.Env) }
 		}
 	}
 	return nil
+}
+
+// bare is a node without the count of what it costs: a function here runs no longer than the order has lines.
+func bare(n ast.Node) ast.Node {
+	if call, is := n.(*ast.CallNode); is {
+		if callee, is := call.Callee.(*ast.IdentifierNode); is && callee.Value == spendName {
+			return bare(call.Arguments[3])
+		}
+	}
+	return n
+}
+
+// loopEnds are the loops that ask something of every line: what ends them, and what they give then.
+var loopEnds = map[string]struct{ at, gives bool }{"any": {true, true}, "none": {true, false}, "all": {false, false}}
+
+// directLoop is for a condition over the order's lines; each is the line at hand meanwhile.
+func directLoop(n *ast.BuiltinNode) asks {
+	ends, is := loopEnds[n.Name]
+	if !is || len(n.Arguments) != 2 || n.Arguments[0].String() != "order.lines" {
+		return nil
+	}
+	condition, is := n.Arguments[1].(*ast.PredicateNode)
+	if !is || asksBeyond(condition.Node) {
+		return nil
+	}
+	of := direct(condition.Node)
+	if of == nil {
+		return nil
+	}
+	return func(s *scope) bool {
+		outer := s.Line
+		defer func() { s.Line = outer }()
+		for i := range s.Order.Lines {
+			if s.Line = s.Order.Lines[i]; of(s) == ends.at {
+				return ends.gives
+			}
+		}
+		return !ends.gives
+	}
+}
+
+// asksBeyond tells whether a loop's condition asks for the line outside, loops itself, or runs a regular expression, which
+// on long texts takes long: that is counted.
+func asksBeyond(condition ast.Node) bool {
+	beyond := false
+	ast.Walk(&condition, visit(func(n ast.Node) {
+		name, is := n.(*ast.IdentifierNode)
+		binary, operates := n.(*ast.BinaryNode)
+		beyond = beyond || is && name.Value == "line" || operates && binary.Operator == "matches" || isPredicate(n)
+	}))
+	return beyond
+}
+
+// nameOf is how a field is written; one of a loop's element as one of the line at hand.
+func nameOf(n ast.Node) string {
+	if member, is := n.(*ast.MemberNode); is {
+		if pointer, is := member.Node.(*ast.PointerNode); is && pointer.Name == "" {
+			return "line" + n.String()
+		}
+	}
+	return n.String()
 }
 
 func directBinary(n *ast.BinaryNode) asks {
@@ -93,6 +156,8 @@ func directMatch(left tells, n ast.Node) asks {
 	return func(s *scope) bool { return compiled.MatchString(left(s)) }
 }
 
+const fewConstants = 8 // that are compared faster than hashed
+
 // directIn is for a text in a list of constants, and for a class.
 func directIn(n *ast.BinaryNode) asks {
 	text := directText(n.Left)
@@ -103,13 +168,16 @@ func directIn(n *ast.BinaryNode) asks {
 		return func(s *scope) bool { return slices.Contains(s.Classes, text(s)) }
 	}
 	var constants []string
-	switch list := n.Right.(type) {
+	switch list := bare(n.Right).(type) {
 	case *ast.ConstantNode: // what the optimiser makes of a list of constants
 		set, is := list.Value.(map[string]struct{})
 		if !is {
 			return nil
 		}
-		return func(s *scope) bool { _, has := set[text(s)]; return has }
+		if constants = sorted(set); len(constants) > fewConstants {
+			return func(s *scope) bool { _, has := set[text(s)]; return has }
+		}
+		return func(s *scope) bool { return slices.Contains(constants, text(s)) }
 	case *ast.ArrayNode:
 		for _, element := range list.Nodes {
 			constant, is := element.(*ast.StringNode)
@@ -144,13 +212,16 @@ func directComparison(n *ast.CallNode) asks {
 
 func directDecimal(n ast.Node) func(s *scope) decimal.Decimal {
 	var constant any
-	switch n := n.(type) {
+	switch n := bare(n).(type) {
 	case *ast.IntegerNode:
 		constant = n.Value
 	case *ast.ConstantNode:
 		constant = n.Value
 	case *ast.MemberNode:
-		if get := amountFields[n.String()]; get != nil {
+		if get := amountFields[nameOf(n)]; get != nil {
+			return func(s *scope) decimal.Decimal { return get(&s.Env).Decimal() }
+		}
+		if get := numberFields[nameOf(n)]; get != nil {
 			return func(s *scope) decimal.Decimal { return get(&s.Env).Decimal() }
 		}
 		return nil
@@ -166,17 +237,17 @@ func directDecimal(n ast.Node) func(s *scope) decimal.Decimal {
 
 // directText gives the function of a text; nil where the machine is needed.
 func directText(n ast.Node) tells {
-	switch n := n.(type) {
+	switch n := bare(n).(type) {
 	case *ast.StringNode:
 		return func(*scope) string { return n.Value }
 	case *ast.CallNode:
 		return directCall(n)
 	case *ast.MemberNode:
-		if get := textFields[n.String()]; get != nil {
+		if get := textFields[nameOf(n)]; get != nil {
 			return func(s *scope) string { return get(&s.Env) }
 		}
 		key, is := n.Property.(*ast.StringNode)
-		if get := metaFields[n.Node.String()]; get != nil && is {
+		if get := metaFields[nameOf(n.Node)]; get != nil && is {
 			return func(s *scope) string { return get(&s.Env)[key.Value] }
 		}
 	}

@@ -142,6 +142,7 @@ func envOf(o event.OrderStateV1) Env {
 	if len(o.Shipments) > 0 {
 		env.Order.Method, env.Order.MethodTitle = methodOf(o.Shipments[0]), o.Shipments[0].Title
 	}
+	env.Order.Lines, env.Order.Coupons = make([]Line, 0, len(o.Lines)), make([]string, 0, len(o.Coupons))
 	for _, line := range o.Lines {
 		env.Order.Lines = append(env.Order.Lines, lineOf(line))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -54,7 +55,25 @@ func (s *scope) at() string {
 }
 
 func scopeOf(o event.OrderStateV1) *scope {
-	return &scope{Env: envOf(o), machine: vm.VM{MemoryBudget: maxMemory}}
+	s := &scope{}
+	s.begin(o)
+	return s
+}
+
+// scopes keep the room of a scope and of the machine's stack from one order to the next, nothing else.
+var scopes = sync.Pool{New: func() any { return &scope{} }}
+
+func (s *scope) begin(o event.OrderStateV1) {
+	s.machine.MemoryBudget = maxMemory
+	s.Env = envOf(o)
+}
+
+// release gives the scope back without anything of the order.
+func (s *scope) release() {
+	stack := s.machine.Stack[:cap(s.machine.Stack)]
+	clear(stack)
+	*s = scope{machine: vm.VM{Stack: stack[:0]}}
+	scopes.Put(s)
 }
 
 // run gives an expression's value for the order at hand.
@@ -208,6 +227,7 @@ func (m *Mapping) values(fields []field, s *scope, clear bool) (map[string]event
 
 // fillValues is values into a map that holds some already; rule names the rule whose fields they are, "" where none.
 func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *scope, clear bool, rule string) error {
+	texts := make([]string, 0, len(fields)) // one block for all of them
 	for i := range fields {
 		f := &fields[i]
 		if f.fixed != nil && s.trace == nil && (f.fixed.Ref == nil || f.fixed.Ref.Key != "") {
@@ -217,7 +237,8 @@ func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *s
 		if f.tells != nil && s.trace == nil {
 			if text := f.tells(s); len(text) <= maxText {
 				if text = m.textWithin(f.name, text, f.limit); text != "" {
-					values[f.name] = event.Value{Text: &text}
+					texts = append(texts, text)
+					values[f.name] = event.Value{Text: &texts[len(texts)-1]}
 				} else if clear {
 					values[f.name] = event.Value{Empty: true}
 				}

@@ -125,7 +125,10 @@ type Context struct {
 
 // Map gives what NetSuite should hold for an order.
 func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, error) {
-	return m.of(o.Store).make(o, c, scopeOf(o))
+	s, _ := scopes.Get().(*scope)
+	defer s.release()
+	s.begin(o)
+	return m.of(o.Store).make(o, c, s)
 }
 
 // of gives the mapping of a store.

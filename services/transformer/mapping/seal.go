@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -112,7 +113,21 @@ func (w *writer) sealed(d *event.DesiredOrderV1) {
 		w.any(d.Bill)
 	}
 	w.raw(`,"Expected":`)
-	w.any(d.Expected)
+	w.expected(d.Expected)
+	w.raw("}")
+}
+
+func (w *writer) expected(e event.Expected) {
+	w.raw(`{"total":`)
+	w.amount(e.Total)
+	w.raw(`,"net":`)
+	w.amount(e.Net)
+	w.raw(`,"shop_total":`)
+	w.amount(e.ShopTotal)
+	w.raw(`,"rounding":`)
+	w.amount(e.Rounding)
+	w.raw(`,"lines":`)
+	w.text = strconv.AppendInt(w.text, int64(e.Lines), 10)
 	w.raw("}")
 }
 

@@ -51,7 +51,7 @@ func (b *books) rows(e entry) ([]event.TaxDetail, error) {
 	if e.closed && e.tax().IsZero() {
 		return nil, nil
 	}
-	var rows []event.TaxDetail
+	rows := make([]event.TaxDetail, 0, len(e.taxes))
 	for _, t := range e.taxes {
 		rate, err := b.rate(e, t)
 		if err != nil {

@@ -40,10 +40,14 @@ func pairs(args ...any) (any, error) {
 	meta, _ := args[0].(map[string]string)
 	prefix, _ := args[1].(string)
 	var list []string
-	for _, key := range slices.Sorted(maps.Keys(meta)) {
-		if rest, ok := strings.CutPrefix(key, prefix); ok && meta[key] != "" {
-			list = append(list, rest+"="+meta[key])
+	for key, value := range meta {
+		if strings.HasPrefix(key, prefix) && value != "" {
+			list = append(list, key)
 		}
+	}
+	slices.Sort(list)
+	for i, key := range list {
+		list[i] = key[len(prefix):] + "=" + meta[key]
 	}
 	return strings.Join(list, "; "), nil
 }
