@@ -98,9 +98,17 @@ func execute(t *testing.T, top string, words []string, fails bool) string {
 	if words[0] != "bin/orderstream" {
 		t.Fatalf("no way to execute %v", words)
 	}
+	file := ""
+	if n := len(words); n > 2 && words[n-2] == ">" {
+		file, words = words[n-1], words[:n-2]
+	}
 	var out, errs bytes.Buffer
 	if code := Main(words[1:], &out, &errs); (code != 0) != fails {
 		t.Errorf("%v gives %d: %s%s", words, code, out.String(), errs.String())
+	}
+	if file != "" {
+		appendTo(t, file, out.String())
+		return errs.String()
 	}
 	return out.String() + errs.String()
 }

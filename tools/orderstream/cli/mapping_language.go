@@ -15,6 +15,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/schemas"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -23,7 +24,7 @@ import (
 
 // language are the verbs that work on a mapping's text, without a server.
 func (a *app) language() []*cobra.Command {
-	return []*cobra.Command{a.mappingCheck(), a.mappingTest(), a.mappingCoverage(), a.mappingExplain(), a.mappingFuzz(), a.mappingResolve()}
+	return []*cobra.Command{a.mappingCheck(), a.mappingTest(), a.mappingCoverage(), a.mappingExplain(), a.mappingFuzz(), a.mappingResolve(), a.mappingSchema()}
 }
 
 // mappingFile reads and compiles a mapping with its shared parts; "default" is the shipped one.
@@ -365,6 +366,20 @@ func (a *app) mappingResolve() *cobra.Command {
 				return err
 			}
 			return a.print(map[string]string{"document": string(source.Text)}, func(w io.Writer) { fmt.Fprint(w, string(source.Text)) })
+		},
+	}
+}
+
+func (a *app) mappingSchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of mapping documents, for an editor that completes and checks them", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			schema, err := schemas.Files.ReadFile("mapping/v1.json")
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(schema)
+			return err
 		},
 	}
 }
