@@ -13,7 +13,7 @@ import (
 // maxWork bounds what the expressions of one order do in expr-lang's machine: an element that a loop looks at costs ten and
 // the nodes of its condition, a text that is worked on its bytes, a list sixteen an element. It is a count, no clock: the
 // same order ends the same way everywhere (Invariant 6). Ten lines with ten rules that loop over them cost some 2,500.
-const maxWork = 20_000_000
+const maxWork = 5_000_000
 
 // Work is what the expressions of an order have done so far.
 type Work struct{ spent int }
