@@ -188,6 +188,8 @@ func shadow(before []member, r member) (name, why string) {
 			return b.name, "before it always does"
 		case b.when != nil && r.when != nil && b.when.program.Node().String() == r.when.program.Node().String():
 			return b.name, "before it asks the same"
+		case b.when != nil && r.when != nil && implies(r.when.program.Node(), b.when.program.Node()):
+			return b.name, "before it holds whenever it does"
 		}
 	}
 	return "", ""

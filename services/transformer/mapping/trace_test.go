@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -332,5 +333,37 @@ func TestFindingsOfWhatAFormNeeds(t *testing.T) {
 	}
 	if _, err := Findings(Default, "location"); err == nil {
 		t.Error("a field without its record is taken")
+	}
+}
+
+// A rule behind one that holds whenever it does never fires.
+func TestFindingsOfRulesBehindOthers(t *testing.T) {
+	for rules, unreachable := range map[[2]string]bool{
+		{`order.total > 50`, `order.total > 100`}:                                                     true,
+		{`order.total > 50`, `order.total >= 50.01`}:                                                  true,
+		{`order.total >= 50`, `order.total == 50`}:                                                    true,
+		{`order.total <= 10`, `order.total < 10`}:                                                     true,
+		{`order.total > 100`, `order.total > 50`}:                                                     false,
+		{`order.total > 50`, `order.tax > 100`}:                                                       false,
+		{`order.total > 50`, `order.total < 100`}:                                                     false,
+		{`order.paid`, `order.paid && order.total > 5`}:                                               true,
+		{`order.paid && order.total > 5`, `order.paid`}:                                               false,
+		{`order.paid || order.total > 5`, `order.total > 9 && order.currency == "USD"`}:               true,
+		{`order.shipping.country in ["DE", "FR"]`, `order.shipping.country == "DE"`}:                  true,
+		{`order.shipping.country in ["DE", "FR"]`, `order.shipping.country in ["FR", "DE"]`}:          true,
+		{`order.shipping.country == "DE"`, `order.shipping.country in ["DE", "FR"]`}:                  false,
+		{`order.shipping.country in ["DE", "FR"]`, `order.billing.country == "DE"`}:                   false,
+		{`order.number startsWith "1"`, `order.number startsWith "12"`}:                               true,
+		{`order.number startsWith "12"`, `order.number startsWith "1"`}:                               false,
+		{`order.total > 5 && order.paid`, `order.paid && order.currency == "USD" && order.total > 7`}: true,
+		{`order.total > 5 && order.paid`, `order.currency == "USD" && order.total > 7`}:               false,
+	} {
+		list, err := Findings([]byte(fmt.Sprintf("%s\nrouting:\n  orders:\n    - {name: one, when: '%s', location: X}\n    - {name: two, when: '%s', location: Y}\n", Default, rules[0], rules[1])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := len(list) == 1 && strings.Contains(list[0].Text, "rule two never fires: one before it"); found != unreachable || len(list) > 1 {
+			t.Errorf("%s before %s: %v, want unreachable %v", rules[0], rules[1], list, unreachable)
+		}
 	}
 }
