@@ -61,7 +61,7 @@ func TestHostileExpressions(t *testing.T) {
 	o := orders(t)["order.created-250-lines"]
 	for source, want := range hostile {
 		began := time.Now()
-		fits, err := Where(source)
+		fits, err := where(source)
 		code := fault.MappingInvalid
 		if err == nil {
 			_, err = fits(o)
@@ -83,7 +83,7 @@ func TestWorkIsBounded(t *testing.T) {
 		long + `len(map(1..4000, upper(t))) > 0`, long + `len(map(1..4000, t + "a")) > 0`, long + `len(map(1..4000, replace(t, "a", "b"))) > 0`,
 		`len(uniq(1..90000)) > 0`, `sort(1..90000)[0] == 1`, `let r = sort(map(1..40000, string(#))); len(uniq(r)) == len(r)`,
 	} {
-		fits, err := Where(source)
+		fits, err := where(source)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -116,7 +116,7 @@ func TestHarmlessExpressions(t *testing.T) {
 		`any(order.lines, .sku in ["TEE-001", map(order.lines, .sku)[0]])`, `(order.meta["nothing"] ?? "") == ""`, `order.lines | map(.sku) | join(",") | len() > 0`,
 		`reduce(1..4, #acc + #, 0) == 10`, `string(now.Month()) != ""`, `date(order.date) <= now`, `len(filter(order.lines, .quantity > 0)) == 2`,
 	} {
-		fits, err := Where(source)
+		fits, err := where(source)
 		if err != nil {
 			t.Error(err)
 			continue
