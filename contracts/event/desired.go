@@ -14,6 +14,7 @@ type DesiredOrderV1 struct {
 	Order      string           `json:"order"`
 	Number     string           `json:"number"`
 	Source     DesiredSource    `json:"source"`
+	Inputs     *Inputs          `json:"inputs,omitempty"` // what the mapping asked for beside the order's event
 	Policy     Policy           `json:"policy"`
 	Customer   Party            `json:"customer"`
 	SalesOrder SalesOrder       `json:"sales_order"`
@@ -39,6 +40,36 @@ type DesiredSource struct {
 	StateHash string    `json:"state_hash"` // hash of the order state
 	PlacedAt  time.Time `json:"placed_at"`  // UTC, when the order was made
 	Replaces  uint64    `json:"replaces"`   // position in DESIRED of the state this one replaces; 0: none
+}
+
+// Inputs are the look-ups that a desired state was made with, as they stood then: with them the same bytes can be derived
+// at any time (Invariant 6). Once a state of an order may have become a sales order, later ones keep what it was told.
+type Inputs struct {
+	Kept     bool           `json:"kept,omitempty"`  // of a state before, which may have become a sales order
+	Stock    []StockInput   `json:"stock,omitempty"` // in the order of the items
+	Customer *CustomerInput `json:"customer,omitempty"`
+}
+
+// StockInput is what NetSuite had last told of an item.
+type StockInput struct {
+	Item      string          `json:"item"`                // NetSuite's name of the item
+	Sequence  uint64          `json:"sequence,omitempty"`  // in NETSUITE_CHANGES; 0: nothing was known
+	Locations []LocationInput `json:"locations,omitempty"` // none: the item is inactive, or kept nowhere
+}
+
+// LocationInput is what a location has left, in base units; negative is possible.
+type LocationInput struct {
+	Location  string       `json:"location"` // internal id
+	Available money.Number `json:"available"`
+}
+
+// CustomerInput is what the shop had last told of the account that ordered.
+type CustomerInput struct {
+	Account  string            `json:"account"`            // the shop's customer id
+	Sequence uint64            `json:"sequence,omitempty"` // in CUSTOMERS; 0: nothing was known
+	Role     string            `json:"role,omitempty"`
+	Paying   bool              `json:"paying,omitempty"` // has paid an order before
+	Meta     map[string]string `json:"meta,omitempty"`   // the keys that the mapping asks for; "" where the account has none
 }
 
 // Policy says what to do, by what NetSuite holds already.

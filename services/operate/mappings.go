@@ -193,14 +193,14 @@ func DeriveEvent(ctx context.Context, js jetstream.JetStream, store, order, revi
 	return Derived{made, made.Hash == held.Hash}, err
 }
 
-// derive maps a state as the held one was mapped: for the account, from the event, at the position and with the adoption
-// fields of then.
+// derive maps a state as the held one was mapped: for the account, from the event, at the position, with the adoption fields
+// and the look-ups of then.
 func derive(m *mapping.Mapping, held event.DesiredOrderV1, state event.OrderStateV1) (event.DesiredOrderV1, error) {
 	var adoption []string
 	for _, key := range held.SalesOrder.Adoption {
 		adoption = append(adoption, key.Field)
 	}
-	return m.Map(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: adoption})
+	return m.Map(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: adoption, Inputs: held.Inputs})
 }
 
 // source reads what DESIRED holds of an order, and the state it was made from.

@@ -40,6 +40,7 @@ var second = bytes.Replace(bytes.Replace(mapping.Default,
 type plant struct {
 	natstest.Server
 	t      *testing.T
+	file   string // the mapping that the configuration begins with
 	body   []byte
 	turned atomic.Int32 // transformers that changed their revision
 	with   map[string]*mapping.Mapping
@@ -52,7 +53,7 @@ func newPlant(t *testing.T) *plant {
 		t.Fatal(err)
 	}
 	at := slices.IndexFunc(all, func(c capture.Delivery) bool { return c.Name == "order.created-simple" })
-	return &plant{Server: natstest.Start(t), t: t, body: all[at].Body, with: map[string]*mapping.Mapping{}}
+	return &plant{Server: natstest.Start(t), t: t, file: "default", body: all[at].Body, with: map[string]*mapping.Mapping{}}
 }
 
 // Enabled, Handle, WithAttrs and WithGroup make the plant a log that counts changes of revision.
@@ -83,7 +84,7 @@ func (p *plant) transformer() (*transformer.Service, func()) {
 	s, err := transformer.New(natstest.Context(p.t), host.Env{JS: js, Conn: conn, Log: slog.New(p), Config: config.Config{
 		Stores:   map[string]config.Store{"main": {Account: "ns", Mapping: "default"}},
 		Accounts: map[string]config.Account{"ns": {Adoption: []string{"otherrefnum"}}},
-		Mappings: map[string]config.Mapping{"default": {File: "default"}},
+		Mappings: map[string]config.Mapping{"default": {File: p.file}},
 	}})
 	if err != nil {
 		p.t.Fatal(err)
@@ -100,11 +101,11 @@ func (p *plant) transformer() (*transformer.Service, func()) {
 	return s, stop
 }
 
-// deliver stores one order's delivery.
-func (p *plant) deliver(id int) {
+// deliver stores one order's delivery, with texts of its body replaced: old, new, old, new.
+func (p *plant) deliver(id int, changes ...string) {
 	p.t.Helper()
 	w := event.WebhookReceivedV1{Store: "main", Resource: "order", Event: "created", ObjectID: fmt.Sprint(id), Topic: "order.created", Origin: event.OriginWebhook, ReceivedAt: time.Now().UTC()}
-	body := bytes.Replace(p.body, []byte(`{"id":36,`), fmt.Appendf(nil, `{"id":%d,`, id), 1)
+	body := []byte(strings.NewReplacer(append(changes, `{"id":36,`, fmt.Sprintf(`{"id":%d,`, id))...).Replace(string(p.body)))
 	m := publish.Message{Stream: topology.Woo, Subject: subject.Webhook{Store: "main", Resource: "order", Event: "created", ID: w.ObjectID}.String(), Header: w.Header(), Data: body}
 	if _, err := publish.New(p.JS).Publish(natstest.Context(p.t), m); err != nil {
 		p.t.Fatal(err)
@@ -161,7 +162,7 @@ func (p *plant) again(m *jetstream.RawStreamMsg) event.DesiredOrderV1 {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	made, err := p.mapping(held.Source.Revision).Map(state, mapping.Context{Account: "ns", Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: []string{"otherrefnum"}})
+	made, err := p.mapping(held.Source.Revision).Map(state, mapping.Context{Account: "ns", Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: []string{"otherrefnum"}, Inputs: held.Inputs})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -32,14 +32,15 @@ type shadows struct {
 	log      *slog.Logger
 	config   config.Config
 	mappings *book
+	lookups  *lookups
 	shelf    shadow.Shelf
 	holder   string
 	with     map[string]*mapping.Mapping
 }
 
-func newShadows(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c config.Config, mappings *book) (*shadows, error) {
+func newShadows(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c config.Config, mappings *book, l *lookups) (*shadows, error) {
 	shelf, err := shadow.Open(ctx, js)
-	return &shadows{js: js, log: log, config: c, mappings: mappings, shelf: shelf, holder: nats.NewInbox(), with: map[string]*mapping.Mapping{}}, err
+	return &shadows{js: js, log: log, config: c, mappings: mappings, lookups: l, shelf: shelf, holder: nats.NewInbox(), with: map[string]*mapping.Mapping{}}, err
 }
 
 const (
@@ -155,7 +156,7 @@ func (s *shadows) look(ctx context.Context, sh *shadow.Shadow, active active) (i
 		if err != nil {
 			return 0, err
 		}
-		if err := s.count(sh, groups, active.Mapping, candidate, m); err != nil {
+		if err := s.count(ctx, sh, groups, active.Mapping, candidate, m); err != nil {
 			return 0, err
 		}
 		sh.Position = m.Sequence
@@ -165,13 +166,17 @@ func (s *shadows) look(ctx context.Context, sh *shadow.Shadow, active active) (i
 	return seen, nil
 }
 
-func (s *shadows) count(sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
+func (s *shadows) count(ctx context.Context, sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
 	state, err := codec.Decode[event.OrderStateV1](m.Data)
 	store, known := s.config.Stores[state.Store]
 	if err != nil || !known || store.Mapping != sh.Mapping {
 		return nil //nolint:nilerr // map parks what cannot be decoded
 	}
-	with := mapping.Context{Account: store.Account, Sequence: m.Sequence, Adoption: s.config.Accounts[store.Account].Adoption}
+	inputs, err := s.inputs(ctx, active.Asks(state).And(candidate.Asks(state)), state, store.Account, m.Sequence)
+	if err != nil {
+		return err
+	}
+	with := mapping.Context{Account: store.Account, Sequence: m.Sequence, Adoption: s.config.Accounts[store.Account].Adoption, Inputs: inputs}
 	differences, cannot, err := contrast.Of(
 		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return active.Map(o, with) },
 		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) }, state)
@@ -189,6 +194,23 @@ func (s *shadows) count(sh *shadow.Shadow, groups contrast.Groups, active, candi
 	}
 	sh.Looked++
 	return nil
+}
+
+// inputs are those that the active mapping was given for the event, and what the candidate asks for beside; both mappings
+// are given the same.
+func (s *shadows) inputs(ctx context.Context, asked mapping.Asked, o event.OrderStateV1, account string, sequence uint64) (*event.Inputs, error) {
+	if asked.IsEmpty() {
+		return nil, nil
+	}
+	last, _, err := lastDesired(ctx, s.js, o.Store, o.Order)
+	if err != nil {
+		return nil, err
+	}
+	before := keptOf(last)
+	if last != nil && last.Source.Sequence >= sequence {
+		before = &kept{inputs: last.Inputs}
+	}
+	return s.lookups.of(ctx, asked, o.Store, account, before)
 }
 
 func (s *shadows) candidate(ctx context.Context, sh *shadow.Shadow) (*mapping.Mapping, error) {

@@ -24,7 +24,7 @@ func TestAShadowRestsWhileOrdersWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newShadows(ctx, server.JS, slog.New(slog.DiscardHandler), c, mappings)
+	s, err := newShadows(ctx, server.JS, slog.New(slog.DiscardHandler), c, mappings, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

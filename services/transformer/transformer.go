@@ -1,6 +1,7 @@
 // Package transformer makes events of deliveries (parse: WOO → ORDERS, CUSTOMERS, READS) and desired states
 // of events (map: ORDERS → DESIRED, CUSTOMERS → DESIRED): durable consumers, so that each can be replayed alone. It never
-// calls out (Invariant 6); any number of transformers may run.
+// calls out (Invariant 6): what a mapping asks for beside the event is read from NETSUITE_CHANGES and CUSTOMERS and recorded in
+// the desired state. Any number of transformers may run.
 package transformer
 
 import (
@@ -27,6 +28,7 @@ type Service struct {
 	parse, mapping *consume.Consumer
 	customers      *consume.Consumer
 	mappings       *book
+	lookups        *lookups
 	shadows        *shadows
 	alerts         *alert.Raiser
 	books          []*failures.Book
@@ -46,10 +48,11 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.mappings = mappings
-	if s.shadows, err = newShadows(ctx, env.JS, env.Log, env.Config, mappings); err != nil {
+	s.lookups = newLookups(env.JS, env.Log, env.Config)
+	if s.shadows, err = newShadows(ctx, env.JS, env.Log, env.Config, mappings, s.lookups); err != nil {
 		return nil, err
 	}
-	p, m := &parser{js: env.JS, alerts: s.alerts}, &mapper{js: env.JS, config: env.Config, mappings: mappings}
+	p, m := &parser{js: env.JS, alerts: s.alerts}, &mapper{js: env.JS, config: env.Config, mappings: mappings, lookups: s.lookups}
 	if s.parse, err = s.stage(ctx, env.JS, env.Log, topology.Woo, topology.ConsumerParse, StageParse, p.handle, p.lane); err != nil {
 		return nil, err
 	}
@@ -95,6 +98,7 @@ func (s *Service) Ready() error { return s.mappings.Ready() }
 
 // Run works until ctx ends, then drains.
 func (s *Service) Run(ctx context.Context) error {
+	defer s.lookups.close()
 	defer func() {
 		for _, book := range s.books {
 			book.Close()

@@ -35,13 +35,22 @@ type Differing struct {
 	Differences []Difference `json:"differences"`
 }
 
-// Compare maps the newest states of the last n orders with both mappings. It writes nothing.
+// Compare maps the newest states of the last n orders with both mappings, both with the look-ups that an order was mapped
+// with. It writes nothing.
 func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, n int) (Comparison, error) {
 	c := Comparison{From: from.Revision(), To: to.Revision(), Orders: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}
 	groups := contrast.Groups{}
-	err := newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
+	desired, err := js.Stream(ctx, topology.Desired)
+	if err != nil {
+		return c, fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
+	err = newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
 		c.Looked++
-		differences, cannot, err := contrast.Of(mapper(from, sequence), mapper(to, sequence), state)
+		with, err := recorded(ctx, desired, from.Asks(state).And(to.Asks(state)), state, sequence)
+		if err != nil {
+			return err
+		}
+		differences, cannot, err := contrast.Of(mapper(from, with), mapper(to, with), state)
 		switch {
 		case err != nil:
 			return err
@@ -59,10 +68,19 @@ func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapp
 	return c, err
 }
 
-func mapper(m *mapping.Mapping, sequence uint64) contrast.Mapper {
-	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) {
-		return m.Map(state, mapping.Context{Sequence: sequence})
+// recorded maps a state with the look-ups that its order was mapped with.
+func recorded(ctx context.Context, desired jetstream.Stream, asked mapping.Asked, state event.OrderStateV1, sequence uint64) (mapping.Context, error) {
+	with := mapping.Context{Sequence: sequence}
+	if asked.IsEmpty() {
+		return with, nil
 	}
+	was, _, err := held(ctx, desired, state.Store, state.Order)
+	with.Inputs = was.Inputs
+	return with, err
+}
+
+func mapper(m *mapping.Mapping, with mapping.Context) contrast.Mapper {
+	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) { return m.Map(state, with) }
 }
 
 // newest visits the newest state of the last n orders, the newest first.

@@ -21,6 +21,15 @@ var (
 		"order.customer.company":       func(e *Env) string { return e.Order.Customer.Company },
 		"order.customer.phone":         func(e *Env) string { return e.Order.Customer.Phone },
 		"order.customer.ip":            func(e *Env) string { return e.Order.Customer.IP },
+		"order.customer.role":          func(e *Env) string { return e.Order.Customer.Role },
+		"customer.account":             func(e *Env) string { return e.Customer.Account },
+		"customer.email":               func(e *Env) string { return e.Customer.Email },
+		"customer.first_name":          func(e *Env) string { return e.Customer.FirstName },
+		"customer.last_name":           func(e *Env) string { return e.Customer.LastName },
+		"customer.company":             func(e *Env) string { return e.Customer.Company },
+		"customer.phone":               func(e *Env) string { return e.Customer.Phone },
+		"customer.ip":                  func(e *Env) string { return e.Customer.IP },
+		"customer.role":                func(e *Env) string { return e.Customer.Role },
 		"order.billing.first_name":     func(e *Env) string { return e.Order.Billing.FirstName },
 		"order.billing.last_name":      func(e *Env) string { return e.Order.Billing.LastName },
 		"order.billing.company":        func(e *Env) string { return e.Order.Billing.Company },
@@ -68,8 +77,15 @@ var (
 		"store.key":                    func(e *Env) string { return e.Store.Key },
 	}
 	flagFields = map[string]func(e *Env) bool{
-		"order.paid":           func(e *Env) bool { return e.Order.Paid },
-		"order.fully_refunded": func(e *Env) bool { return e.Order.FullyRefunded },
+		"order.paid":            func(e *Env) bool { return e.Order.Paid },
+		"order.fully_refunded":  func(e *Env) bool { return e.Order.FullyRefunded },
+		"order.customer.guest":  func(e *Env) bool { return e.Order.Customer.Guest },
+		"order.customer.known":  func(e *Env) bool { return e.Order.Customer.Known },
+		"order.customer.paying": func(e *Env) bool { return e.Order.Customer.Paying },
+		"customer.guest":        func(e *Env) bool { return e.Customer.Guest },
+		"customer.known":        func(e *Env) bool { return e.Customer.Known },
+		"customer.paying":       func(e *Env) bool { return e.Customer.Paying },
+		"line.stock.known":      func(e *Env) bool { return e.Line.Stock.Known },
 	}
 	amountFields = map[string]func(e *Env) money.Amount{
 		"order.total":          func(e *Env) money.Amount { return e.Order.Total },
@@ -82,10 +98,13 @@ var (
 		"refund.amount":        func(e *Env) money.Amount { return e.Refund.Amount },
 	}
 	numberFields = map[string]func(e *Env) money.Number{
-		"line.quantity": func(e *Env) money.Number { return e.Line.Quantity },
+		"line.quantity":        func(e *Env) money.Number { return e.Line.Quantity },
+		"line.stock.available": func(e *Env) money.Number { return e.Line.Stock.Available },
 	}
 	metaFields = map[string]func(e *Env) map[string]string{
-		"order.meta": func(e *Env) map[string]string { return e.Order.Meta },
-		"line.meta":  func(e *Env) map[string]string { return e.Line.Meta },
+		"order.meta":          func(e *Env) map[string]string { return e.Order.Meta },
+		"line.meta":           func(e *Env) map[string]string { return e.Line.Meta },
+		"order.customer.meta": func(e *Env) map[string]string { return e.Order.Customer.Meta },
+		"customer.meta":       func(e *Env) map[string]string { return e.Customer.Meta },
 	}
 )

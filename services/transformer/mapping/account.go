@@ -16,7 +16,9 @@ func (m *Mapping) Customer(c event.CustomerChangedV1, with Context) (event.Desir
 		c.Person.FirstName, c.Person.LastName = c.Billing.FirstName, c.Billing.LastName
 	}
 	o := event.OrderStateV1{Envelope: c.Envelope, Customer: c.Person, Billing: c.Billing, Shipping: c.Shipping, Meta: c.Meta}
-	fields, err := m.values(m.contact(c.Person), scopeOf(o), false)
+	s := scopeOf(o)
+	s.tell(toldOf(c))
+	fields, err := m.values(m.contact(c.Person), s, false)
 	if err != nil {
 		return event.DesiredCustomerV1{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
@@ -47,5 +48,18 @@ func TestCustomer(t *testing.T) {
 		if again, err := m.Customer(state, Context{Account: "ns", Sequence: 8, Published: 1}); err != nil || again.Hash != d.Hash {
 			t.Errorf("%s: another hash of the same: %v", name, err)
 		}
+	}
+}
+
+// A customer's event says of his account what a look-up would.
+func TestCustomerSeesTheAccount(t *testing.T) {
+	m := edited(t, "firstName: order.customer.first_name", `firstName: 'customer.role == "wholesale" && customer.meta["tier"] == "gold" && customer.known ? "Gold" : "Other"'`)
+	state := event.CustomerChangedV1{
+		Envelope: event.Envelope{Store: "main"}, Customer: "2", Version: event.Version{Sequence: 5}, Role: "wholesale",
+		Person: event.Customer{Account: "2", FirstName: "Jane"}, Meta: []event.Meta{{Key: "tier", Value: codec.Raw(`"gold"`)}},
+	}
+	d, err := m.Customer(state, Context{Account: "ns"})
+	if err != nil || textOf(d.Fields["firstName"]) != "Gold" {
+		t.Errorf("%+v, %v: want Gold", d.Fields, err)
 	}
 }

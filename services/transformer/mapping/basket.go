@@ -49,6 +49,7 @@ func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
 	for i, line := range lines {
 		if s.Line = s.Order.Lines[i]; len(lines) != len(o.Lines) { // of a bundle that is folded
 			s.Line = lineOf(line)
+			s.Line.Stock = m.stockOf(line, s.Line.Meta, s)
 		}
 		if err := b.line(line, s); err != nil {
 			return nil, err

@@ -68,6 +68,7 @@ func (d Document) check() problems {
 	d.Items.check(&p)
 	d.Customer.check(&p)
 	d.Text.check(&p)
+	d.Lookups.check(&p)
 	d.checkExamples(&p)
 	d.checkRules(&p)
 	d.checkStatuses(&p)

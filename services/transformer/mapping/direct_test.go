@@ -157,7 +157,7 @@ func fillAccessors(t *testing.T, path string, v reflect.Value, e *Env, next *int
 		case f.Type() == numberType:
 			f.Set(reflect.ValueOf(money.Int(int64(*next))))
 			own, got = fmt.Sprint(*next), numberFields[name](e).String()
-		case f.Kind() == reflect.Map:
+		case f.Kind() == reflect.Map && f.Type().Elem().Kind() == reflect.String:
 			f.Set(reflect.ValueOf(map[string]string{"n": fmt.Sprint(*next)}))
 			own, got = fmt.Sprint(*next), metaFields[name](e)["n"]
 		default:

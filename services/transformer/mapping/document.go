@@ -1,6 +1,7 @@
 // Package mapping turns an order's state into what NetSuite should hold, as a document says: YAML with
 // expressions, checked and compiled once, pure afterwards. Same order and same revision give the same bytes
-// (Invariant 6). Map names SKUs, e-mails and codes, never internal ids.
+// (Invariant 6). What expressions ask for beside the order is handed in as values and recorded in the desired state. Map names
+// SKUs, e-mails and codes, never internal ids.
 package mapping
 
 import (
@@ -40,6 +41,7 @@ type Document struct {
 	Addresses  AddressBlock    `yaml:"addresses"`
 	Text       TextBlock       `yaml:"text"`
 	Lengths    map[string]int  `yaml:"lengths"` // characters a NetSuite field takes; longer text is cut
+	Lookups    LookupBlock     `yaml:"lookups"`
 
 	Tests  []Example            `yaml:"tests"`
 	Stores map[string]yaml.Node `yaml:"stores"` // store → what is different for it, written like a document

@@ -17,6 +17,9 @@ type Env struct {
 	Refund Refund `expr:"refund"` // the refund at hand; empty outside refunds.fields
 	Store  Store  `expr:"store"`
 
+	Customer Customer `expr:"customer"` // order.customer
+	Lookups  Lookups  `expr:"lookups"`
+
 	Classes []string  `expr:"classes"` // names of the classes the order is in
 	Now     time.Time `expr:"now"`     // the event's time, UTC: never a clock's
 
@@ -76,7 +79,7 @@ type Address struct {
 	Phone     string `expr:"phone"`
 }
 
-// Customer is who ordered.
+// Customer is who ordered: what the order says, and of an account what the shop last told.
 type Customer struct {
 	Account   string `expr:"account"`
 	Email     string `expr:"email"`
@@ -85,6 +88,12 @@ type Customer struct {
 	Company   string `expr:"company"`
 	Phone     string `expr:"phone"`
 	IP        string `expr:"ip"`
+
+	Guest  bool        `expr:"guest"`  // the order has no account
+	Known  bool        `expr:"known"`  // the shop told of the account; else what follows is empty
+	Role   string      `expr:"role"`   // WooCommerce's: customer, subscriber, or a plugin's
+	Paying bool        `expr:"paying"` // has paid an order before
+	Meta   AccountMeta `expr:"meta"`   // of the account
 }
 
 // Payment is how it is paid.
@@ -125,17 +134,22 @@ type Line struct {
 	Total    money.Amount      `expr:"total"`
 	Tax      money.Amount      `expr:"tax"`
 	Meta     map[string]string `expr:"meta"`
+	Stock    Stock             `expr:"stock"` // of the item that the line becomes
 }
 
 func envOf(o event.OrderStateV1) Env {
 	env := Env{Store: Store{Key: o.Store}, Now: o.Time.UTC(), Work: &Work{}, Order: Order{
 		ID: o.Order, Number: o.Number, Status: o.Status, Date: o.Placed.LocalDate, Time: o.Placed.LocalTime, PlacedAt: o.Placed.At.Format(time.RFC3339), Via: o.Placed.Via,
 		Currency: string(o.Currency), Billing: Address(o.Billing), Shipping: Address(shipTo(o)), Paid: o.Payment.PaidAt != nil,
-		Customer:      Customer{o.Customer.Account, o.Customer.Email, o.Customer.FirstName, o.Customer.LastName, o.Customer.Company, o.Customer.Phone, o.Customer.IP},
+		Customer: Customer{
+			Account: o.Customer.Account, Email: o.Customer.Email, FirstName: o.Customer.FirstName, LastName: o.Customer.LastName,
+			Company: o.Customer.Company, Phone: o.Customer.Phone, IP: o.Customer.IP, Guest: o.Customer.Account == "",
+		},
 		Payment:       Payment{Method: o.Payment.Method, Title: o.Payment.Title, TransactionID: o.Payment.TransactionID, Status: o.Payment.Status, Date: o.Payment.LocalDate},
 		FullyRefunded: o.Payment.Status == "refunded", Note: o.CustomerNote, RequestedDate: o.Delivery.RequestedDate, Instructions: o.Delivery.Instructions,
 		GiftMessage: o.Delivery.GiftMessage, Total: o.Totals.Total, Tax: o.Totals.Tax, ShippingTotal: o.Totals.Shipping, Discount: o.Totals.Discount, Meta: texts(o.Meta),
 	}}
+	env.Customer = env.Order.Customer
 	if o.Payment.PaidAt != nil {
 		env.Order.Payment.PaidAt = o.Payment.PaidAt.Format(time.RFC3339)
 	}

@@ -12,11 +12,12 @@ import (
 
 // Example is a test a mapping carries: an order and what is expected of its desired state.
 type Example struct {
-	Name   string         `yaml:"name"`
-	Order  string         `yaml:"order"`  // file of an order event or of an order as WooCommerce's REST shows it
-	Store  string         `yaml:"store"`  // empty: the order's own
-	Set    map[string]any `yaml:"set"`    // path of the order event → value, changed before
-	Expect map[string]any `yaml:"expect"` // path of the desired state → value; fault, rules and warnings beside
+	Name    string          `yaml:"name"`
+	Order   string          `yaml:"order"`   // file of an order event or of an order as WooCommerce's REST shows it
+	Store   string          `yaml:"store"`   // empty: the order's own
+	Set     map[string]any  `yaml:"set"`     // path of the order event → value, changed before
+	Lookups *ExampleLookups `yaml:"lookups"` // what is known beside the order; absent: nothing
+	Expect  map[string]any  `yaml:"expect"`  // path of the desired state → value; fault, rules and warnings beside
 }
 
 // Result is what became of an example.
@@ -45,7 +46,12 @@ func (m *Mapping) Try(e Example, order event.OrderStateV1, t *Trace) Result {
 		r.Error = err.Error()
 		return r
 	}
-	got, err := m.outcome(order, t)
+	in, err := m.of(order.Store).inputs(e.Lookups, order)
+	if err != nil {
+		r.Error = err.Error()
+		return r
+	}
+	got, err := m.outcome(order, in, t)
 	if err != nil {
 		r.Error = err.Error()
 		return r
@@ -125,8 +131,8 @@ func put(in any, steps []string, to any) error {
 
 // outcome is what became of an order, flat: each path of the desired state with its text; rules and warnings joined;
 // the code of the fault that parks it instead.
-func (m *Mapping) outcome(o event.OrderStateV1, t *Trace) (map[string]string, error) {
-	d, err := m.MapTraced(o, Context{}, t)
+func (m *Mapping) outcome(o event.OrderStateV1, in *event.Inputs, t *Trace) (map[string]string, error) {
+	d, err := m.MapTraced(o, Context{Inputs: in}, t)
 	flat := map[string]string{"fault": ""}
 	if err != nil {
 		var f *fault.Error

@@ -126,6 +126,7 @@ type compiler struct {
 	tree        *tree
 	document    Document
 	expressions []*expression
+	asked       asked
 	problems    problems
 }
 
@@ -152,6 +153,9 @@ func (c *compiler) within(path, source string, before int, options ...expr.Optio
 	e.tells, e.constant = directValue(program.Node())
 	c.expressions = append(c.expressions, e)
 	c.mentioned(e)
+	if err := c.asked.seek(source, program.Node(), c.document.Lookups.Locations); err != nil {
+		c.problems = append(c.problems, c.mistake(path, source, before, err))
+	}
 	return e
 }
 

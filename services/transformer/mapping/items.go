@@ -51,19 +51,27 @@ func pattern(source string) (*regexp.Regexp, error) {
 
 // applies tells whether the rule is for the line at hand, and which item it gives.
 func (r itemRule) applies(l event.Line, s *scope) (item string, applies bool, err error) {
-	if !strings.HasPrefix(l.SKU, r.Prefix) || !r.hasAttributes(s.Line.Meta) {
+	item, fits := r.fits(l, s.Line.Meta)
+	if !fits {
 		return "", false, nil
-	}
-	item = r.Item
-	if r.matches != nil {
-		at := r.matches.FindStringSubmatchIndex(l.SKU)
-		if at == nil {
-			return "", false, nil
-		}
-		item = string(r.matches.ExpandString(nil, r.Item, l.SKU, at))
 	}
 	applies, err = s.holds(r.when)
 	return item, applies && item != "", err
+}
+
+// fits tells whether SKU and attributes of a line are what the rule asks for, its condition apart.
+func (r itemRule) fits(l event.Line, meta map[string]string) (item string, fits bool) {
+	if !strings.HasPrefix(l.SKU, r.Prefix) || !r.hasAttributes(meta) {
+		return "", false
+	}
+	if r.matches == nil {
+		return r.Item, true
+	}
+	at := r.matches.FindStringSubmatchIndex(l.SKU)
+	if at == nil {
+		return "", false
+	}
+	return string(r.matches.ExpandString(nil, r.Item, l.SKU, at)), true
 }
 
 func (r itemRule) hasAttributes(meta map[string]string) bool {

@@ -20,6 +20,7 @@ type Mapping struct {
 	stores   map[string]*Mapping // what is different for a store: a whole mapping of its own
 
 	expressions []*expression // in the order of the document's sections
+	asked       asked         // of look-ups, by the expressions
 
 	classes    []classRule
 	validation []validRule
@@ -102,7 +103,7 @@ func (t *tree) compile(revision string) (*Mapping, error) {
 	c.keep("rounding.per_ten_lines", err)
 	m.zeroUnit, err = money.Parse(cmp.Or(d.Rounding.ZeroUnit, "1"))
 	c.keep("rounding.zero_decimal", err)
-	m.expressions = c.expressions
+	m.expressions, m.asked = c.expressions, c.asked
 	if err := c.problems.in(t); err != nil {
 		return nil, fault.New(fault.MappingInvalid, "every expression must compile", fault.Field("mapping", d.Mapping), fault.Because(err))
 	}
@@ -121,14 +122,16 @@ type Context struct {
 	Sequence  uint64 // of the event in ORDERS
 	Published uint64 // position of the revision in its history
 	Adoption  []string
+	Inputs    *event.Inputs // what is known of what the mapping asks for (Asks); recorded as it is given
 }
 
 // Map gives what NetSuite should hold for an order.
 func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, error) {
 	s, _ := scopes.Get().(*scope)
 	defer s.release()
-	s.begin(o)
-	return m.of(o.Store).make(o, c, s)
+	m = m.of(o.Store)
+	m.begin(s, o, c.Inputs)
+	return m.make(o, c, s)
 }
 
 // of gives the mapping of a store.
@@ -148,7 +151,7 @@ func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.Desired
 		Envelope: event.Envelope{
 			Type: "desired.v1.order", ID: "desired:" + o.Store + ":" + o.Order + ":" + strconv.FormatUint(c.Sequence, 10) + ":" + m.revision, Store: o.Store, Time: o.Time,
 		},
-		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Deposits: []event.Deposit{}, Refunds: []event.CustomerRefund{},
+		Account: c.Account, Order: o.Order, Number: o.Number, Source: m.source(o, c), Inputs: c.Inputs, Deposits: []event.Deposit{}, Refunds: []event.CustomerRefund{},
 		Policy: event.Policy{Rule: rule.Name, Absent: rule.Absent, Open: rule.Open, Fulfilled: rule.Fulfilled, Explanation: rule.Explanation},
 	}
 	d.Warnings = warnings

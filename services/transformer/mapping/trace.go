@@ -205,9 +205,9 @@ func shown(value any) string {
 
 // MapTraced is Map that leaves what it did in a trace.
 func (m *Mapping) MapTraced(o event.OrderStateV1, c Context, t *Trace) (event.DesiredOrderV1, error) {
-	s := scopeOf(o)
-	s.trace = t
 	used := m.of(o.Store)
+	s := &scope{trace: t}
+	used.begin(s, o, c.Inputs)
 	d, err := used.make(o, c, s)
 	fired := map[string]bool{"statuses " + d.Policy.Rule: true}
 	for _, r := range s.fired {

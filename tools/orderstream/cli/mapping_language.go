@@ -262,7 +262,7 @@ func (a *app) explanation(ctx context.Context, order, file, store string) (x map
 		if err != nil {
 			return err
 		}
-		x = m.Explain(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published})
+		x = m.Explain(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Inputs: held.Inputs})
 		return nil
 	})
 	return x, err
