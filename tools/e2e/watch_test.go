@@ -461,7 +461,7 @@ func TestWatchFollowsStock(t *testing.T) {
 			items[e.Stock.Name] = e
 		}
 	}
-	if tee := items["TEE-001"]; len(items) < 10 || tee.Store != "" || len(tee.Stock.Locations) != 4 || tee.Stock.Locations[0].Available.String() != "300" || !items["INACTIVE-001"].Stock.Inactive {
+	if tee := items["TEE-001"]; len(items) < 10 || tee.Store != "" || len(tee.Stock.Locations) != 4 || tee.Stock.Locations[0].Available.String() != "298" || !items["INACTIVE-001"].Stock.Inactive {
 		t.Fatalf("%d items; TEE-001: %+v", len(items), tee.Stock)
 	}
 	stock()
@@ -475,10 +475,10 @@ func TestWatchFollowsStock(t *testing.T) {
 			stock()
 			continue
 		}
-		if _, err := w.sim.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "2", OnHand: json.Number(fmt.Sprint(500 + minute)), Available: "-3"}); err != nil {
+		if _, err := w.sim.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "2", OnHand: json.Number(fmt.Sprint(500 + minute)), Available: json.Number(fmt.Sprint(minute - 200))}); err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, fmt.Sprintf("TEE-001: 300 of 300, -3 of %d at %s", 500+minute, w.clock().Format(time.TimeOnly)))
+		want = append(want, fmt.Sprintf("TEE-001: 298 of 300, %d of %d at %s", minute-200, 500+minute, w.clock().Format(time.TimeOnly)))
 		w.at(w.clock().Add(time.Second))
 		stock()
 	}

@@ -44,8 +44,8 @@
 //	POST /sim/items                  {"sku","type","basePrice","name","inactive"} makes an item or
 //	                                 changes the one with that SKU; type is a record type such as
 //	                                 inventoryItem (the default)
-//	POST /sim/stock                  {"sku","location","onHand","available","backOrdered"} counts an item
-//	                                 at a location
+//	POST /sim/stock                  {"sku","location","onHand","available"} counts an item at a
+//	                                 location; what orders have committed of it is not available
 //	POST /sim/warehouse              {"seed":7,"everyMilliseconds":500,"partial":0.5,"returns":0.1,"restock":300} how the
 //	                                 people of the account work; 0 ms: on command
 //	POST /sim/warehouse/step         {"steps":10} picks, packs, ships, bills, takes back

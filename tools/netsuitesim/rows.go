@@ -93,9 +93,11 @@ func (t *tx) itemRows(r *record) []row {
 		}}
 		if counted := r.fields.sub(stockField).sub(decimalID(l.id)); counted != nil {
 			for column := range counted {
-				row.values[column] = counted.text(column)
+				if column != "notforsale" {
+					row.values[column] = counted.text(column)
+				}
 			}
-			at, _ := time.Parse(time.RFC3339, counted.text("lastquantityavailablechange")) // written by SetStock
+			at, _ := time.Parse(time.RFC3339, counted.text("lastquantityavailablechange")) // written by onto
 			row.values["lastquantityavailablechange"] = at.In(t.switches().QueryZone).Format(stampLayout)
 		}
 		rows = append(rows, row)

@@ -47,9 +47,10 @@ type store struct {
 
 	mu       sync.RWMutex
 	byID     map[place]*record
-	byExt    map[string]*record // group and lower-case external id
-	byTitle  map[string]*record // group and lower-case title
-	children map[int64][]int64  // a transaction to those that rest on it, see parents
+	byExt    map[string]*record       // group and lower-case external id
+	byTitle  map[string]*record       // group and lower-case title
+	children map[int64][]int64        // a transaction to those that rest on it, see parents
+	lacking  map[int64]map[int64]bool // an item to the orders that wait for it
 	byKind   map[*kind]map[int64]*record
 	counters map[string]int64  // last id per group, last number per prefix
 	changed  map[place]*record // since SuiteQL looked last; nil for deleted
@@ -71,6 +72,7 @@ func (st *store) clear() {
 	st.byExt = map[string]*record{}
 	st.byTitle = map[string]*record{}
 	st.children = map[int64][]int64{}
+	st.lacking = map[int64]map[int64]bool{}
 	st.byKind = map[*kind]map[int64]*record{}
 	st.counters = map[string]int64{string(transactions): 1000, string(entities): 100, string(items): 500}
 	st.changed = map[place]*record{}
@@ -103,6 +105,12 @@ func (st *store) put(r *record) {
 	for _, parent := range parents(r) {
 		st.children[parent] = append(st.children[parent], r.id)
 	}
+	for _, item := range lacks(r) {
+		if st.lacking[item] == nil {
+			st.lacking[item] = map[int64]bool{}
+		}
+		st.lacking[item][r.id] = true
+	}
 	st.changed[at] = r
 }
 
@@ -116,6 +124,9 @@ func (st *store) unindex(r *record) {
 	}
 	for _, parent := range parents(r) {
 		st.children[parent] = slices.DeleteFunc(st.children[parent], func(id int64) bool { return id == r.id })
+	}
+	for _, item := range lacks(r) {
+		delete(st.lacking[item], r.id)
 	}
 }
 
@@ -170,6 +181,9 @@ func (t *tx) delete(r *record) { t.deletes = append(t.deletes, r) }
 // apply moves what is staged into the store and hands it to the disk in the
 // order of the lock.
 func (t *tx) apply() <-chan error {
+	if !t.wipe {
+		t.supply()
+	}
 	for _, r := range t.puts {
 		t.store.put(r)
 	}

@@ -17,7 +17,7 @@ var tables = map[string]string{
 		" postingperiod# duedate@ foreignamountpaid$ foreignamountunpaid$ paymentoption# paymentmethod# account# salesorder#",
 	"transactionline": "transaction# id# linesequencenumber# uniquekey# item# itemtype quantity$ rate$ foreignamount$ netamount$" +
 		" mainline taxline isclosed isfullyshipped memo location# subsidiary# entity# price# quantityshiprecv$ quantitybilled$ quantitypacked$" +
-		" quantitypicked$ quantitybackordered$ expectedshipdate@ iscogs createdfrom# lastmodifieddate@ linelastmodifieddate@",
+		" quantitypicked$ quantitycommitted$ quantitybackordered$ expectedshipdate@ iscogs createdfrom# lastmodifieddate@ linelastmodifieddate@",
 	"previoustransactionlinelink": "previousdoc# nextdoc# previousline# nextline# linktype previoustype nexttype previousdate@ nextdate@ foreignamount$",
 	"trackingnumbermap":           "transaction# trackingnumber#",
 	"trackingnumber":              "id# trackingnumber",

@@ -211,7 +211,7 @@ func (w *warehouse) pick(order *record, open []fields, dice *rand.Rand) error {
 	return w.act("POST", order, "/!transform/itemFulfillment", fields{"shipStatus": fields{"id": "A"}, "item": fields{"items": lines}})
 }
 
-// ship sends a fulfilment in one parcel or two; the goods leave their location.
+// ship sends a fulfilment in one parcel or two.
 func (w *warehouse) ship(r *record, dice *rand.Rand) error {
 	parcels := 1 + dice.IntN(2)
 	var packs []fields
@@ -224,31 +224,27 @@ func (w *warehouse) ship(r *record, dice *rand.Rand) error {
 		return err
 	}
 	for _, line := range r.fields.lines("item") {
-		if err := w.leaves(line); err != nil {
+		if w.how.Restock == 0 {
+			break
+		}
+		if err := w.refill(r, line); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// leaves takes a line's goods out of stock, where stock is counted.
-func (w *warehouse) leaves(line fields) error {
-	at := line.ref("location")
+// refill has goods arrive where a line took the last piece, where stock is kept.
+func (w *warehouse) refill(r *record, line fields) error {
 	var stock *Stock
 	_ = w.server.store.view(func(t *tx) error {
-		item := t.pointed(line, "item", items)
-		if item == nil || at == "" {
+		at := t.spotOf(r, line)
+		item := t.get(items, at.item)
+		if item == nil {
 			return nil
 		}
-		held, counted := item.fields.number("quantityOnHand")
-		if row := item.fields.sub(stockField).sub(at); row != nil {
-			held, counted = decimal.RequireFromString(row.text("quantityonhand")), true // written by SetStock
-		}
-		if left := held.Sub(line.amount("quantity")); counted {
-			if w.how.Restock > 0 && !left.IsPositive() {
-				left = decimal.NewFromInt(w.how.Restock)
-			}
-			stock = &Stock{SKU: item.fields.text("itemId"), Location: at, OnHand: json.Number(left.String())}
+		if l, kept := levelsOf(item, at.location); kept && !l.onHand.IsPositive() {
+			stock = &Stock{SKU: item.fields.text("itemId"), Location: at.location, OnHand: json.Number(decimal.NewFromInt(w.how.Restock).String())}
 		}
 		return nil
 	})
