@@ -17,7 +17,8 @@ type NetSuiteNoticedV1 struct {
 }
 
 // NetSuiteChangedV1 says how a record stands in NetSuite after a change there, whether a push or a poll found it. It is
-// complete: whoever reads it needs not ask NetSuite. Store and Order are empty for stock.
+// complete: whoever reads it needs not ask NetSuite. Store and Order are empty for stock, and Time is when NetSuite was
+// asked: the figure contains what was saved before.
 type NetSuiteChangedV1 struct {
 	Envelope
 	Account    string        `json:"account"`

@@ -105,7 +105,7 @@ func (w *watched) restart() {
 	var config host.Config
 	config.Accounts = holding(config.Accounts, "ns")
 	config.Fill()
-	w.watcher = watch.New(watch.Options{Account: "ns", Stores: []string{"main", "main-2"}, JS: w.js, Log: slog.New(slog.DiscardHandler), NetSuite: w, Config: config.Accounts["ns"].Watch})
+	w.watcher = watch.New(watch.Options{Account: "ns", Stores: []string{"main", "main-2"}, JS: w.js, Log: slog.New(slog.DiscardHandler), NetSuite: w, Config: config.Accounts["ns"].Watch, Now: w.clock})
 }
 
 // holding gives a map with one empty section.
@@ -438,56 +438,6 @@ func TestTwoWatchersTellOnce(t *testing.T) {
 	}
 	if n := len(w.changes()); n != 30 {
 		t.Errorf("%d changes, want 30", n)
-	}
-}
-
-// Every item is told once with all its locations; then whatever changes, once, in the hour that comes twice too.
-func TestWatchFollowsStock(t *testing.T) {
-	moment := time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC) // New York: 02:00 → 01:00
-	w := startWatched(t, "America/New_York", moment.Add(-2*time.Hour))
-	stock := func() {
-		t.Helper()
-		if err := w.watcher.PollStock(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.order("wc-so-main-1")
-	w.poll() // learns the zone
-	stock()
-	items := map[string]event.NetSuiteChangedV1{}
-	all := w.changes()
-	for _, e := range all {
-		if e.Kind == "inventory" {
-			items[e.Stock.Name] = e
-		}
-	}
-	if tee := items["TEE-001"]; len(items) < 10 || tee.Store != "" || len(tee.Stock.Locations) != 4 || tee.Stock.Locations[0].Available.String() != "298" || !items["INACTIVE-001"].Stock.Inactive {
-		t.Fatalf("%d items; TEE-001: %+v", len(items), tee.Stock)
-	}
-	stock()
-	if again := len(w.changes()); again != len(all) {
-		t.Fatalf("%d changes after a second look, want %d", again, len(all))
-	}
-	var want, got []string
-	for minute := -115; minute <= 60; minute += 5 {
-		w.at(moment.Add(time.Duration(minute) * time.Minute))
-		if minute%30 != 0 {
-			stock()
-			continue
-		}
-		if _, err := w.sim.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "2", OnHand: json.Number(fmt.Sprint(500 + minute)), Available: json.Number(fmt.Sprint(minute - 200))}); err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, fmt.Sprintf("TEE-001: 298 of 300, %d of %d at %s", minute-200, 500+minute, w.clock().Format(time.TimeOnly)))
-		w.at(w.clock().Add(time.Second))
-		stock()
-	}
-	for _, e := range w.changes()[len(all):] {
-		l := e.Stock.Locations
-		got = append(got, fmt.Sprintf("%s: %s of %s, %s of %s at %s", e.Stock.Name, l[0].Available, l[0].OnHand, l[1].Available, l[1].OnHand, e.ModifiedAt.Format(time.TimeOnly)))
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("stock told (-want +got):\n%s", diff)
 	}
 }
 

@@ -36,18 +36,25 @@ func (w *Watcher) noticed(ctx context.Context, m consume.Message) ([]publish.Mes
 		w.log.ErrorContext(ctx, "push not understood", "code", fault.MessageUndecodable, "subject", m.Subject, "sequence", m.Sequence, "error", err)
 		return nil, nil
 	}
-	into, poll := w.pushes, w.orders
+	into := w.pushes
 	if n.Kind == event.ChangeInventory {
-		into, poll = w.counts, w.stock
+		into = w.counts
+	} else {
+		w.orders.hurries()
 	}
-	select {
-	case poll.pushed <- struct{}{}:
-	default:
-	}
+	w.stock.hurries() // what moves goods or commits them is no change that scripts tell of items
 	if err := into.add(ctx, found{id: n.Record.ID, kind: n.Kind}); err != nil || n.Act != "delete" {
 		return nil, err
 	}
 	return nil, w.deleted(ctx, n)
+}
+
+// hurries brings the source's next poll forward.
+func (p *source) hurries() {
+	select {
+	case p.pushed <- struct{}{}:
+	default:
+	}
 }
 
 func digits(text string) bool {

@@ -36,8 +36,10 @@ type source struct {
 	name   string
 	page   func(ctx context.Context, low string, after found) ([]found, error)
 	report func(ctx context.Context, changed []found) (int, error)
-	// newest asks NetSuite how a record's time is meant, where that can be asked; nil: it cannot.
+	// newest asks NetSuite how times are meant, of the record found last where it says so.
 	newest func(ctx context.Context, f found) error
+	// settles: what was read right after its change is read once more, when every save of then is over.
+	settles bool
 
 	pushed chan struct{} // holds one: something was pushed
 	hurry  bool          // so the next poll comes early
@@ -52,11 +54,22 @@ type source struct {
 type sighting struct {
 	modified    string
 	first, read time.Time // NetSuite's time
+	hot         bool      // it was read within the second of its change, or nearly: the next poll reads it again
+	settled     bool      // it was read when every save of its second was over
 }
 
 // current tells whether a record with this text needs no reading.
 func (s sighting) current(modified string, now time.Time) bool {
 	return s.modified == modified && (s.read.Sub(s.first) >= cameTwice || now.Sub(s.read) < comesAgain)
+}
+
+// current is the sighting's, but for what has not settled.
+func (p *source) current(f found, now time.Time) bool {
+	s := p.seen[f.key()]
+	if p.settles && (s.hot || !s.settled && now.Sub(s.first) >= lateness) {
+		return false
+	}
+	return s.current(f.modified, now)
 }
 
 // found is a record that changed.
@@ -207,7 +220,7 @@ func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (
 	var news []found
 	for _, f := range rows {
 		r.still[f.key()] = true
-		if !r.source.seen[f.key()].current(f.modified, r.now) {
+		if !r.source.current(f, r.now) {
 			news = append(news, f)
 		}
 	}
@@ -223,7 +236,7 @@ func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (
 			return published, err
 		}
 		for _, f := range rest[:n] {
-			r.source.saw(f, r.now)
+			r.source.saw(f, r.now, w.timeHere(f))
 		}
 		rest = rest[n:]
 	}
@@ -236,13 +249,28 @@ func (w *Watcher) take(ctx context.Context, c *cursor, r *round, rows []found) (
 	return published, nil
 }
 
-func (p *source) saw(f found, now time.Time) {
+// saw remembers that a record was read, and when it had changed; zero: not known.
+func (p *source) saw(f found, now, changed time.Time) {
 	s := p.seen[f.key()]
 	if s.modified != f.modified {
 		s = sighting{modified: f.modified, first: now}
 	}
-	s.read = now
+	if now.Sub(s.read) >= comesAgain { // a reading that only settles does not put off the next
+		s.read = now
+	}
+	s.hot = !changed.IsZero() && now.Sub(changed) < 2*time.Second
+	s.settled = s.settled || now.Sub(s.first) >= lateness || !changed.IsZero() && now.Sub(changed) >= lateness
 	p.seen[f.key()] = s
+}
+
+// timeHere is when a record changed, in UTC, as far as that is known.
+func (w *Watcher) timeHere(f found) time.Time {
+	z := w.zoneNow()
+	local, err := parseStamp(f.modified)
+	if !f.at.IsZero() || err != nil || !z.Known {
+		return f.at
+	}
+	return z.utc(local)
 }
 
 // calibrate finds the time in UTC of what changed: of a record that became visible since the last poll by that alone,
@@ -262,7 +290,7 @@ func (w *Watcher) calibrate(ctx context.Context, r *round, news []found) error {
 		}
 		w.mu.Unlock()
 	}
-	if len(news) == 0 || r.source.newest == nil || short && w.zoneNow().Known {
+	if len(news) == 0 || short && w.zoneNow().Known {
 		return nil
 	}
 	return r.source.newest(ctx, news[len(news)-1])

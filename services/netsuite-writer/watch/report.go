@@ -154,11 +154,15 @@ func (w *Watcher) last(ctx context.Context, kind, id string) (last, error) {
 // of A, B, A within one second is not taken for a repeat of the first.
 func (w *Watcher) put(ctx context.Context, e event.NetSuiteChangedV1, before last) (bool, error) {
 	same, err := alike(e, before.event)
-	if err != nil || before.sequence > 0 && same {
+	if e.Stock == nil {
+		e.Time = e.ModifiedAt
+	} else if before.sequence > 0 {
+		e.ModifiedAt = changedAt(e, before.event, same)
+	}
+	if err != nil || before.sequence > 0 && same && !confirms(e, before.event) {
 		return false, err
 	}
-	e.ModifiedAt = e.ModifiedAt.UTC()
-	e.Time = e.ModifiedAt
+	e.ModifiedAt, e.Time = e.ModifiedAt.UTC(), e.Time.UTC()
 	e.ID = fmt.Sprintf("netsuite:%s:%s:%s:%d:%d", e.Account, e.Kind, e.Record.ID, e.ModifiedAt.Unix(), before.sequence)
 	name := subject.Change{Account: e.Account, Kind: e.Kind, Key: e.Record.ID}.String()
 	m, err := publish.JSON(topology.NetSuiteChanges, name, e.Envelope, e)
@@ -168,6 +172,27 @@ func (w *Watcher) put(ctx context.Context, e event.NetSuiteChangedV1, before las
 	m.Expect = &publish.Expect{Sequence: before.sequence}
 	_, err = w.publisher.Publish(ctx, m)
 	return err == nil, err
+}
+
+// changedAt dates a figure whose text of time may have come twice: what differs changed after the last reading, and is as
+// of now if its text says otherwise; what does not, did not change before the last change that is known.
+func changedAt(e, before event.NetSuiteChangedV1, same bool) time.Time {
+	switch {
+	case !same && e.ModifiedAt.Before(before.Time.Add(-lateness)):
+		return e.Time
+	case same && e.ModifiedAt.Before(before.ModifiedAt) && before.ModifiedAt.Before(e.Time):
+		return before.ModifiedAt
+	default:
+		return e.ModifiedAt
+	}
+}
+
+// confirms tells whether a figure of stock that says the same as the last one is news all the same: it contains a later
+// change, or the last one was read so soon after its change that a save of the same moment may not have been in it.
+func confirms(e, before event.NetSuiteChangedV1) bool {
+	settled := func(e event.NetSuiteChangedV1) bool { return e.Time.Sub(e.ModifiedAt) >= lateness }
+	moved := e.ModifiedAt.Before(e.Time) && e.ModifiedAt.After(before.ModifiedAt) // else nothing is known but the reading
+	return e.Stock != nil && (moved || settled(e) && !settled(before))
 }
 
 // alike tells whether two states say the same, times apart.

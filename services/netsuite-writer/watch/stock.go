@@ -14,7 +14,19 @@ import (
 )
 
 func (w *Watcher) inventory() *source {
-	return &source{name: "stock", page: w.stockPage, report: w.reportStock, seen: map[string]sighting{}, pushed: make(chan struct{}, 1)}
+	return &source{
+		name: "stock", page: w.stockPage, report: w.reportStock, newest: w.askAnyZone, settles: true, seen: map[string]sighting{}, pushed: make(chan struct{}, 1),
+	}
+}
+
+// askAnyZone is askZone of the transaction that changed last: no record tells in UTC when stock changed.
+func (w *Watcher) askAnyZone(ctx context.Context, _ found) error {
+	rows, err := w.query(ctx, "learn the time zone", "SELECT t.id AS id, t.type AS type, TO_CHAR(t.lastmodifieddate, '%s') AS modified FROM transaction t WHERE t.type IN (%s)"+
+		" ORDER BY t.lastmodifieddate DESC, t.id DESC FETCH FIRST 1 ROWS ONLY", stampFormat, typeList)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return w.askZone(ctx, found{id: rows[0]["id"], kind: ofType[rows[0]["type"]], modified: rows[0]["modified"]})
 }
 
 // wanted is the condition on items whose stock is watched.
@@ -43,7 +55,7 @@ func (w *Watcher) stockTaking(ctx context.Context, c *cursor) (bool, error) {
 			n := min(len(rest), width)
 			items := make([]found, 0, n)
 			for _, row := range rest[:n] {
-				items = append(items, found{id: row["id"], at: now})
+				items = append(items, found{id: row["id"], at: now}) // no change is known: it is as of now
 			}
 			if _, err := settle(func() (int, error) { return w.reportStock(ctx, items) }); err != nil {
 				return false, err
@@ -86,18 +98,18 @@ func (w *Watcher) stockPage(ctx context.Context, low string, after found) ([]fou
 	return list, nil
 }
 
-// reportStock reads items with all their locations and publishes what differs.
+// reportStock reads items with all their locations and publishes what differs. What it tells was so after the time of
+// the event, which is taken before NetSuite is asked, by the clock that dates the writer's outcomes too.
 func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error) {
+	asked := w.clock().UTC()
 	at, lasts := map[string]time.Time{}, map[string]last{}
 	for _, f := range changed {
-		if local, err := parseStamp(f.modified); f.at.IsZero() && err == nil {
-			f.at = w.zoneNow().utc(local)
+		when := w.timeHere(f)
+		if when.IsZero() || when.After(asked) {
+			when = asked // pushed, or of a zone that is not learnt yet
 		}
-		if f.at.IsZero() {
-			f.at = time.Now() // pushed
-		}
-		if f.at.After(at[f.id]) || at[f.id].IsZero() {
-			at[f.id] = f.at
+		if when.After(at[f.id]) {
+			at[f.id] = when
 		}
 	}
 	for id := range at {
@@ -113,10 +125,10 @@ func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	return w.publishStock(ctx, rows, at, lasts)
+	return w.publishStock(ctx, rows, asked, at, lasts)
 }
 
-func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, at map[string]time.Time, lasts map[string]last) (int, error) {
+func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, asked time.Time, at map[string]time.Time, lasts map[string]last) (int, error) {
 	var conflict error
 	published := 0
 	for len(rows) > 0 {
@@ -128,6 +140,7 @@ func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, at map
 		if err != nil {
 			return published, err
 		}
+		e.Time = asked
 		fresh, err := w.put(ctx, e, lasts[e.Record.ID])
 		switch {
 		case err != nil && fault.ClassOf(err) == fault.Conflict:

@@ -9,6 +9,10 @@
 // NetSuite is asked and expected when the state is stored, so that an older reading never follows a newer one
 // (Invariant 4).
 //
+// A figure of stock says besides when it was read, and contains what was saved before. It is told again though it says the
+// same when a later change led to it, and once more two minutes after a change that was read at once: a save of then that
+// ended after the reading is in it for certain.
+//
 // # Time zones
 //
 // NetSuite shows and reads SuiteQL's times in a zone that Oracle does not name: the account's, or the user's. The
@@ -20,9 +24,10 @@
 // # Cost
 //
 // A quiet poll takes two calls (NetSuite's clock, changes): 24 an hour at the idle interval of five minutes, 480 at the
-// busy one of 15 seconds. Up to 200 changed records take four to six calls more. Stock takes one call a poll, and one
-// per 200 items that changed. All of them wait behind every live order's calls. A watcher that starts, and each once a
-// day, looks back 26 hours: a call per 1,000 changes of that time, and what they take to be read.
+// busy one of 15 seconds. Stock is polled beside transactions and takes as many again. Up to 200 changed records take
+// four to six calls more, up to 200 items one, and one more two minutes later. All of them wait behind every live order's
+// calls. A watcher that starts, and each once a day, looks back 26 hours: a call per 1,000 changes of that time, and what
+// they take to be read; two calls to learn the zone.
 //
 // # What it does not see
 //
@@ -71,12 +76,14 @@ type Options struct {
 	NetSuite NetSuite
 	// Pinned gives nil where the account's writer is active: polls belong there. nil: they belong here.
 	Pinned func(ctx context.Context) error
+	Now    func() time.Time // dates figures of stock, as the writer dates its outcomes; nil: time.Now
 }
 
 // Watcher watches one account. Use New.
 type Watcher struct {
 	options   Options
 	names     names
+	clock     func() time.Time
 	publisher *publish.Publisher
 	log       *slog.Logger
 	holder    string // this watcher's name in the cursors
@@ -95,6 +102,9 @@ func New(o Options) *Watcher {
 	w := &Watcher{
 		options: o, names: namesOf(o.Stores), publisher: publish.New(o.JS), log: o.Log.With("account", o.Account, "stage", "watch"), holder: rand.Text(),
 		alerts: alert.New(o.JS, o.Log, "netsuite-writer"),
+	}
+	if w.clock = o.Now; o.Now == nil {
+		w.clock = time.Now
 	}
 	w.orders, w.stock = w.transactions(), w.inventory()
 	w.pushes, w.counts = &gatherer{report: w.report}, &gatherer{report: w.reportStock}

@@ -26,7 +26,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // quiet is a NetSuite in which nothing changes.
 type quiet struct {
-	asked    atomic.Int64
+	asked    atomic.Int64  // queries
+	clocks   atomic.Int64  // readings of its clock
+	counts   chan struct{} // one for each poll of stock, when somebody listens
 	injected atomic.Bool
 	polls    chan struct{} // one for each poll, when somebody listens
 	err      atomic.Pointer[error]
@@ -37,6 +39,9 @@ func (q *quiet) Query(_ context.Context, purpose, text string) ([]suitetalk.Row,
 	q.asked.Add(1)
 	if strings.Contains(text, "1 = 1") {
 		q.injected.Store(true)
+	}
+	if purpose == "poll stock" && q.counts != nil {
+		q.counts <- struct{}{}
 	}
 	if purpose == "poll changes" {
 		return q.rows, nil, nil
@@ -49,6 +54,7 @@ func (q *quiet) Do(context.Context, suitetalk.Request) (suitetalk.Answer, error)
 }
 
 func (q *quiet) ServerTime(context.Context) (time.Time, error) {
+	q.clocks.Add(1)
 	if q.polls != nil {
 		q.polls <- struct{}{}
 	}
@@ -69,24 +75,29 @@ func watcherOf(server natstest.Server, netsuite NetSuite, change ...func(*Option
 	return New(o)
 }
 
-// A quiet account is asked less and less often, two calls a poll, down to the idle interval; a failing one too.
+// A quiet account is asked less and less often, two calls a poll of transactions and two a poll of stock, down to the
+// idle interval; a failing one too.
 func TestIntervalAdapts(t *testing.T) {
 	server := natstest.Start(t)
 	netsuite := &quiet{}
 	w := watcherOf(server, netsuite)
 	ctx := natstest.Context(t)
-	for poll, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 4 * time.Minute} {
-		c, err := w.load(ctx, "orders")
-		if err != nil {
-			t.Fatal(err)
+	for _, source := range []*source{w.orders, w.stock} {
+		calls := netsuite.asked.Load() + netsuite.clocks.Load()
+		for poll, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 4 * time.Minute} {
+			c, err := w.load(ctx, source.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Whole = true
+			got, err := w.once(ctx, source, c)
+			if err != nil || got != want {
+				t.Fatalf("%s, poll %d: next in %s, want %s (%v)", source.name, poll, got, want, err)
+			}
 		}
-		got, err := w.once(ctx, w.orders, c)
-		if err != nil || got != want {
-			t.Fatalf("poll %d: next in %s, want %s (%v)", poll, got, want, err)
+		if n := netsuite.asked.Load() + netsuite.clocks.Load() - calls; n != 8 {
+			t.Errorf("%d calls in four quiet polls of %s, want two each", n, source.name)
 		}
-	}
-	if n := netsuite.asked.Load(); n != 4 {
-		t.Errorf("%d queries in four quiet polls, want one each", n)
 	}
 }
 
@@ -203,19 +214,8 @@ func TestPushBringsPollForward(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	notice := func(id, record string) {
-		t.Helper()
-		e := event.NetSuiteNoticedV1{Envelope: event.Envelope{Type: "netsuite.v1.noticed", ID: id}, Account: "ns", Kind: event.ChangeInvoice, Record: event.RecordID{ID: record}, Act: "edit"}
-		m, err := publish.JSON(topology.NetSuiteChanges, subject.Notice{Account: "ns", Kind: e.Kind, Key: "7"}.String(), e.Envelope, e)
-		if err == nil {
-			_, err = publish.New(server.JS).Publish(ctx, m)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	notice("1", "7) OR (1 = 1")
-	notice("2", "7")
+	notice(t, server, "1", "7) OR (1 = 1")
+	notice(t, server, "2", "7")
 	select {
 	case <-netsuite.polls:
 	case <-time.After(20 * time.Second):
@@ -223,5 +223,46 @@ func TestPushBringsPollForward(t *testing.T) {
 	}
 	if netsuite.injected.Load() {
 		t.Error("a push's text reached a query")
+	}
+}
+
+// notice stores a push about an invoice.
+func notice(t *testing.T, server natstest.Server, id, record string) {
+	t.Helper()
+	e := event.NetSuiteNoticedV1{Envelope: event.Envelope{Type: "netsuite.v1.noticed", ID: id}, Account: "ns", Kind: event.ChangeInvoice, Record: event.RecordID{ID: record}, Act: "edit"}
+	m, err := publish.JSON(topology.NetSuiteChanges, subject.Notice{Account: "ns", Kind: e.Kind, Key: "7"}.String(), e.Envelope, e)
+	if err == nil {
+		_, err = publish.New(server.JS).Publish(natstest.Context(t), m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Scripts tell of a parcel or an order, not of the items in it: their push brings the poll of stock forward too.
+func TestPushBringsStockPollForward(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &quiet{counts: make(chan struct{}, 100)}
+	w := watcherOf(server, netsuite, func(o *Options) {
+		o.Config.Poll, o.Config.Stock = "off", config.On
+		o.Config.Fast, o.Config.Idle = config.Duration(50*time.Millisecond), config.Duration(time.Hour)
+	})
+	ctx, stop := context.WithCancel(natstest.Context(t))
+	if err := w.save(ctx, "stock", &cursor{Every: time.Hour, Next: time.Now().Add(time.Hour), Holder: w.holder, Whole: true}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	notice(t, server, "1", "7")
+	select {
+	case <-netsuite.counts:
+	case <-time.After(20 * time.Second):
+		t.Error("no poll of stock after a push")
 	}
 }
