@@ -125,6 +125,18 @@ type SalesOrder struct {
 	Adoption    []AdoptionKey    `json:"adoption,omitempty"`    // look here before a first create
 }
 
+// Goods gives the units that open lines take, by item name.
+func (o SalesOrder) Goods() map[string]money.Number {
+	goods := map[string]money.Number{}
+	for _, line := range o.Lines {
+		if o.Closed || line.Closed || line.Quantity == nil || line.Quantity.Sign() <= 0 || line.Item.By != "name" {
+			continue
+		}
+		goods[line.Item.Key] = goods[line.Item.Key].Add(*line.Quantity)
+	}
+	return goods
+}
+
 // AdoptionKey is one field under which another connector may have stored the order.
 type AdoptionKey struct {
 	Field string `json:"field"` // SuiteQL column of transaction, e.g. "otherrefnum"

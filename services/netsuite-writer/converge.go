@@ -96,9 +96,10 @@ type job struct {
 	last     *event.SyncRecordedV1
 	ledger   event.Ledger
 	calls    []event.Call
-	asked    bool   // NetSuite was asked
-	status   string // the sales order's when it was last read; "" where it was not, or there is none
-	retry    bool   // an operator asked for it: remembered misses do not count
+	asked    bool      // NetSuite was asked
+	saved    time.Time // when what was written had been answered; zero: nothing was
+	status   string    // the sales order's when it was last read; "" where it was not, or there is none
+	retry    bool      // an operator asked for it: remembered misses do not count
 
 	questions  []event.Question   // parts that wait for a person
 	notes      []string           // said in the outcome

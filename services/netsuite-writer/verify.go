@@ -3,11 +3,13 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
@@ -33,6 +35,7 @@ func (w *writer) read(ctx context.Context, j *job) (held, error) {
 
 // reread reads it back after a write. Urgent only where money is booked next.
 func (w *writer) reread(ctx context.Context, j *job) (held, error) {
+	j.saved = w.now()
 	return w.load(ctx, j, w.verifies, !plan.Lacking(j.desired, j.ledger).Empty())
 }
 
@@ -74,10 +77,29 @@ func (w *writer) enter(j *job, now held, keys []string) {
 	for i, l := range now.lines {
 		lines[i] = event.LedgerLine{Key: keys[i], Line: l.Number, Amount: l.Amount, Closed: l.Closed}
 	}
+	goods, since := w.goods(j, now)
 	j.ledger.SalesOrder = &event.LedgerOrder{
 		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
 		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
+		Goods: goods, GoodsAt: since,
 	}
+}
+
+// goods says what the order takes of stock and since when NetSuite commits it: an edit of anything else does not count it
+// anew. An order that waits for approval commits nothing.
+func (w *writer) goods(j *job, now held) (map[string]money.Number, *time.Time) {
+	goods, before := j.desired.SalesOrder.Goods(), j.ledger.SalesOrder
+	if now.status == "A" {
+		return goods, nil
+	}
+	if before != nil && before.GoodsAt != nil && maps.EqualFunc(goods, before.Goods, money.Number.Equal) {
+		return goods, before.GoodsAt
+	}
+	since := j.saved
+	if since.IsZero() { // nothing was written: NetSuite holds it already
+		since = w.now()
+	}
+	return goods, &since
 }
 
 func mismatch(field, have, want string) error {

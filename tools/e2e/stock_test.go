@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/tools/e2e/world"
@@ -136,7 +137,8 @@ func TestStockFollowsNetSuite(t *testing.T) {
 }
 
 // Three shops sell one pool. Each sells while its own figure is above zero; what is sold twice is bounded by what the
-// others sell before they are told, and what may be sold is right at the end. That it is right too once NetSuite counts the sale is proven on the book.
+// others sell before they are told. What may be sold is right at the end: while the orders are on their way, once NetSuite
+// has committed them, when goods come in, and when parcels leave.
 func TestFlashSaleOverThreeShops(t *testing.T) {
 	const pool, crowd = 60, 5 // buyers of each shop between two looks
 	s := newShelves(t, true)
@@ -152,6 +154,68 @@ func TestFlashSaleOverThreeShops(t *testing.T) {
 	t.Logf("%d sold of %d", sold, pool)
 	if sold < pool || sold > pool+bound {
 		t.Errorf("%d sold, want %d to %d", sold, pool, pool+bound)
+	}
+	s.quiet()
+	s.counts("TEE-001", 200)
+	s.until(classicTee, 200-sold)
+	parcels := s.ship(7)
+	if parcels != 7 {
+		t.Errorf("%d parcels left, want 7", parcels)
+	}
+	s.counts("TEE-001", 300-parcels)
+	s.until(classicTee, 300-sold)
+	s.quiet()
+	s.until(classicTee, 300-sold)
+}
+
+// ship lets open orders leave from the first location, a parcel each, and tells how many did.
+func (s shelves) ship(most int) (left int64) {
+	s.t.Helper()
+	for _, order := range s.SalesOrders() {
+		if left == int64(most) || order.Status.ID != "B" {
+			continue
+		}
+		if _, err := s.NetSuite.Fulfil(netsuitesim.Shipment{Order: order.ExternalID}); err != nil {
+			s.t.Fatal(err)
+		}
+		left++
+	}
+	return left
+}
+
+// place has one store take orders of a tee each.
+func (s shelves) place(store, status string, count int) {
+	s.t.Helper()
+	if _, err := s.Shop.Place(shopsim.Placement{Store: store, Status: status, Product: classicTee, Count: count}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// What is sold and not shipped stays sold when NetSuite tells a newer figure: of orders that it has committed, and of
+// those that wait for approval there, which it commits nothing to. An order whose payment failed holds nothing.
+func TestOpenOrdersStaySold(t *testing.T) {
+	for name, pushed := range map[string]bool{"push": true, "poll": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelves(t, pushed)
+			s.counts("TEE-001", 20)
+			s.until(classicTee, 20)
+			s.place("main", "processing", 4)
+			s.place("main", "failed", 3)
+			s.until(classicTee, 16)
+			s.quiet()
+			s.counts("TEE-001", 21)
+			s.until(classicTee, 17)
+			s.place("main", "on-hold", 2)
+			s.until(classicTee, 15)
+			s.quiet()
+			s.counts("TEE-001", 31)
+			s.until(classicTee, 25)
+			if left := s.ship(1); left != 1 {
+				t.Fatalf("%d parcels", left)
+			}
+			s.counts("TEE-001", 35)
+			s.until(classicTee, 30)
+		})
 	}
 }
 
@@ -175,4 +239,33 @@ func (s shelves) buy(each int) int64 {
 		sum += n
 	}
 	return int64(sum)
+}
+
+// The ledger says what an order takes of stock and since when NetSuite commits it: an edit of anything else does not move
+// that, an edit of quantities does, and an order that waits for approval commits nothing.
+func TestLedgerSaysWhatNetSuiteCommits(t *testing.T) {
+	w := world.Start(t, demo.Options{})
+	ledger := func() *event.LedgerOrder {
+		t.Helper()
+		w.Settle()
+		entry := lastOutcome(t, w, "36")
+		if entry.Ledger.SalesOrder == nil {
+			t.Fatalf("%s: no sales order (%s)", entry.Kind, entry.Reason)
+		}
+		return entry.Ledger.SalesOrder
+	}
+	w.Post(changed(t, "order.created-simple", `"status":"processing"`, `"status":"on-hold"`))
+	if so := ledger(); so.Status != "A" || so.GoodsAt != nil || len(so.Goods) == 0 {
+		t.Errorf("waits for approval: %+v", so)
+	}
+	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026`, `"date_modified_gmt":"2027`))
+	first := ledger()
+	if first.Status != "B" || first.GoodsAt == nil {
+		t.Fatalf("approved: %+v", first)
+	}
+	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026`, `"date_modified_gmt":"2028`, `"customer_note":"`, `"customer_note":"Please ring. `))
+	edited := ledger()
+	if edited.AppliedHash == first.AppliedHash || edited.GoodsAt == nil || !edited.GoodsAt.Equal(*first.GoodsAt) {
+		t.Errorf("a note moved the goods from %s to %s", first.GoodsAt, edited.GoodsAt)
+	}
 }

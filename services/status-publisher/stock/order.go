@@ -1,7 +1,9 @@
 package stock
 
 import (
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
@@ -16,12 +18,22 @@ type Book struct {
 // NewBook makes an empty book.
 func NewBook(kits Kits) *Book { return &Book{kits: kits, accounts: map[string]*account{}} }
 
-// order is one order's newest desired state and newest outcome.
+// order is one order on its way: its newest desired state, and what NetSuite holds of it.
 type order struct {
-	sequence uint64                  // of the state, in DESIRED
+	sequence uint64                  // of the state, in DESIRED; 0: none yet
 	lines    map[string]money.Number // components of kits included
-	outcome  *event.SyncRecordedV1
-	written  map[string]money.Number // lines of the state that NetSuite holds; nil: not known
+	taken    uint64                  // the newest state that has an outcome; 0: none
+	skipped  bool                    // by a named rule
+	held     hold
+	before   hold // the one that held took the place of
+}
+
+// hold is what NetSuite holds for an order.
+type hold struct {
+	goods map[string]money.Number // components of kits included; nil: not known
+	state uint64                  // the one that was written, where the ledger does not name the goods
+	at    time.Time               // since when NetSuite commits them, at the latest; zero: it does not
+	seen  time.Time               // when the ledger saw so
 }
 
 // Stock takes an inventory change, found at the position given, and names the SKUs whose promise may have changed. An
@@ -33,67 +45,140 @@ func (b *Book) Stock(change event.NetSuiteChangedV1, sequence uint64) []string {
 	return b.touched(change.Stock.Name)
 }
 
-// Desired takes a desired state and names the SKUs whose promise may have changed.
+// Desired takes a desired state and names the SKUs whose promise may have changed. Of an order that the book does not
+// know and that replaces a state, the newest outcome must be recalled first.
 func (b *Book) Desired(desired event.DesiredOrderV1, sequence uint64) []string {
 	a := b.account(desired.Account)
+	a.newest = max(a.newest, sequence)
 	key, o := a.order(desired.Store, desired.Order)
 	if sequence <= o.sequence {
 		return nil
 	}
 	before := o.lines
+	for sku := range before {
+		delete(a.sold[sku], key)
+	}
 	o.sequence, o.lines = sequence, b.linesOf(desired)
 	o.settle()
-	a.index(key, o.lines)
+	a.index(key, o)
 	return b.touched(append(names(before), names(o.lines)...)...)
 }
 
 // Outcome takes an outcome and names the SKUs whose promise may have changed. Outcomes of an order come in order.
 func (b *Book) Outcome(outcome event.SyncRecordedV1) []string {
+	b.Recall(outcome)
 	a := b.account(outcome.Account)
 	key, o := a.order(outcome.Store, outcome.Order)
-	o.outcome = &outcome
-	o.settle()
-	a.index(key, o.lines)
-	return b.touched(names(o.lines)...)
+	touched := b.touched(names(o.lines)...)
+	a.index(key, o)
+	return touched
 }
 
-// settle remembers what NetSuite holds, so that an edit afterwards counts with its difference only.
-func (o *order) settle() {
-	if o.inNetSuite() && o.outcome.Desired.Sequence == o.sequence {
-		o.written = o.lines
+// Recall takes the newest outcome of an order that the book let go and whose next desired state follows.
+func (b *Book) Recall(outcome event.SyncRecordedV1) {
+	_, o := b.account(outcome.Account).order(outcome.Store, outcome.Order)
+	o.taken, o.skipped = outcome.Desired.Sequence, outcome.Kind == event.OutcomeSkipped
+	if next, told := b.holdOf(outcome); told {
+		o.hold(next)
+	}
+	o.settle()
+}
+
+// Approved takes a sales order's change, found at the time given, and names the SKUs whose promise may have changed: an
+// order that a person approves in NetSuite has no outcome of it.
+func (b *Book) Approved(change event.NetSuiteChangedV1, at time.Time) []string {
+	a := b.account(change.Account)
+	key := keyOf(change.Store, change.Order)
+	o := a.orders[key]
+	if o == nil || o.held.goods == nil || !o.held.at.IsZero() || change.Status == "A" || change.Status == "" {
+		return nil
+	}
+	o.held.at = at
+	touched := b.touched(names(o.lines)...)
+	a.index(key, o)
+	return touched
+}
+
+// Knows tells whether the book has an order. One that NetSuite counts is let go.
+func (b *Book) Knows(account, store, id string) bool {
+	return b.account(account).orders[keyOf(store, id)] != nil
+}
+
+// holdOf reads from an outcome what NetSuite holds. A ledger of before does not name the goods: they are those of the
+// state that was written.
+func (b *Book) holdOf(outcome event.SyncRecordedV1) (hold, bool) {
+	if so := outcome.Ledger.SalesOrder; so != nil && so.Goods != nil {
+		next := hold{goods: b.withParts(so.Goods), seen: so.VerifiedAt}
+		if so.GoodsAt != nil {
+			next.at = *so.GoodsAt
+		}
+		return next, true
+	}
+	written := outcome.Kind == event.OutcomeSynced || outcome.Kind == event.OutcomeVerified
+	return hold{state: outcome.Desired.Sequence, at: outcome.Time}, written
+}
+
+// hold takes what NetSuite holds now. The same again is held since it was first; that a person approved it meanwhile
+// stands until the ledger sees otherwise.
+func (o *order) hold(next hold) {
+	same := next.goods != nil && maps.EqualFunc(next.goods, o.held.goods, money.Number.Equal) || next.state != 0 && next.state == o.held.state
+	switch {
+	case same && !o.held.at.IsZero() && (!next.at.IsZero() || next.seen.Before(o.held.at)):
+		return
+	case next.at.IsZero():
+		o.before, o.held = hold{}, next
+	default:
+		o.before, o.held = o.held, next
 	}
 }
 
-func (o *order) inNetSuite() bool {
-	return o.outcome != nil && (o.outcome.Kind == event.OutcomeSynced || o.outcome.Kind == event.OutcomeVerified)
+// settle finds the goods of a hold whose ledger does not name them.
+func (o *order) settle() {
+	if o.held.goods != nil || o.held.state == 0 || o.held.state != o.sequence {
+		return
+	}
+	if o.held.goods = o.lines; maps.EqualFunc(o.lines, o.before.goods, money.Number.Equal) && !o.before.at.IsZero() {
+		o.held.at = o.before.at
+	}
 }
 
-// missing is what the order takes of a SKU beside NetSuite's figure. A written order counts until a figure comes that is
-// newer than the write: between the two it is in neither. An edit that waits counts with what it adds; where the state
+// in tells whether a figure contains the goods.
+func (h hold) in(figure level) bool {
+	return h.goods != nil && !h.at.IsZero() && figure.at.After(h.at)
+}
+
+// missing is what the order takes of a SKU beside NetSuite's figure. An order that NetSuite commits counts until a figure
+// is read that is newer: between the two it is in neither. An edit that waits counts with what it adds; where the state
 // before it is gone, with all of it, since a unit too few on sale is put right in seconds and one too many is not.
 func (o *order) missing(sku string, figure level) money.Number {
 	switch {
-	case o.outcome != nil && o.outcome.Kind == event.OutcomeSkipped && o.outcome.Desired.Sequence >= o.sequence:
+	case o.skipped && o.taken >= o.sequence:
 		return money.Number{}
-	case !o.inNetSuite() || figure.at.IsZero() || !figure.at.After(o.outcome.Time):
-		return o.lines[sku]
-	case o.outcome.Desired.Sequence >= o.sequence:
-		return money.Number{}
+	case o.held.in(figure):
+		return atLeastZero(o.lines[sku].Sub(o.held.goods[sku]))
+	case o.before.in(figure):
+		return atLeastZero(o.lines[sku].Sub(o.before.goods[sku]))
 	default:
-		return atLeastZero(o.lines[sku].Sub(o.written[sku]))
+		return o.lines[sku]
 	}
 }
 
+// unpaid are the states of the shop for which WooCommerce takes no stock although they may become orders.
+var unpaid = []string{"pending", "failed"}
+
 // linesOf gives the units an order takes by SKU. A kit counts as itself and as its components.
 func (b *Book) linesOf(desired event.DesiredOrderV1) map[string]money.Number {
-	lines := map[string]money.Number{}
-	for _, line := range desired.SalesOrder.Lines {
-		if desired.SalesOrder.Closed || line.Closed || line.Quantity == nil || line.Quantity.Sign() <= 0 || line.Item.By != "name" {
-			continue
-		}
-		lines[line.Item.Key] = lines[line.Item.Key].Add(*line.Quantity)
-		for component, each := range b.kits[line.Item.Key] {
-			lines[component] = lines[component].Add(each.Times(*line.Quantity))
+	if slices.Contains(unpaid, desired.Source.Status) {
+		return map[string]money.Number{}
+	}
+	return b.withParts(desired.SalesOrder.Goods())
+}
+
+func (b *Book) withParts(goods map[string]money.Number) map[string]money.Number {
+	lines := maps.Clone(goods)
+	for sku, units := range goods {
+		for component, each := range b.kits[sku] {
+			lines[component] = lines[component].Add(each.Times(units))
 		}
 	}
 	return lines
@@ -119,20 +204,66 @@ func (b *Book) account(name string) *account {
 	return b.accounts[name]
 }
 
+func keyOf(store, id string) string { return store + "\x00" + id }
+
 func (a *account) order(store, id string) (string, *order) {
-	key := store + "\x00" + id
+	key := keyOf(store, id)
 	if a.orders[key] == nil {
 		a.orders[key] = &order{}
 	}
 	return key, a.orders[key]
 }
 
-func (a *account) index(key string, lines map[string]money.Number) {
-	for sku := range lines {
+// index enters an order under what it takes, or lets it go.
+func (a *account) index(key string, o *order) {
+	if !o.skipped && a.over(o) {
+		a.drop(key, o)
+		return
+	}
+	for sku := range o.lines {
 		if a.sold[sku] == nil {
 			a.sold[sku] = map[string]struct{}{}
 		}
 		a.sold[sku][key] = struct{}{}
+	}
+}
+
+func (a *account) drop(key string, o *order) {
+	for sku := range o.lines {
+		delete(a.sold[sku], key)
+	}
+	delete(a.orders, key)
+}
+
+// unheard is how long after an order no figure of an item has come when NetSuite keeps no stock of it.
+const unheard = time.Hour
+
+// over tells that NetSuite's figures contain all that an order takes. An outcome whose state was not seen yet waits for
+// it.
+func (a *account) over(o *order) bool {
+	if o.taken < o.sequence || o.taken > a.newest {
+		return false
+	}
+	for sku := range o.lines {
+		figure, kept := a.levels[sku]
+		if !kept {
+			figure.at = a.latest.Add(-unheard)
+		}
+		if !o.missing(sku, figure).IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// Tidy lets go what is over and no figure will tell: orders that are skipped, orders of items that NetSuite keeps no
+// stock of.
+func (b *Book) Tidy(account string) {
+	a := b.account(account)
+	for key, o := range a.orders {
+		if a.over(o) {
+			a.drop(key, o)
+		}
 	}
 }
 

@@ -2,7 +2,9 @@ package stock
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -130,9 +132,9 @@ func (s *sale) isRight(t *testing.T, seed uint64) {
 			t.Errorf("seed %d: shop %d shows %d at the end", seed, shop, left)
 		}
 	}
-	for _, o := range s.book.accounts["ns"].orders {
-		o.outcome = &event.SyncRecordedV1{Kind: event.OutcomeSynced, Desired: event.DesiredTaken{Sequence: 1}}
-		o.outcome.Time = at(10)
+	for key := range maps.Clone(s.book.accounts["ns"].orders) {
+		store, id, _ := strings.Cut(key, "\x00")
+		s.book.Outcome(came(store, id, event.OutcomeSynced, 1, 10))
 	}
 	if left := s.promise(); left != 0 {
 		t.Errorf("seed %d: %d promised while NetSuite's figure is older than the orders", seed, left)

@@ -128,8 +128,10 @@ func (m Margin) held(have money.Number) money.Number {
 // account is the stock of one NetSuite account and what was sold of it.
 type account struct {
 	levels map[string]level
-	orders map[string]*order // by store and order
+	orders map[string]*order // by store and order; those that NetSuite's figures contain are let go
 	sold   map[string]map[string]struct{}
+	newest uint64    // state seen, in DESIRED
+	latest time.Time // of all figures
 }
 
 // level is an item's stock as NetSuite last told it.
@@ -203,14 +205,14 @@ func (a *account) demand(sku string) (sum money.Number) {
 }
 
 // take keeps the newest level of an item and reports whether it was news. Levels of an item are published in the order in
-// which they were read; their times, which may be those of a change in whole seconds, say how far back one reaches at
-// least.
+// which they were read; their times say when that was, at the latest by a clock that is behind.
 func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
-	stock, at := change.Stock, change.Time
+	stock := change.Stock
 	last, known := a.levels[stock.Name]
 	if known && sequence <= last.sequence {
 		return false
 	}
+	at := change.Time
 	if at.Before(last.at) {
 		at = last.at
 	}
@@ -221,6 +223,9 @@ func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
 		}
 	}
 	a.levels[stock.Name] = next
+	if next.at.After(a.latest) {
+		a.latest = next.at
+	}
 	a.forget(stock.Name)
 	return true
 }
@@ -228,8 +233,12 @@ func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
 // forget drops the orders that the newest figure contains, so that a promise costs what is on its way, not history.
 func (a *account) forget(sku string) {
 	for key := range a.sold[sku] {
-		if a.orders[key].missing(sku, a.levels[sku]).IsZero() {
+		o := a.orders[key]
+		if o.missing(sku, a.levels[sku]).IsZero() {
 			delete(a.sold[sku], key)
+		}
+		if !o.skipped && a.over(o) {
+			a.drop(key, o)
 		}
 	}
 }

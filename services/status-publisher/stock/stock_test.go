@@ -122,7 +122,8 @@ func TestOrderCountsUntilNetSuiteCountsIt(t *testing.T) {
 		b.Outcome(came("de", "1", kind, 1, 2))
 		promised(t, b, shop, "MUG", "7")
 	}
-	b.Outcome(came("de", "1", event.OutcomeSynced, 1, 5))
+	ledger := keeps("1", event.OutcomeSynced, 1, 5, threeMugs, 5)
+	b.Outcome(ledger)
 	promised(t, b, shop, "MUG", "7") // NetSuite's figure is older than the order
 	b.Stock(figure("MUG", 4, map[string]string{"1": "10"}), 2)
 	promised(t, b, shop, "MUG", "7")
@@ -132,6 +133,7 @@ func TestOrderCountsUntilNetSuiteCountsIt(t *testing.T) {
 	if n := len(b.accounts["ns"].sold["MUG"]); n != 0 {
 		t.Errorf("%d orders that NetSuite counts are still looked at", n)
 	}
+	b.Recall(ledger)
 	b.Desired(wanted("de", "1", map[string]int64{"MUG": 5}), 2) // two more
 	promised(t, b, shop, "MUG", "5")
 	b.Desired(wanted("de", "1", map[string]int64{"MUG": 9}), 1) // a state of before

@@ -103,7 +103,7 @@ func (d *desk) mark(skus []string, doubted, asked bool) {
 	}
 }
 
-func (d *desk) takeTold(msg jetstream.Msg, sequence uint64) error {
+func (d *desk) takeTold(_ context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
 	entry, err := codec.Decode[event.ShopRecordedV1](msg.Data())
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (d *desk) takeTold(msg jetstream.Msg, sequence uint64) error {
 	if entry.Deed == nil || entry.Deed.Units == nil {
 		return fmt.Errorf("want deed.sku and deed.units in an entry of kind %q", entry.Kind)
 	}
-	d.learn(entry, sequence)
+	d.learn(entry, at.Sequence.Stream)
 	return nil
 }
 

@@ -2,14 +2,14 @@ package supply
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
@@ -18,15 +18,17 @@ import (
 // source is a part of a stream that the book or the ledger is made of.
 type source struct {
 	stream, filter string
-	take           func(msg jetstream.Msg, sequence uint64) error
+	take           func(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error
 }
 
+// sources are in the order in which they are loaded: what is let go at once needs no memory later.
 func (s *Supply) sources() (list []source) {
 	for account := range s.books {
 		list = append(list,
 			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeInventory), s.takeStock},
 			source{topology.Desired, subject.DesiredOrdersFor(account), s.takeDesired},
 			source{topology.Outcomes, subject.SyncFor(account), s.takeOutcome},
+			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeSalesOrder), s.takeSalesOrder},
 		)
 	}
 	for name, d := range s.desks {
@@ -35,49 +37,67 @@ func (s *Supply) sources() (list []source) {
 	return list
 }
 
-// loadWithin is how long the newest messages of the start may take to arrive.
-const loadWithin = 5 * time.Minute
-
-// follow reads the newest message of every subject, then whatever comes. It returns when all of the former are known.
-func (s *Supply) follow(ctx context.Context) (stop func(), err error) {
+// follow reads the newest message of every subject, then whatever comes. It returns when all of the former are known,
+// however long that takes: until then nothing is written.
+func (s *Supply) follow(ctx context.Context) (stop func()) {
 	var running []jetstream.ConsumeContext
 	stop = func() {
 		for _, r := range running {
 			r.Stop()
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, loadWithin)
-	defer cancel()
 	for _, from := range s.sources() {
-		consumer, err := s.options.JS.OrderedConsumer(ctx, from.stream, jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{from.filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-		})
-		if err != nil {
-			return stop, fmt.Errorf("follow %s: %w", from.filter, publish.Classify(err))
-		}
-		loaded := make(chan struct{})
-		load := sync.OnceFunc(func() { close(loaded) })
-		if consumer.CachedInfo().NumPending == 0 {
-			load()
-		}
-		r, err := consumer.Consume(func(msg jetstream.Msg) { s.take(from, msg, load) })
-		if err != nil {
-			return stop, fmt.Errorf("follow %s: %w", from.filter, publish.Classify(err))
-		}
-		running = append(running, r)
-		select {
-		case <-loaded:
-		case <-ctx.Done():
-			return stop, fmt.Errorf("read %s: %w", from.filter, ctx.Err())
+		for {
+			r, err := s.load(ctx, from)
+			if r != nil {
+				running = append(running, r)
+			}
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				return stop
+			}
+			s.options.Log.Warn("stock: waits to read what is known", "filter", from.filter, "code", fault.CodeOf(err), "error", err)
+			if !wait(ctx, firstWait, nil) {
+				return stop
+			}
 		}
 	}
-	return stop, nil
+	s.loaded.Store(true)
+	s.tidy()
+	return stop
 }
 
-func (s *Supply) take(from source, msg jetstream.Msg, load func()) {
+// load begins to follow a source and returns when its newest messages are taken.
+func (s *Supply) load(ctx context.Context, from source) (jetstream.ConsumeContext, error) {
+	consumer, err := s.options.JS.OrderedConsumer(ctx, from.stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{from.filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	})
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	loaded := make(chan struct{})
+	load := sync.OnceFunc(func() { close(loaded) })
+	if consumer.CachedInfo().NumPending == 0 {
+		load()
+	}
+	r, err := consumer.Consume(func(msg jetstream.Msg) { s.take(ctx, from, msg, load) })
+	if err != nil {
+		return nil, publish.Classify(err)
+	}
+	select {
+	case <-loaded:
+		return r, nil
+	case <-ctx.Done():
+		return r, ctx.Err()
+	}
+}
+
+func (s *Supply) take(ctx context.Context, from source, msg jetstream.Msg, load func()) {
 	metadata, err := msg.Metadata()
 	if err == nil {
-		err = from.take(msg, metadata.Sequence.Stream)
+		err = from.take(ctx, msg, metadata)
 	}
 	if err != nil { // whoever consumes the stream parks it
 		s.options.Log.Warn("stock: a message cannot be read and does not count", "subject", msg.Subject(), "error", err)
@@ -87,31 +107,65 @@ func (s *Supply) take(from source, msg jetstream.Msg, load func()) {
 	}
 }
 
-func (s *Supply) takeStock(msg jetstream.Msg, sequence uint64) error {
+// takeStock takes a figure. One that says it was read later than it was stored comes from a clock that is ahead.
+func (s *Supply) takeStock(_ context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
 	change, err := codec.Decode[event.NetSuiteChangedV1](msg.Data())
 	if err != nil {
 		return err
 	}
+	if change.Time.After(at.Timestamp) {
+		change.Time = at.Timestamp
+	}
 	s.mu.Lock()
-	touched := s.books[change.Account].Stock(change, sequence)
+	touched := s.books[change.Account].Stock(change, at.Sequence.Stream)
 	s.mu.Unlock()
 	s.mark(change.Account, "", touched, event.Origin(msg.Headers().Get(event.HeaderOrigin)) == event.OriginRetry)
 	return nil
 }
 
-func (s *Supply) takeDesired(msg jetstream.Msg, sequence uint64) error {
+func (s *Supply) takeDesired(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
 	desired, err := codec.Decode[event.DesiredOrderV1](msg.Data())
 	if err != nil {
 		return err
 	}
+	last := s.recall(ctx, desired)
 	s.mu.Lock()
-	touched := s.books[desired.Account].Desired(desired, sequence)
+	book := s.books[desired.Account]
+	if last != nil {
+		book.Recall(*last)
+	}
+	touched := book.Desired(desired, at.Sequence.Stream)
 	s.mu.Unlock()
 	s.mark(desired.Account, desired.Store, touched, false)
 	return nil
 }
 
-func (s *Supply) takeOutcome(msg jetstream.Msg, _ uint64) error {
+// recall reads the newest outcome of an order that the book let go. Where it cannot be read the order counts whole until
+// its next outcome.
+func (s *Supply) recall(ctx context.Context, desired event.DesiredOrderV1) *event.SyncRecordedV1 {
+	s.mu.Lock()
+	known := s.books[desired.Account].Knows(desired.Account, desired.Store, desired.Order)
+	s.mu.Unlock()
+	if known || desired.Source.Replaces == 0 || !s.loaded.Load() {
+		return nil
+	}
+	stream, err := s.options.JS.Stream(ctx, topology.Outcomes)
+	if err == nil {
+		var raw *jetstream.RawStreamMsg
+		if raw, err = stream.GetLastMsgForSubject(ctx, subject.Sync{Account: desired.Account, Store: desired.Store, Order: desired.Order}.String()); err == nil {
+			var last event.SyncRecordedV1
+			if last, err = codec.Decode[event.SyncRecordedV1](raw.Data); err == nil {
+				return &last
+			}
+		}
+	}
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		s.options.Log.Warn("stock: an order's ledger cannot be read; the order counts whole for now", "store", desired.Store, "order", desired.Order, "error", err)
+	}
+	return nil
+}
+
+func (s *Supply) takeOutcome(_ context.Context, msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
 	outcome, err := codec.Decode[event.SyncRecordedV1](msg.Data())
 	if err != nil {
 		return err
@@ -120,6 +174,19 @@ func (s *Supply) takeOutcome(msg jetstream.Msg, _ uint64) error {
 	touched := s.books[outcome.Account].Outcome(outcome)
 	s.mu.Unlock()
 	s.mark(outcome.Account, "", touched, false)
+	return nil
+}
+
+// takeSalesOrder takes a sales order's change. The time at which it was stored is after what it tells.
+func (s *Supply) takeSalesOrder(_ context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
+	change, err := codec.Decode[event.NetSuiteChangedV1](msg.Data())
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	touched := s.books[change.Account].Approved(change, at.Timestamp)
+	s.mu.Unlock()
+	s.mark(change.Account, "", touched, false)
 	return nil
 }
 

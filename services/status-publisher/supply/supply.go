@@ -8,10 +8,10 @@ package supply
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,6 +38,8 @@ type Supply struct {
 	options   Options
 	publisher *publish.Publisher
 	desks     map[string]*desk // by store
+
+	loaded atomic.Bool // what there was at the start is known
 
 	mu    sync.Mutex
 	books map[string]*stock.Book // by account
@@ -96,13 +98,10 @@ func (s *Supply) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	stop, err := s.follow(ctx)
+	stop := s.follow(ctx)
 	defer stop()
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("stock: %w", err)
+	if ctx.Err() != nil {
+		return nil
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, d := range s.desks {
@@ -127,11 +126,21 @@ func (s *Supply) sweeps(ctx context.Context) {
 
 // sweep marks everything; what was told already costs no call.
 func (s *Supply) sweep() {
+	s.tidy()
 	for _, d := range s.desks {
 		s.mu.Lock()
 		skus := s.books[d.rules.Account].SKUs(d.rules.Account)
 		s.mu.Unlock()
 		d.mark(skus, false, false)
+	}
+}
+
+// tidy keeps the books as large as what is on its way.
+func (s *Supply) tidy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for account, book := range s.books {
+		book.Tidy(account)
 	}
 }
 

@@ -108,12 +108,15 @@ type world struct {
 	config config.Config
 	after  map[string]uint64 // newest ledger entry seen, by store and SKU
 	events int
+	skew   time.Duration   // by which figures say they were read later
+	sold   map[string]bool // orders that have a state
+	log    slog.Handler
 }
 
 func newWorld(t *testing.T) *world {
 	netsuite := config.Back{Owner: config.Owner{Stock: config.ByNetSuite}}
 	return &world{
-		t: t, server: natstest.Start(t), after: map[string]uint64{},
+		t: t, server: natstest.Start(t), after: map[string]uint64{}, sold: map[string]bool{}, log: slog.DiscardHandler,
 		shops: map[string]*shop{"main": newShop("MUG", "TEE", "SET"), "outlet": newShop("MUG", "TEE")},
 		config: config.Config{
 			Stores: map[string]config.Store{
@@ -132,7 +135,7 @@ func (w *world) run() (*Supply, func()) {
 	for name, s := range w.shops {
 		shops[name] = s
 	}
-	s := New(Options{JS: w.server.JS, Log: slog.New(slog.DiscardHandler), Config: w.config, Shops: shops, Now: func() time.Time { return time.Now().UTC() }})
+	s := New(Options{JS: w.server.JS, Log: slog.New(w.log), Config: w.config, Shops: shops, Now: func() time.Time { return time.Now().UTC() }})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -169,7 +172,7 @@ func (w *world) told(sku string, places map[string]int64, origin event.Origin) {
 	for place, units := range places {
 		stock.Locations = append(stock.Locations, event.LocationStock{Location: place, Available: money.Int(units), OnHand: money.Int(units)})
 	}
-	envelope := event.Envelope{Type: "netsuite.v1.changed", ID: fmt.Sprint("figure", w.events), Time: time.Now().UTC()}
+	envelope := event.Envelope{Type: "netsuite.v1.changed", ID: fmt.Sprint("figure", w.events), Time: time.Now().Add(w.skew).UTC()}
 	change := event.NetSuiteChangedV1{Envelope: envelope, Account: "ns", Kind: event.ChangeInventory, Record: event.RecordID{ID: "7" + sku}, ModifiedAt: envelope.Time, Stock: stock}
 	w.publish(topology.NetSuiteChanges, subject.Change{Account: "ns", Kind: event.ChangeInventory, Key: change.Record.ID}.String(), envelope, change, origin)
 }
@@ -182,6 +185,10 @@ func (w *world) sale(store, order, sku string, units int64) {
 	envelope := event.Envelope{Type: "desired.v1.order", ID: fmt.Sprint("sale", w.events), Store: store, Time: time.Now().UTC()}
 	desired := event.DesiredOrderV1{Envelope: envelope, Account: "ns", Order: order}
 	desired.SalesOrder.Currency = "USD"
+	if w.sold[order] {
+		desired.Source.Replaces = 1
+	}
+	w.sold[order] = true
 	desired.SalesOrder.Lines = []event.OrderLine{{Item: event.Ref{Record: "item", By: "name", Key: sku}, Quantity: &n}}
 	w.publish(topology.Desired, subject.Desired{Kind: "order", Account: "ns", Store: store, Key: order}.String(), envelope, desired, "")
 }
