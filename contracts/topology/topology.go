@@ -93,6 +93,9 @@ const (
 	forever  = 0
 	noLimit  = -1
 	dupShort = 2 * time.Minute
+	// dupNotices is longer than a signed notice stays valid, from five minutes before its time to five after it: one that
+	// is captured and sent to another door, or after a restart, is stored once.
+	dupNotices = 15 * time.Minute
 )
 
 // Of builds the topology of a configuration.
@@ -119,7 +122,7 @@ func streams(p Params) []jetstream.StreamConfig {
 	shop := stream(p, ShopOutcomes, subject.ShopAll, "what was done to the shop; the newest entry is its ledger")
 	shop.MaxMsgsPerSubject = 16
 	changes := stream(p, NetSuiteChanges, subject.NetSuiteAll, "what NetSuite did")
-	changes.MaxAge = 90 * day
+	changes.MaxAge, changes.Duplicates = 90*day, dupNotices
 
 	// One message per failure: a time to live on a resolved one must not bring an older entry back.
 	failures := stream(p, Failures, subject.FailureAll, "parked work, newest entry per failure")
