@@ -91,6 +91,8 @@ type Stock struct {
 	Locations []string    `json:"locations"` // internal ids; empty: every one
 	Items     []StockItem `json:"items"`
 	Share     *Share      `json:"share"` // nil: the whole pool
+
+	SKUs map[string]string `json:"skus"` // the shop's SKU to NetSuite's item name, where they differ
 }
 
 // StockItem is the margin of one SKU, or of those that begin so.

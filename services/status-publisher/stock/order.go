@@ -50,6 +50,9 @@ func (b *Book) Stock(change event.NetSuiteChangedV1, sequence uint64) []string {
 func (b *Book) Desired(desired event.DesiredOrderV1, sequence uint64) []string {
 	a := b.account(desired.Account)
 	a.newest = max(a.newest, sequence)
+	if unmapped := keyOf(desired.Store, desired.Order) + parked; a.orders[unmapped] != nil && a.orders[unmapped].sequence <= desired.Source.Sequence {
+		a.drop(unmapped, a.orders[unmapped]) // it could be mapped, or a later state could
+	}
 	key, o := a.order(desired.Store, desired.Order)
 	if sequence <= o.sequence {
 		return nil
@@ -97,6 +100,31 @@ func (b *Book) Approved(change event.NetSuiteChangedV1, at time.Time) []string {
 	touched := b.touched(names(o.lines)...)
 	a.index(key, o)
 	return touched
+}
+
+// parked marks the key of what an order takes that no mapping could map.
+const parked = "\x00parked"
+
+// Parked takes what a state of an order, by its position in ORDERS, takes of stock though it has no desired state, none:
+// that is over. It names the SKUs whose promise may have changed.
+func (b *Book) Parked(account, store, id string, orders uint64, goods map[string]money.Number) []string {
+	a, key := b.account(account), keyOf(store, id)+parked
+	var before []string
+	if old := a.orders[key]; old != nil {
+		before = names(old.lines)
+		a.drop(key, old)
+	}
+	lines := map[string]money.Number{}
+	for sku, units := range goods {
+		if units.Sign() > 0 {
+			lines[sku] = units
+		}
+	}
+	if len(lines) > 0 {
+		a.orders[key] = &order{sequence: orders, lines: b.withParts(lines)}
+		a.index(key, a.orders[key])
+	}
+	return b.touched(append(before, names(b.withParts(lines))...)...)
 }
 
 // Knows tells whether the book has an order. One that NetSuite counts is let go.

@@ -42,6 +42,8 @@ type desk struct {
 	supply *Supply
 	store  string
 	rules  stock.Store
+	items  map[string]string   // the shop's SKU to NetSuite's item, where they differ
+	skus   map[string][]string // the reverse
 	shelf  *shelf.Shelf
 	wake   chan struct{}
 
@@ -77,17 +79,36 @@ type told struct {
 	why      fault.Code // of what is kept or parked
 }
 
-func newDesk(s *Supply, store string, rules stock.Store, shelf *shelf.Shelf) *desk {
-	return &desk{
-		supply: s, store: store, rules: rules, shelf: shelf, wake: make(chan struct{}, 1),
+func newDesk(s *Supply, store string, rules stock.Store, items map[string]string, shelf *shelf.Shelf) *desk {
+	d := &desk{
+		supply: s, store: store, rules: rules, items: items, skus: map[string][]string{}, shelf: shelf, wake: make(chan struct{}, 1),
 		dirty: map[string]wish{}, failed: map[string]int{}, told: map[string]told{},
 	}
+	for sku, item := range items {
+		d.skus[item] = append(d.skus[item], sku)
+	}
+	return d
 }
 
-// mark has SKUs looked at; doubted: written even where the promise is what the shop was told.
-func (d *desk) mark(skus []string, doubted, asked bool) {
+// item is NetSuite's name of a SKU.
+func (d *desk) item(sku string) string { return cmp.Or(d.items[sku], sku) }
+
+// sold gives the shop's SKUs of items.
+func (d *desk) sold(items []string) (skus []string) {
+	for _, item := range items {
+		if renamed := d.skus[item]; len(renamed) > 0 {
+			skus = append(skus, renamed...)
+		} else {
+			skus = append(skus, item)
+		}
+	}
+	return skus
+}
+
+// mark has items looked at; doubted: written even where the promise is what the shop was told.
+func (d *desk) mark(items []string, doubted, asked bool) {
 	d.mu.Lock()
-	for _, sku := range skus {
+	for _, sku := range d.sold(items) {
 		w := d.dirty[sku]
 		if doubted {
 			w.doubted, w.at = true, d.told[sku].sequence
@@ -250,8 +271,8 @@ func (d *desk) orders(wishes map[string]wish) map[string]order {
 	d.supply.mu.Lock()
 	book := d.supply.books[d.rules.Account]
 	for sku, w := range wishes {
-		if n, known := book.Promise(d.rules, sku); known {
-			orders[sku] = order{units: n, figure: book.Figure(d.rules.Account, sku), asked: w.asked}
+		if n, known := book.Promise(d.rules, d.item(sku)); known {
+			orders[sku] = order{units: n, figure: book.Figure(d.rules.Account, d.item(sku)), asked: w.asked}
 		}
 	}
 	d.supply.mu.Unlock()

@@ -2,7 +2,6 @@ package supply
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,6 +30,7 @@ func (s *Supply) sources() (list []source) {
 			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeSalesOrder), s.takeSalesOrder},
 		)
 	}
+	list = append(list, source{topology.Failures, subject.FailuresOf(stageMap), s.takeFailure})
 	for name, d := range s.desks {
 		list = append(list, source{topology.ShopOutcomes, subject.ShopKind(name, event.ShopKindStock), d.takeTold})
 	}
@@ -149,19 +149,20 @@ func (s *Supply) recall(ctx context.Context, desired event.DesiredOrderV1) *even
 	if known || desired.Source.Replaces == 0 || !s.loaded.Load() {
 		return nil
 	}
-	stream, err := s.options.JS.Stream(ctx, topology.Outcomes)
+	name := subject.Sync{Account: desired.Account, Store: desired.Store, Order: desired.Order}.String()
+	raw, err := s.message(ctx, topology.Outcomes, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return stream.GetLastMsgForSubject(ctx, name)
+	})
+	if raw == nil && err == nil {
+		return nil
+	}
 	if err == nil {
-		var raw *jetstream.RawStreamMsg
-		if raw, err = stream.GetLastMsgForSubject(ctx, subject.Sync{Account: desired.Account, Store: desired.Store, Order: desired.Order}.String()); err == nil {
-			var last event.SyncRecordedV1
-			if last, err = codec.Decode[event.SyncRecordedV1](raw.Data); err == nil {
-				return &last
-			}
+		var last event.SyncRecordedV1
+		if last, err = codec.Decode[event.SyncRecordedV1](raw.Data); err == nil {
+			return &last
 		}
 	}
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
-		s.options.Log.Warn("stock: an order's ledger cannot be read; the order counts whole for now", "store", desired.Store, "order", desired.Order, "error", err)
-	}
+	s.options.Log.Warn("stock: an order's ledger cannot be read; the order counts whole for now", "store", desired.Store, "order", desired.Order, "error", err)
 	return nil
 }
 

@@ -111,6 +111,7 @@ type world struct {
 	skew   time.Duration   // by which figures say they were read later
 	sold   map[string]bool // orders that have a state
 	log    slog.Handler
+	mapped uint64 // position in ORDERS that desired states are made from
 }
 
 func newWorld(t *testing.T) *world {
@@ -184,7 +185,7 @@ func (w *world) sale(store, order, sku string, units int64) {
 	n := money.Int(units)
 	envelope := event.Envelope{Type: "desired.v1.order", ID: fmt.Sprint("sale", w.events), Store: store, Time: time.Now().UTC()}
 	desired := event.DesiredOrderV1{Envelope: envelope, Account: "ns", Order: order}
-	desired.SalesOrder.Currency = "USD"
+	desired.SalesOrder.Currency, desired.Source.Sequence = "USD", w.mapped
 	if w.sold[order] {
 		desired.Source.Replaces = 1
 	}
@@ -346,5 +347,25 @@ func TestStockOfTheShopIsLeftAlone(t *testing.T) {
 	}
 	if s, _ := w.run(); len(s.desks)+len(s.books) != 0 {
 		t.Errorf("%d desks, %d books, want none", len(s.desks), len(s.books))
+	}
+}
+
+// An item that the shop sells under other SKUs is written to those, and sold under them.
+func TestRenamedSKUs(t *testing.T) {
+	w := newWorld(t)
+	outlet := w.config.Stores["outlet"]
+	outlet.Stock.SKUs = map[string]string{"BECHER": "MUG", "TASSE": "MUG"}
+	w.config.Stores["outlet"] = outlet
+	w.shops["outlet"] = newShop("BECHER", "TASSE", "TEE")
+	w.run()
+	w.figure("MUG", map[string]int64{"1": 10})
+	w.holds("outlet", "BECHER", 10)
+	w.holds("outlet", "TASSE", 10)
+	w.sale("outlet", "36", "MUG", 3) // the desired state speaks of items
+	w.holds("main", "MUG", 6)
+	w.holds("outlet", "TASSE", 7)
+	w.holds("outlet", "BECHER", 7)
+	if n := w.entries("outlet", "MUG"); n != 0 {
+		t.Errorf("%d entries of a SKU that the shop does not have, want none", n)
 	}
 }
