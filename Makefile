@@ -9,6 +9,7 @@ OUTAGE   ?= 60s
 
 SEQUENCE_ORDERS ?= 10000
 INTERLEAVINGS ?= 20000
+FLASH_SALE_ORDERS ?= 30000
 
 .PHONY: help
 help: ## Print this help
@@ -70,6 +71,10 @@ sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDER
 .PHONY: interleavings
 interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes against each other, INTERLEAVINGS (20000) of them; a failure prints its seed
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
+
+.PHONY: flash-sale
+flash-sale: ## Let FLASH_SALE_ORDERS (30000) buyers of two shops take a twentieth of as many units; what is oversold stays within the bound
+	FLASH_SALE_ORDERS=$(FLASH_SALE_ORDERS) $(GO) test -count=1 -timeout 60m -v -run FlashSaleOfManyOrders ./tools/e2e
 
 .PHONY: soak
 soak: ## Both with a million each (hours)
