@@ -59,15 +59,19 @@ func (s *Supply) unmapped(ctx context.Context, account string, failure event.Fai
 			goods[item] = goods[item].Add(line.Quantity)
 		}
 	}
-	name := subject.Desired{Kind: "order", Account: account, Store: failure.Store, Key: state.Order}.String()
-	raw, err = s.message(ctx, topology.Desired, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-		return stream.GetLastMsgForSubject(ctx, name)
+	return s.beyond(ctx, goods, subject.Desired{Kind: "order", Account: account, Store: failure.Store, Key: state.Order}, failure.Message.Sequence)
+}
+
+// beyond takes off what the newest desired state of the order has already; nothing is left where that is of a later state.
+func (s *Supply) beyond(ctx context.Context, goods map[string]money.Number, order subject.Desired, state uint64) (map[string]money.Number, error) {
+	raw, err := s.message(ctx, topology.Desired, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return stream.GetLastMsgForSubject(ctx, order.String())
 	})
 	if raw == nil || err != nil {
 		return goods, err
 	}
 	before, err := codec.Decode[event.DesiredOrderV1](raw.Data)
-	if before.Source.Sequence >= failure.Message.Sequence {
+	if err != nil || before.Source.Sequence >= state {
 		return nil, err
 	}
 	for item, units := range before.SalesOrder.Goods() {
@@ -75,7 +79,7 @@ func (s *Supply) unmapped(ctx context.Context, account string, failure event.Fai
 			goods[item] = known.Sub(units)
 		}
 	}
-	return goods, err
+	return goods, nil
 }
 
 // takes tells whether WooCommerce takes stock for an order of a status.
