@@ -70,21 +70,22 @@ type notice struct {
 func (s *Service) push(c *fiber.Ctx) error {
 	account := strings.Clone(c.Params("account"))
 	p, known := s.pushers[account]
+	body := c.BodyRaw()
 	switch {
 	case !s.sourceAllowed(c):
 		return refuse(c, fiber.StatusForbidden, fault.SignatureMismatch, "the address is not in ingest.allowed_sources")
 	case !known:
 		return refuse(c, fiber.StatusNotFound, fault.ConfigurationWrong, fmt.Sprintf("no account %.60q with push_secrets is configured", account))
-	case len(c.Body()) > pushBody:
+	case len(body) > pushBody:
 		return refuse(c, fiber.StatusRequestEntityTooLarge, fault.DeliveryUndecodable, fmt.Sprintf("a notice has at most %d bytes", pushBody))
 	}
 	timestamp, nonce := strings.Clone(c.Get(headerTimestamp)), strings.Clone(c.Get(headerNonce))
-	if rule := p.refuses(timestamp, nonce, c.Body(), c.Get(headerSignature), s.clock()); rule != "" {
+	if rule := p.refuses(timestamp, nonce, body, c.Get(headerSignature), s.clock()); rule != "" {
 		s.alerts.Raise(event.AlertSignature, "", fault.SignatureMismatch, "pushes from NetSuite are refused; changes are found by polls only",
 			map[string]string{"account": account, "rule": rule})
 		return refuse(c, fiber.StatusUnauthorized, fault.SignatureMismatch, rule)
 	}
-	e, err := noticed(account, nonce, timestamp, c.Body())
+	e, err := noticed(account, nonce, timestamp, body)
 	if err != nil {
 		p.nonces.forget(nonce)
 		return refuse(c, fiber.StatusBadRequest, fault.DeliveryUndecodable, err.Error())

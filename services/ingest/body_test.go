@@ -1,0 +1,75 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+)
+
+func zipped(t *testing.T, size int, body []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	for n := 0; n < size; n += len(body) {
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func encoded(header map[string]string) map[string]string {
+	header["Content-Encoding"] = "gzip"
+	return header
+}
+
+// The signature covers the bytes on the wire, and those are stored: nothing is decompressed.
+func TestBodyIsTakenRaw(t *testing.T) {
+	d := openPush(t)
+	plain := `{"id":1}`
+	raw := string(zipped(t, 1, []byte(plain)))
+	if got := d.send(http.MethodPost, path, []byte(raw), encoded(signed(raw))); got.status != http.StatusOK {
+		t.Errorf("signed as sent: %d %s", got.status, got.body)
+	}
+	if got := d.send(http.MethodPost, path, []byte(raw), encoded(signed(plain))); got.status != http.StatusUnauthorized {
+		t.Errorf("signed before it was compressed: %d %s", got.status, got.body)
+	}
+	d.forwarded()
+	if n := d.nats.Count(t, topology.Woo, subject.WebhookAll); n != 1 {
+		t.Fatalf("%d deliveries stored, want one", n)
+	}
+	if m := d.nats.Next(t, topology.Woo, subject.WebhookAll, 0); string(m.Data) != raw {
+		t.Errorf("stored %q, want the bytes as sent", m.Data)
+	}
+	notice := string(zipped(t, 1, []byte(shippedNotice)))
+	if got := d.send(http.MethodPost, pushPath, []byte(notice), encoded(pushed(shippedNotice, "new secret", "nonce-0123456789", time.Now()))); got.status != http.StatusUnauthorized {
+		t.Errorf("a notice signed before it was compressed: %d %s", got.status, got.body)
+	}
+}
+
+// Whoever cannot sign costs the door no more than what he sends.
+func TestSmallBodiesStaySmall(t *testing.T) {
+	d := openPush(t)
+	bomb := zipped(t, 256<<20, make([]byte, 1<<20))
+	for _, to := range []string{path, pushPath} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := d.send(http.MethodPost, to, bomb, encoded(map[string]string{"X-WC-Webhook-Signature": "x", headerSignature: "x"}))
+		runtime.ReadMemStats(&after)
+		if got.status/100 != 4 {
+			t.Errorf("%s: %d %s, want it refused", to, got.status, got.body)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
+			t.Errorf("%s: %d bytes cost %d MiB of memory", to, len(bomb), grown>>20)
+		}
+	}
+}
