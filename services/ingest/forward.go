@@ -92,16 +92,17 @@ func (f *forwarder) forward(ctx context.Context, records []doorlog.Record) uint6
 			records = records[n:]
 		}
 		switch {
-		case err == nil:
-		case fault.ClassOf(err) == fault.Terminal:
-			f.setAside(records[0], err)
+		case err == nil || ctx.Err() != nil:
+			continue
+		case fault.ClassOf(err) != fault.Terminal:
+			f.trouble(err)
+		case f.setAside(records[0], err):
 			last, records = records[0].Sequence, records[1:]
 			f.settle(last)
-		case ctx.Err() == nil:
-			f.trouble(err)
-			pause(ctx, wait)
-			wait = min(2*wait, lastWait)
+			continue
 		}
+		pause(ctx, wait)
+		wait = min(2*wait, lastWait)
 	}
 	return last
 }
@@ -141,14 +142,17 @@ func (f *forwarder) settle(through uint64) {
 	f.changed = make(chan struct{})
 }
 
-// setAside keeps a record that JetStream refuses for good and lets the rest go on.
-func (f *forwarder) setAside(record doorlog.Record, cause error) {
+// setAside keeps a record that JetStream refuses for good and lets the rest go on. Where the disk does not take it the
+// record stays in the queue and nothing goes on: what is cut and lies nowhere is lost (Invariant 3).
+func (f *forwarder) setAside(record doorlog.Record, cause error) bool {
+	if err := f.doorLog.SetAside(record.Sequence, cause.Error()); err != nil && !errors.Is(err, doorlog.ErrAside) {
+		f.log.Error("setting aside failed and is tried again", "code", fault.DoorLogFailed, "sequence", record.Sequence, "error", err)
+		return false
+	}
 	f.log.Error("delivery set aside", "code", fault.CodeOf(cause), "sequence", record.Sequence, "error", cause)
 	f.alerts.Raise(event.AlertSetAside, "", fault.CodeOf(cause), "a delivery could not be stored in JetStream and lies aside in the door log",
 		map[string]string{"sequence": fmt.Sprint(record.Sequence), "bytes": fmt.Sprint(len(record.Data))})
-	if err := f.doorLog.SetAside(record.Sequence, cause.Error()); err != nil {
-		f.log.Error("setting aside failed", "code", fault.DoorLogFailed, "error", err)
-	}
+	return true
 }
 
 func (f *forwarder) trouble(err error) {

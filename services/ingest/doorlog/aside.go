@@ -37,11 +37,16 @@ func decodeAside(sequence uint64, stored []byte) (Aside, error) {
 	return Aside{record, reason}, nil
 }
 
-// SetAside moves a waiting record out of the queue's way, durably; it stays readable through Aside.
+// SetAside moves a waiting record out of the queue's way, durably; it stays readable through Aside. After ErrStalled
+// it may lie there or not: ErrAside of a later call says that it does.
 func (l *Log) SetAside(sequence uint64, reason string) error {
-	value, err := l.value(sequence)
+	stall, err := l.movable(sequence)
+	var value []byte
 	if err == nil {
-		err = l.putAside(sequence, reason, value)
+		value, err = l.value(sequence)
+	}
+	if err == nil {
+		err = l.putAside(sequence, reason, value, stall)
 	}
 	if err != nil {
 		return fmt.Errorf("door log: set aside %d: %w", sequence, err)
@@ -56,22 +61,36 @@ func (l *Log) putAsideDamaged(sequence uint64, cause error) error {
 	if err != nil && !pebble.IsCorruptionError(err) && !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("door log: set aside damaged %d: %w", sequence, err)
 	}
-	if err := l.putAside(sequence, "damaged: "+cause.Error(), value); err != nil {
+	stall, err := l.movable(sequence)
+	if err == nil {
+		err = l.putAside(sequence, "damaged: "+cause.Error(), value, stall)
+	}
+	if err != nil {
 		return fmt.Errorf("door log: set aside damaged %d: %w", sequence, err)
 	}
 	l.options.Damaged(1, false)
 	return nil
 }
 
-func (l *Log) putAside(sequence uint64, reason string, value []byte) error {
+func (l *Log) putAside(sequence uint64, reason string, value []byte, stall <-chan struct{}) error {
+	return l.submit(&request{sequence: sequence, aside: true, value: encodeAside(reason, value), done: make(chan error, 1)}, stall)
+}
+
+// movable refuses before anything is written what cannot be moved.
+func (l *Log) movable(sequence uint64) (stall <-chan struct{}, err error) {
 	if err := l.Failure(); err != nil {
-		return err
+		return nil, err
 	}
-	r := &request{sequence: sequence, aside: true, value: encodeAside(reason, value), done: make(chan error, 1)}
 	l.mu.Lock()
-	stall := l.stall
-	l.mu.Unlock()
-	return l.submit(r, stall)
+	defer l.mu.Unlock()
+	switch {
+	case l.stalled:
+		return nil, ErrStalled
+	case l.book.asides[sequence]:
+		return nil, ErrAside
+	default:
+		return l.stall, nil
+	}
 }
 
 // value reads the stored value of a waiting record, unproven.

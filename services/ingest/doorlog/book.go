@@ -12,8 +12,8 @@ type book struct {
 	entries []entry // entries[i] is of sequence cut+1+i; of size 0: not in the queue
 	records int
 	bytes   int64
-	freed   int64 // bytes cut, all told
-	aside   int
+	freed   int64           // bytes cut, all told
+	asides  map[uint64]bool // sequences set aside
 
 	pendingRecords int // admitted, not yet durable; they count against the bounds
 	pendingBytes   int64
@@ -44,6 +44,15 @@ func (b *book) remove(sequence uint64) {
 		b.bytes -= int64(e.size)
 		*e = entry{}
 	}
+}
+
+// setAside strikes one record out and enters it among those set aside.
+func (b *book) setAside(sequence uint64) {
+	b.remove(sequence)
+	if b.asides == nil {
+		b.asides = map[uint64]bool{}
+	}
+	b.asides[sequence] = true
 }
 
 func (b *book) has(sequence uint64) bool {

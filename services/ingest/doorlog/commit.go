@@ -297,8 +297,7 @@ func (l *Log) enter(g group) {
 	defer l.mu.Unlock()
 	for _, r := range g.requests {
 		if r.aside {
-			l.book.remove(r.sequence)
-			l.book.aside++
+			l.book.setAside(r.sequence)
 			continue
 		}
 		l.book.add(r.sequence, len(r.value), g.at)

@@ -30,6 +30,7 @@ var (
 	ErrFailed  = errors.New("door log failed")
 	ErrStalled = errors.New("door log stalled") // the disk does not answer; passes when it does
 	ErrClosed  = errors.New("door log closed")
+	ErrAside   = errors.New("set aside before") // of SetAside: there is nothing left to do
 )
 
 // MaxRecord is the size in bytes of the largest record.
@@ -49,8 +50,9 @@ type Options struct {
 	// call the log. nil: only the logger hears of them.
 	Damaged func(records int, lost bool)
 
-	patience time.Duration // without progress before the log counts as stalled; 0: five seconds
-	memory   int           // bytes of one memory table, of which there are four at most; 0: 32 MiB
+	Patience time.Duration // without progress before the log counts as stalled; 0: five seconds
+
+	memory int // bytes of one memory table, of which there are four at most; 0: 32 MiB
 }
 
 // Record is one stored record.
@@ -106,8 +108,8 @@ func Open(options Options) (*Log, error) {
 	if options.Damaged == nil {
 		options.Damaged = func(int, bool) {}
 	}
-	if options.patience == 0 {
-		options.patience = 5 * time.Second
+	if options.Patience == 0 {
+		options.Patience = 5 * time.Second
 	}
 	if options.memory == 0 {
 		options.memory = 32 << 20

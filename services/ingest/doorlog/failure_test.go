@@ -289,7 +289,7 @@ func TestFlushErrorsPass(t *testing.T) {
 		return nil
 	})
 	ear := newEar()
-	l := mustOpen(t, Options{Dir: "log", FS: fs, Log: ear.logger(), patience: 200 * time.Millisecond, memory: 1 << 20})
+	l := mustOpen(t, Options{Dir: "log", FS: fs, Log: ear.logger(), Patience: 200 * time.Millisecond, memory: 1 << 20})
 	defer mustClose(t, l)
 	var acked acknowledged
 	fs.on.Store(true)
@@ -320,7 +320,7 @@ func TestSilentDiskReleasesAppends(t *testing.T) {
 		return nil
 	})
 	ear := newEar()
-	l := mustOpen(t, Options{Dir: "log", FS: fs, Log: ear.logger(), patience: 100 * time.Millisecond})
+	l := mustOpen(t, Options{Dir: "log", FS: fs, Log: ear.logger(), Patience: 100 * time.Millisecond})
 	defer mustClose(t, l)
 	mustAppend(t, l, payload(0, 100))
 	fs.on.Store(true)
@@ -432,5 +432,34 @@ func TestFatalMessageOfTheStoreFailsTheLog(t *testing.T) {
 	checkSequences(t, l, through(1, 1))
 	if err := l.Close(); !errors.Is(err, ErrFailed) {
 		t.Errorf("close: %v", err)
+	}
+}
+
+// TestSilentDiskSetsAsideOnce gives a move up whose record goes aside all the same once the disk answers.
+func TestSilentDiskSetsAsideOnce(t *testing.T) {
+	answer := make(chan struct{})
+	fs := newSickFS(vfs.NewMem(), func(kind errorfs.OpKind, file string) error {
+		if isSync(kind) && isLog(file) {
+			<-answer
+		}
+		return nil
+	})
+	ear := newEar()
+	l := mustOpen(t, Options{Dir: "log", FS: fs, Log: ear.logger(), Patience: 100 * time.Millisecond})
+	defer mustClose(t, l)
+	mustAppend(t, l, payload(1, 100))
+	fs.on.Store(true)
+	for range 3 {
+		if err := l.SetAside(1, "refused"); !errors.Is(err, ErrStalled) {
+			t.Errorf("set aside: %v, want ErrStalled", err)
+		}
+	}
+	close(answer)
+	ear.await(t, "answers again")
+	if err := l.SetAside(1, "refused"); !errors.Is(err, ErrAside) {
+		t.Errorf("set aside again: %v, want ErrAside", err)
+	}
+	if list, err := l.Aside(); err != nil || len(list) != 1 || l.Stats().Aside != 1 || l.Stats().Records != 0 {
+		t.Errorf("%d set aside, %+v, %v", len(list), l.Stats(), err)
 	}
 }

@@ -26,7 +26,7 @@ func (l *Log) resume() error {
 		return err
 	}
 	stock := stock{log: l, aside: aside, floating: damaged}
-	l.book = book{cut: cut, aside: len(aside)}
+	l.book = book{cut: cut, asides: aside}
 	if err := stock.take(cut + 1); err != nil {
 		return err
 	}
@@ -138,7 +138,9 @@ func (l *Log) mourn(lost []uint64) error {
 		if err := batch.Commit(pebble.Sync); err != nil {
 			return err
 		}
-		l.book.aside += n
+		for _, sequence := range lost[:n] {
+			l.book.setAside(sequence)
+		}
 		lost = lost[n:]
 	}
 	return nil

@@ -11,7 +11,7 @@ const watchEvery = 250 * time.Millisecond
 // written.
 func (l *Log) watch() {
 	defer close(l.watched)
-	every := min(watchEvery, l.options.patience/4)
+	every := min(watchEvery, l.options.Patience/4)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	p := progress{moved: time.Now()}
@@ -23,7 +23,7 @@ func (l *Log) watch() {
 			if l.Failure() == nil {
 				l.disk.check()
 			}
-			l.setStalled(p.lastMoved(l.begun.Load(), l.done.Load(), now) >= l.options.patience)
+			l.setStalled(p.lastMoved(l.begun.Load(), l.done.Load(), now) >= l.options.Patience)
 			if cut, _, _ := l.marks(); cut > l.written.Load() {
 				l.nudge()
 			}
@@ -55,7 +55,7 @@ func (l *Log) setStalled(stalled bool) {
 	l.stalled = stalled
 	if stalled {
 		close(l.stall)
-		l.options.Log.Error("door log: the disk does not answer; records are refused", "for", l.options.patience)
+		l.options.Log.Error("door log: the disk does not answer; records are refused", "for", l.options.Patience)
 		return
 	}
 	l.stall = make(chan struct{})
@@ -89,7 +89,7 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, o := &l.book, l.options
-	s := Stats{Records: b.records, Bytes: b.bytes, Oldest: b.oldest(), Next: b.newest() + 1, Aside: b.aside, State: StateOK}
+	s := Stats{Records: b.records, Bytes: b.bytes, Oldest: b.oldest(), Next: b.newest() + 1, Aside: len(b.asides), State: StateOK}
 	switch {
 	case failure != nil:
 		s.State = StateFailed
