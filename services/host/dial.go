@@ -2,11 +2,13 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,7 +38,7 @@ func Dial(_ context.Context, c Config, log *slog.Logger) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	durable := func(ctx context.Context) (bool, string) { return monitorsDurable(ctx, c.NATS.Monitor) }
+	durable := func(ctx context.Context) (bool, error) { return monitorsDurable(ctx, c.NATS.Monitor) }
 	return Connection{Conn: conn, Open: open, Durable: durable, Close: conn.Close}, nil
 }
 
@@ -57,21 +59,31 @@ func ConnOptions(log *slog.Logger) []nats.Option {
 	}
 }
 
-// monitorsDurable asks each node's monitoring address: an ordinary account cannot see sync_interval.
-func monitorsDurable(ctx context.Context, addresses []string) (bool, string) {
+// monitorsDurable asks each node's monitoring address: an ordinary account cannot see sync_interval. A node that is seen
+// not to fsync refuses the server. A node that cannot be asked says nothing: it takes no part in what is acknowledged
+// while it is away, so a majority that does fsync is enough, and the error names who is still to be asked.
+func monitorsDurable(ctx context.Context, addresses []string) (bool, error) {
 	if len(addresses) == 0 {
-		return false, "nats.monitor must list the monitoring address of each node, so that sync_interval can be seen"
+		return Durability(false, "nats.monitor must list the monitoring address of each node, so that sync_interval can be seen")
 	}
-	for _, address := range addresses {
-		always, err := syncAlways(ctx, address)
-		if err != nil {
-			return false, fmt.Sprintf("nats.monitor %q does not answer: %v", address, err)
-		}
-		if !always {
-			return false, fmt.Sprintf("jetstream.sync_interval of the node at %s must be \"always\"", address)
+	silent, seen := make([]error, len(addresses)), make([]bool, len(addresses))
+	var asked sync.WaitGroup
+	for i, address := range addresses {
+		asked.Go(func() { seen[i], silent[i] = syncAlways(ctx, address) })
+	}
+	asked.Wait()
+	yes := 0
+	for i, address := range addresses {
+		switch {
+		case silent[i] != nil:
+			silent[i] = fmt.Errorf("nats.monitor %q does not answer: %w", address, silent[i])
+		case !seen[i]:
+			return Durability(false, fmt.Sprintf("jetstream.sync_interval of the node at %s must be \"always\"", address))
+		default:
+			yes++
 		}
 	}
-	return true, ""
+	return 2*yes > len(addresses), errors.Join(silent...)
 }
 
 func syncAlways(ctx context.Context, address string) (bool, error) {
@@ -86,6 +98,9 @@ func syncAlways(ctx context.Context, address string) (bool, error) {
 		return false, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return false, errors.New(response.Status)
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
 		return false, err
@@ -98,17 +113,31 @@ func syncAlways(ctx context.Context, address string) (bool, error) {
 	return info.Config.SyncAlways, err
 }
 
-// proveDurable refuses a server whose settings cannot keep invariant 1, unless told so in plain words.
-func proveDurable(ctx context.Context, c Config, link Connection) error {
+// proveDurable refuses a server whose settings cannot keep invariant 1, unless told so in plain words. A doubt names
+// nodes that could not be asked while enough others were.
+func proveDurable(ctx context.Context, c Config, link Connection) (doubt, err error) {
 	if got := link.Conn.MaxPayload(); got < minPayload {
-		return fault.New(fault.ServerNotDurable, fmt.Sprintf("the server's max_payload must be at least %d, so that a delivery fits", minPayload),
+		return nil, fault.New(fault.ServerNotDurable, fmt.Sprintf("the server's max_payload must be at least %d, so that a delivery fits", minPayload),
 			fault.Field("max_payload", fmt.Sprint(got)))
 	}
 	if c.NATS.Durability == "unproven" {
-		return nil
+		return nil, nil
 	}
-	if ok, why := link.Durable(ctx); !ok {
-		return fault.New(fault.ServerNotDurable, why+`; or set nats.durability: "unproven" to run with a server that may lose acknowledged orders in a power cut`)
+	ok, err := link.Durable(ctx)
+	switch {
+	case ok:
+		return err, nil
+	case err == nil:
+		return nil, fault.New(fault.ServerNotDurable, "the server must keep what it acknowledges")
+	default:
+		return nil, err
 	}
-	return nil
+}
+
+// Durability is the answer of a server that can be asked: ok, or a refusal that says which setting to change.
+func Durability(ok bool, why string) (bool, error) {
+	if ok {
+		return true, nil
+	}
+	return false, fault.New(fault.ServerNotDurable, why+`; or set nats.durability: "unproven" to run with a server that may lose acknowledged orders in a power cut`)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
@@ -67,8 +66,10 @@ type Connection struct {
 	// Open makes a further connection. Every unit has its own: the server works on the requests of one connection
 	// one after the other, so a read that waits for the disk would hold up what other units publish.
 	Open func(name string) (*nats.Conn, error)
-	// Durable tells whether the server's settings keep an acknowledged message through a power cut.
-	Durable func(ctx context.Context) (ok bool, why string)
+	// Durable tells whether the server's settings keep an acknowledged message through a power cut. An error of code
+	// server-not-durable says that they do not, and what to change; any other, who could not be asked: with ok, enough
+	// others have said yes.
+	Durable func(ctx context.Context) (ok bool, err error)
 	Close   func()
 }
 
@@ -83,6 +84,7 @@ type Host struct {
 	env       Env
 	units     []running
 	telemetry *telemetry.Providers
+	prover    *prover
 	health    *health
 	closers   []func()
 	ended     chan error
@@ -153,72 +155,17 @@ func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Con
 	return err
 }
 
-// connectWithin is how long a process that needs JetStream waits for it at the start.
-const connectWithin = 15 * time.Second
-
-// prove checks the server before anything relies on it: at once, or, for units that work offline, as soon as
-// it is there.
+// prove checks the server before anything relies on it: at once, or, for units that work offline, as soon as it is there.
 func (h *Host) prove(ctx context.Context, link Connection, units []Unit, proven chan struct{}) error {
-	check := func(ctx context.Context) error {
-		if err := proveDurable(ctx, h.env.Config, link); err != nil {
-			return err
-		}
-		return topology.Ensure(ctx, h.env.JS, Topology(h.env.Config))
-	}
+	h.prover = &prover{config: h.env.Config, link: link, js: h.env.JS, log: h.env.Log, proven: proven}
 	offline := !slices.ContainsFunc(units, func(u Unit) bool { return !u.Offline })
-	if !offline || link.Conn.IsConnected() {
-		wait, cancel := context.WithTimeout(ctx, connectWithin)
-		defer cancel()
-		if err := connected(wait, link.Conn); err != nil {
-			return fmt.Errorf("connect to NATS: no server answers within %v: %w", connectWithin, err)
-		}
-		if err := check(ctx); err != nil {
-			return err
-		}
-		close(proven)
-		return nil
+	if err := h.prover.start(ctx, offline); err != nil {
+		return err
 	}
 	background, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	h.onClose(func() { cancel(); <-done })
-	go func() {
-		defer close(done)
-		err := h.proveLater(background, link.Conn, check)
-		switch {
-		case err == nil:
-			close(proven)
-		case background.Err() == nil:
-			h.ended <- err
-		}
-	}()
-	return nil
-}
-
-// proveLater checks the server once it is there, again and again while it comes and goes.
-func (h *Host) proveLater(ctx context.Context, conn *nats.Conn, check func(context.Context) error) error {
-	for {
-		if err := connected(ctx, conn); err != nil {
-			return err
-		}
-		err := check(ctx)
-		if err == nil || fault.ClassOf(err) != fault.Transient {
-			return err
-		}
-		h.env.Log.Warn("the server cannot be proven yet", "error", err)
-	}
-}
-
-// connected waits for the connection.
-func connected(ctx context.Context, conn *nats.Conn) error {
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for !conn.IsConnected() {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	go func() { defer close(done); h.prover.run(background) }()
 	return nil
 }
 
@@ -317,6 +264,9 @@ func (h *Host) Ready() error {
 // Degraded lists, one line each, what units work around at the moment.
 func (h *Host) Degraded() []string {
 	var lines []string
+	if line := h.prover.degraded(); line != "" {
+		lines = append(lines, line)
+	}
 	for i := range h.units {
 		if d, ok := h.units[i].service.(Degradable); ok && d.Degraded() != "" {
 			lines = append(lines, h.units[i].name+": "+d.Degraded())

@@ -68,7 +68,7 @@ func embedded(t *testing.T, options embednats.Options) Connector {
 		}
 		open := func(string) (*nats.Conn, error) { return server.Connect(ConnOptions(log)...) }
 		conn, err := open("host")
-		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return server.Durable() }, Close: func() { conn.Close(); server.Stop() }}, err
+		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, error) { return Durability(server.Durable()) }, Close: func() { conn.Close(); server.Stop() }}, err
 	}
 }
 
@@ -131,24 +131,12 @@ func TestAServerThatIsNotDurableIsRefused(t *testing.T) {
 	}
 }
 
-// A server elsewhere whose settings cannot be seen counts as not durable.
-func TestMonitorIsNeeded(t *testing.T) {
-	ok, why := monitorsDurable(context.Background(), nil)
-	if ok || !strings.Contains(why, "nats.monitor") {
-		t.Errorf("%v %q", ok, why)
-	}
-	ok, why = monitorsDurable(context.Background(), []string{"http://127.0.0.1:1"})
-	if ok || !strings.Contains(why, "does not answer") {
-		t.Errorf("%v %q", ok, why)
-	}
-}
-
 // A unit that works offline starts while the server is away.
 func TestOfflineUnitStartsWithoutAServer(t *testing.T) {
 	away := func(_ context.Context, _ Config, log *slog.Logger) (Connection, error) {
 		open := func(string) (*nats.Conn, error) { return nats.Connect("nats://127.0.0.1:1", ConnOptions(log)...) }
 		conn, err := open("host")
-		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return true, "" }, Close: conn.Close}, err
+		return Connection{Conn: conn, Open: open, Durable: func(context.Context) (bool, error) { return true, nil }, Close: conn.Close}, err
 	}
 	door := unit("ingest", &journal{}, nil)
 	door.Offline = true

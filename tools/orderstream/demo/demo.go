@@ -169,7 +169,7 @@ func Embedded(options embednats.Options, log *slog.Logger) (host.Connection, *em
 		return host.Connection{}, nil, err
 	}
 	return host.Connection{
-		Conn: conn, Open: open, Durable: func(context.Context) (bool, string) { return server.Durable() },
+		Conn: conn, Open: open, Durable: func(context.Context) (bool, error) { return host.Durability(server.Durable()) },
 		Close: func() { conn.Close(); server.Stop() },
 	}, server, nil
 }
