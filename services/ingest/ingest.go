@@ -42,14 +42,22 @@ type Service struct {
 	alerts    *alert.Raiser
 
 	streamWait time.Duration // for JetStream's confirmation, with ingest.ack: stream
+	failGrace  time.Duration // between the door log's failure and the door's end
 	app        *fiber.App
 	listener   net.Listener
 	clock      func() time.Time
 }
 
 // New opens the door log and binds the listener.
-func New(_ context.Context, env host.Env) (_ *Service, err error) {
-	s := &Service{streamWait: streamWait, config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
+func New(_ context.Context, env host.Env) (*Service, error) { return build(env, logOptions(env)) }
+
+func logOptions(env host.Env) doorlog.Options {
+	d := env.Config.Ingest.DoorLog
+	return doorlog.Options{Dir: d.Dir, MaxRecords: d.MaxRecords, MaxBytes: d.MaxBytes, WarnFree: uint64(d.WarnFree), MinFree: uint64(d.MinFree), Log: env.Log}
+}
+
+func build(env host.Env, options doorlog.Options) (_ *Service, err error) {
+	s := &Service{streamWait: streamWait, failGrace: failGrace, config: env.Config.Ingest, log: env.Log, clock: time.Now, alerts: alert.New(env.JS, env.Log, "ingest")}
 	if s.stores, err = secrets(env.Config.Stores); err != nil {
 		return nil, err
 	}
@@ -62,11 +70,8 @@ func New(_ context.Context, env host.Env) (_ *Service, err error) {
 	if s.proxies, err = prefixes("ingest.trusted_proxies", s.config.TrustedProxies); err != nil {
 		return nil, err
 	}
-	d := s.config.DoorLog
-	s.doorLog, err = doorlog.Open(doorlog.Options{
-		Dir: d.Dir, MaxRecords: d.MaxRecords, MaxBytes: d.MaxBytes, WarnFree: uint64(d.WarnFree), MinFree: uint64(d.MinFree), Log: env.Log, Damaged: s.damaged,
-	})
-	if err != nil {
+	options.Damaged = s.damaged
+	if s.doorLog, err = doorlog.Open(options); err != nil {
 		return nil, err
 	}
 	if err := s.gauge(); err != nil {
@@ -181,6 +186,10 @@ func (s *Service) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case failure = <-served:
+	case <-s.doorLog.Failed():
+		// Only opening it again helps, which whoever supervises the process does; the shop is answered 503 meanwhile, and
+		// the alert leaves.
+		pause(ctx, s.failGrace)
 	}
 	if err := s.app.ShutdownWithTimeout(stopServing); err != nil {
 		s.log.Warn("some connections were cut", "error", err)
@@ -195,4 +204,5 @@ func (s *Service) Run(ctx context.Context) error {
 const (
 	stopServing    = 5 * time.Second
 	stopForwarding = 5 * time.Second
+	failGrace      = 5 * time.Second
 )

@@ -35,9 +35,23 @@ type door struct {
 	nats    natstest.Server
 	service *Service
 	url     string
+	ended   <-chan error // how Run ended
 }
 
 func open(t *testing.T, adjust func(*config.Config)) door {
+	t.Helper()
+	d, stop := start(t, slog.DiscardHandler, adjust, nil)
+	t.Cleanup(func() {
+		stop()
+		if err := <-d.ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// start runs a door whose door log may lie on another disk; the test waits for its end.
+func start(t *testing.T, log slog.Handler, adjust func(*config.Config), disk func(*doorlog.Options)) (door, context.CancelFunc) {
 	t.Helper()
 	server := natstest.Start(t)
 	dir := t.TempDir()
@@ -55,20 +69,20 @@ func open(t *testing.T, adjust func(*config.Config)) door {
 	}
 	proven := make(chan struct{})
 	close(proven)
-	service, err := New(context.Background(), host.Env{Config: c, Log: slog.New(slog.DiscardHandler), Conn: server.Conn, JS: server.JS, Proven: proven})
+	env := host.Env{Config: c, Log: slog.New(log), Conn: server.Conn, JS: server.JS, Proven: proven}
+	options := logOptions(env)
+	if disk != nil {
+		disk(&options)
+	}
+	service, err := build(env, options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	service.failGrace = 2 * time.Second
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- service.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return door{t, server, service, "http://" + service.Address()}
+	return door{t, server, service, "http://" + service.Address(), ended}, stop
 }
 
 type answered struct {

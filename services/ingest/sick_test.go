@@ -15,12 +15,13 @@ import (
 // sickDisk is a disk in memory that suffers its symptom once it is on.
 type sickDisk struct {
 	vfs.FS
-	on atomic.Bool
+	on     atomic.Bool
+	memory *vfs.MemFS
 }
 
 func newSickDisk(symptom func(kind errorfs.OpKind) error) *sickDisk {
-	d := &sickDisk{}
-	d.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+	d := &sickDisk{memory: vfs.NewMem()}
+	d.FS = errorfs.Wrap(d.memory, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if !d.on.Load() {
 			return nil
 		}

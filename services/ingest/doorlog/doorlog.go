@@ -199,6 +199,9 @@ func (l *Log) Failure() error {
 	return nil
 }
 
+// Failed is closed once the log has failed for good.
+func (l *Log) Failed() <-chan struct{} { return l.failed }
+
 // fail marks the log failed for good, which releases everybody who waits.
 func (l *Log) fail(cause error) {
 	l.failOnce.Do(func() {
