@@ -15,6 +15,8 @@ const (
 	RecordTooLarge     Code = "record-too-large"
 	DoorLogFull        Code = "door-log-full"
 	DoorLogFailed      Code = "door-log-failed"
+	DoorBusy           Code = "door-busy"
+	RequestRefused     Code = "request-refused"
 	ServerNotDurable   Code = "server-not-durable"
 	StreamUnavailable  Code = "stream-unavailable"
 	StreamConflict     Code = "stream-conflict"
@@ -89,6 +91,8 @@ var registry = map[Code]entry{
 	RecordTooLarge:     {Terminal, "a record is larger than the server's max_payload"},
 	DoorLogFull:        {Unavailable, "the door log's disk or queue is full"},
 	DoorLogFailed:      {Unavailable, "the door log cannot be written"},
+	DoorBusy:           {Throttled, "more bodies or connections are on their way than the door takes at once"},
+	RequestRefused:     {Terminal, "a request is not one that the door takes"},
 	ServerNotDurable:   {Terminal, "the NATS server's settings cannot keep an acknowledged message through a power cut"},
 	StreamUnavailable:  {Unavailable, "JetStream does not answer or has no room"},
 	StreamConflict:     {Conflict, "another writer was first"},

@@ -56,6 +56,24 @@ func TestBodyIsTakenRaw(t *testing.T) {
 	}
 }
 
+// A form is a body like any other: it is neither taken apart nor put together again.
+func TestFormIsTakenRaw(t *testing.T) {
+	d := open(t, nil)
+	form := "--x\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n1\r\n--x--\r\n"
+	for n, body := range []string{form, "no form"} {
+		header := signed(body)
+		header["Content-Type"] = "multipart/form-data; boundary=x"
+		if got := d.send(http.MethodPost, path, []byte(body), header); got.status != http.StatusOK {
+			t.Errorf("%q: %d %s", body, got.status, got.body)
+			continue
+		}
+		d.forwarded()
+		if m := d.nats.Next(t, topology.Woo, subject.WebhookAll, uint64(n)); string(m.Data) != body {
+			t.Errorf("stored %q, want the bytes as sent", m.Data)
+		}
+	}
+}
+
 // Whoever cannot sign costs the door no more than what he sends.
 func TestSmallBodiesStaySmall(t *testing.T) {
 	d := openPush(t)

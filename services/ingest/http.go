@@ -58,7 +58,12 @@ func listen(c config.Ingest) (net.Listener, error) {
 func (s *Service) routes() *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, BodyLimit: s.config.BodyLimit, ReadBufferSize: headerBuffer,
-		ReadTimeout: readTimeout, ErrorHandler: failed, DisableHeaderNormalizing: false,
+		ReadTimeout: readTimeout, ErrorHandler: s.failed, Concurrency: s.config.MaxConnections, DisablePreParseMultipartForm: true,
+	})
+	app.Server().HeaderReceived = s.bodies.admit
+	app.Use(func(c *fiber.Ctx) error {
+		defer s.bodies.release(&c.Context().Request.Header)
+		return c.Next()
 	})
 	host.Mount(app, s.Ready, func() []string {
 		if line := s.Degraded(); line != "" {
@@ -69,27 +74,30 @@ func (s *Service) routes() *fiber.App {
 	app.Post("/webhooks/woocommerce/:store", s.receive)
 	app.All("/webhooks/woocommerce/:store", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderAllow, fiber.MethodPost)
-		return refuse(c, fiber.StatusMethodNotAllowed, fault.DeliveryUndecodable, "deliveries are POSTed")
+		return refuse(c, fiber.StatusMethodNotAllowed, fault.RequestRefused, "deliveries are POSTed")
 	})
 	app.Post("/webhooks/netsuite/:account", s.push)
 	app.All("/webhooks/netsuite/:account", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderAllow, fiber.MethodPost)
-		return refuse(c, fiber.StatusMethodNotAllowed, fault.DeliveryUndecodable, "notices are POSTed")
+		return refuse(c, fiber.StatusMethodNotAllowed, fault.RequestRefused, "notices are POSTed")
 	})
 	app.Use(func(c *fiber.Ctx) error {
-		return refuse(c, fiber.StatusNotFound, fault.DeliveryUndecodable, "want POST /webhooks/woocommerce/<store> or /webhooks/netsuite/<account>, without a trailing slash")
+		return refuse(c, fiber.StatusNotFound, fault.RequestRefused, "want POST /webhooks/woocommerce/<store> or /webhooks/netsuite/<account>, without a trailing slash")
 	})
 	return app
 }
 
 // failed answers what the server refuses before a handler runs, e.g. a body over the limit (413).
-func failed(c *fiber.Ctx, err error) error {
+func (s *Service) failed(c *fiber.Ctx, err error) error {
+	if s.bodies.release(&c.Context().Request.Header) {
+		return refuse(c, fiber.StatusServiceUnavailable, fault.DoorBusy, "too many large bodies are on their way (ingest.max_bodies)")
+	}
 	status := fiber.StatusInternalServerError
 	var known *fiber.Error
 	if errors.As(err, &known) {
 		status = known.Code
 	}
-	return refuse(c, status, fault.DeliveryUndecodable, err.Error())
+	return refuse(c, status, fault.RequestRefused, err.Error())
 }
 
 func (s *Service) receive(c *fiber.Ctx) error {
@@ -99,7 +107,7 @@ func (s *Service) receive(c *fiber.Ctx) error {
 	case !s.sourceAllowed(c):
 		return refuse(c, fiber.StatusForbidden, fault.SignatureMismatch, "the address is not in ingest.allowed_sources")
 	case !known:
-		return refuse(c, fiber.StatusNotFound, fault.ConfigurationWrong, fmt.Sprintf("no store %.60q is configured", store))
+		return refuse(c, fiber.StatusNotFound, fault.RequestRefused, fmt.Sprintf("no store %.60q is configured", store))
 	}
 	// Raw: c.Body() would undo Content-Encoding, however large that becomes, before anybody has proven who he is.
 	body, given := c.BodyRaw(), c.Get("X-WC-Webhook-Signature")

@@ -40,6 +40,7 @@ type Service struct {
 	doorLog   *doorlog.Log
 	forwarder *forwarder
 	alerts    *alert.Raiser
+	bodies    *bodies
 
 	streamWait time.Duration // for JetStream's confirmation, with ingest.ack: stream
 	failGrace  time.Duration // between the door log's failure and the door's end
@@ -79,6 +80,7 @@ func build(env host.Env, options doorlog.Options) (_ *Service, err error) {
 	}
 	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
 	s.forwarder.proven = env.Proven
+	s.bodies = newBodies(s.config.MaxBodies, s.config.BodyLimit)
 	s.app = s.routes()
 	if s.listener, err = listen(s.config); err != nil {
 		return nil, errors.Join(err, s.doorLog.Close())

@@ -75,9 +75,9 @@ func (s *Service) push(c *fiber.Ctx) error {
 	case !s.sourceAllowed(c):
 		return refuse(c, fiber.StatusForbidden, fault.SignatureMismatch, "the address is not in ingest.allowed_sources")
 	case !known:
-		return refuse(c, fiber.StatusNotFound, fault.ConfigurationWrong, fmt.Sprintf("no account %.60q with push_secrets is configured", account))
+		return refuse(c, fiber.StatusNotFound, fault.RequestRefused, fmt.Sprintf("no account %.60q with push_secrets is configured", account))
 	case len(body) > pushBody:
-		return refuse(c, fiber.StatusRequestEntityTooLarge, fault.DeliveryUndecodable, fmt.Sprintf("a notice has at most %d bytes", pushBody))
+		return refuse(c, fiber.StatusRequestEntityTooLarge, fault.RequestRefused, fmt.Sprintf("a notice has at most %d bytes", pushBody))
 	}
 	timestamp, nonce := strings.Clone(c.Get(headerTimestamp)), strings.Clone(c.Get(headerNonce))
 	if rule := p.refuses(timestamp, nonce, body, c.Get(headerSignature), s.clock()); rule != "" {
@@ -88,7 +88,7 @@ func (s *Service) push(c *fiber.Ctx) error {
 	e, err := noticed(account, nonce, timestamp, body)
 	if err != nil {
 		p.nonces.forget(nonce)
-		return refuse(c, fiber.StatusBadRequest, fault.DeliveryUndecodable, err.Error())
+		return refuse(c, fiber.StatusBadRequest, fault.RequestRefused, err.Error())
 	}
 	if err := s.keepNotice(c, e); err != nil || c.Response().StatusCode() != fiber.StatusOK {
 		p.nonces.forget(nonce) // it was not stored: the same request may come again

@@ -54,6 +54,8 @@ type Ingest struct {
 	TLSCertificate string   `json:"tls_certificate"` // path; with TLSKey the door speaks TLS itself
 	TLSKey         string   `json:"tls_key"`
 	BodyLimit      int      `json:"body_limit"` // bytes
+	MaxConnections int      `json:"max_connections"`
+	MaxBodies      int64    `json:"max_bodies"` // bytes of large bodies in flight
 	Ack            string   `json:"ack"`        // log: after the door log's fsync; stream: after JetStream's confirmation too
 	DoorLog        DoorLog  `json:"door_log"`
 	AllowedSources []string `json:"allowed_sources"` // CIDRs; empty: everyone

@@ -65,6 +65,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"secret written out": {`"env:HOOK"`, `"whsec_live_123"`, []string{"stores.main.webhook_secrets.0"}},
 		"unknown account":    {"account: ns", "account: other", []string{"stores.main.account", `"other"`, "accounts"}},
 		"unknown zone":       {"America/New_York", "Mars/Base", []string{"stores.main.time_zone", "Mars/Base"}},
+		"no room for a body": {"stores:", "ingest: {max_bodies: 65536}\nstores:", []string{"ingest.max_bodies", "65536", "ingest.body_limit"}},
 		"share above all":    {"time_zone: America/New_York", "stock: {share: {weight: 3, total: 2}}", []string{"stores.main.stock.share.weight", "3"}},
 		"half a unit":        {"time_zone: America/New_York", "stock: {buffer: 0.5}", []string{"stores.main.stock.buffer"}},
 		"margin of nothing":  {"time_zone: America/New_York", "stock: {items: [{buffer: 1}]}", []string{"stores.main.stock.items.0"}},

@@ -174,6 +174,8 @@ func (c *Config) Fill() {
 	or(&c.NATS.Durability, "proven")
 	or(&c.Ingest.Listen, "127.0.0.1:8080")
 	or(&c.Ingest.BodyLimit, 8<<20)
+	or(&c.Ingest.MaxConnections, 4096)
+	or(&c.Ingest.MaxBodies, 256<<20)
 	or(&c.Ingest.Ack, "log")
 	or(&c.Ingest.DoorLog.Dir, "data/door-log")
 	or(&c.Ingest.DoorLog.MaxRecords, 1_000_000)
@@ -273,6 +275,9 @@ func (c Config) Check() error {
 	}
 	if (c.Ingest.TLSCertificate == "") != (c.Ingest.TLSKey == "") {
 		report("ingest.tls_key", c.Ingest.TLSKey, "want both tls_certificate and tls_key, or neither")
+	}
+	if c.Ingest.MaxBodies < int64(c.Ingest.BodyLimit) {
+		report("ingest.max_bodies", c.Ingest.MaxBodies, "want at least ingest.body_limit")
 	}
 	for _, name := range c.Notifier.Channels {
 		if _, known := c.Channels[name]; !known {
