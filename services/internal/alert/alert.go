@@ -28,6 +28,7 @@ type Raiser struct {
 	log       *slog.Logger
 	publisher *publish.Publisher
 	wake      chan struct{}
+	now       func() time.Time
 
 	mu      sync.Mutex
 	pending map[topic]*burst
@@ -38,16 +39,18 @@ type topic struct{ kind, store string }
 type burst struct {
 	alert event.AlertRaisedV1
 	sent  time.Time
+
+	logged  time.Time
+	repeats int // since logged, not written
 }
 
 // New makes a raiser for a service; Run sends.
 func New(js jetstream.JetStream, log *slog.Logger, service string) *Raiser {
-	return &Raiser{service: service, log: log, publisher: publish.New(js), wake: make(chan struct{}, 1), pending: map[topic]*burst{}}
+	return &Raiser{service: service, log: log, publisher: publish.New(js), wake: make(chan struct{}, 1), now: time.Now, pending: map[topic]*burst{}}
 }
 
-// Raise notes one occurrence. Details must hold no personal data and no secret.
+// Raise notes one occurrence; the log gets one line per window, kind and store. Details must hold no personal data and no secret.
 func (r *Raiser) Raise(kind, store string, code fault.Code, summary string, details map[string]string) {
-	r.log.Warn("alert", "kind", kind, "store", store, "code", code, "summary", summary)
 	r.mu.Lock()
 	b := r.pending[topic{kind, store}]
 	if b == nil {
@@ -56,14 +59,28 @@ func (r *Raiser) Raise(kind, store string, code fault.Code, summary string, deta
 	}
 	count := b.alert.Count + 1
 	b.alert = event.AlertRaisedV1{
-		Envelope: event.Envelope{Type: "alert.v1.raised", Store: store, Time: time.Now().UTC()},
+		Envelope: event.Envelope{Type: "alert.v1.raised", Store: store, Time: r.now().UTC()},
 		Kind:     kind, Code: string(code), Summary: summary, Service: r.service, Count: count, Details: details,
 	}
+	repeats, first := b.line(r.now())
 	r.mu.Unlock()
+	if first {
+		r.log.Warn("alert", "kind", kind, "store", store, "code", code, "summary", summary, "repeats", repeats)
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// line tells whether an occurrence is the first of a window, and how many there were since the last such one.
+func (b *burst) line(now time.Time) (repeats int, first bool) {
+	if now.Sub(b.logged) < Window {
+		b.repeats++
+		return 0, false
+	}
+	repeats, b.repeats, b.logged = b.repeats, 0, now
+	return repeats, true
 }
 
 // Run sends until ctx ends.

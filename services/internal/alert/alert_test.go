@@ -171,3 +171,30 @@ func TestRaiseLogs(t *testing.T) {
 		}
 	}
 }
+
+// A flood, which nobody has to sign for, writes one line per window: a log must not fill the disk of the door log.
+func TestAFloodIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	r := New(natstest.Start(t).JS, slog.New(slog.NewTextHandler(&out, nil)), "ingest")
+	now := time.Now()
+	r.now = func() time.Time { return now }
+	for range 1000 {
+		r.forged("main")
+	}
+	r.forged("legacy")
+	if lines := strings.Count(out.String(), "\n"); lines != 2 {
+		t.Errorf("%d lines, want one per store", lines)
+	}
+	r.due(now)
+	now = now.Add(Window - time.Second)
+	r.forged("main")
+	if lines := strings.Count(out.String(), "\n"); lines != 2 {
+		t.Errorf("%d lines within the window, want 2", lines)
+	}
+	out.Reset()
+	now = now.Add(2 * time.Second)
+	r.forged("main")
+	if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "repeats=1000") {
+		t.Errorf("after the window %q, want one line that counts what was not written", text)
+	}
+}
