@@ -1,5 +1,5 @@
 // Package alert raises what an operator must see beyond parked work: the first occurrence at once, repeats
-// of one kind and store as one message with their count.
+// of one kind, store and code as one message with their count.
 package alert
 
 import (
@@ -34,7 +34,10 @@ type Raiser struct {
 	pending map[topic]*burst
 }
 
-type topic struct{ kind, store string }
+type topic struct {
+	kind, store string
+	code        fault.Code
+}
 
 type burst struct {
 	alert event.AlertRaisedV1
@@ -49,13 +52,13 @@ func New(js jetstream.JetStream, log *slog.Logger, service string) *Raiser {
 	return &Raiser{service: service, log: log, publisher: publish.New(js), wake: make(chan struct{}, 1), now: time.Now, pending: map[topic]*burst{}}
 }
 
-// Raise notes one occurrence; the log gets one line per window, kind and store. Details must hold no personal data and no secret.
+// Raise notes one occurrence; the log gets one line per window, kind, store and code. Details must hold no personal data and no secret.
 func (r *Raiser) Raise(kind, store string, code fault.Code, summary string, details map[string]string) {
 	r.mu.Lock()
-	b := r.pending[topic{kind, store}]
+	b := r.pending[topic{kind, store, code}]
 	if b == nil {
 		b = &burst{}
-		r.pending[topic{kind, store}] = b
+		r.pending[topic{kind, store, code}] = b
 	}
 	count := b.alert.Count + 1
 	b.alert = event.AlertRaisedV1{
@@ -132,10 +135,10 @@ func (r *Raiser) due(now time.Time) []event.AlertRaisedV1 {
 func (r *Raiser) giveBack(a event.AlertRaisedV1) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.pending[topic{a.Kind, a.Store}]
+	b := r.pending[topic{a.Kind, a.Store, fault.Code(a.Code)}]
 	if b == nil {
 		b = &burst{}
-		r.pending[topic{a.Kind, a.Store}] = b
+		r.pending[topic{a.Kind, a.Store, fault.Code(a.Code)}] = b
 	}
 	count := b.alert.Count
 	if count == 0 {

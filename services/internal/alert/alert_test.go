@@ -73,19 +73,24 @@ func TestRepeatsBecomeOne(t *testing.T) {
 	}
 }
 
-// Kinds and stores do not wait for one another.
+// Kinds, stores and codes do not wait for one another.
 func TestTopicsAreSeparate(t *testing.T) {
 	server := natstest.Start(t)
 	r := raiser(server.JS)
 	r.forged("main")
 	r.forged("legacy")
 	r.Raise(event.AlertDoorLog, "", fault.DoorLogFull, "full", nil)
+	r.Raise(event.AlertNoPermission, "main", fault.WebhookNoPermission, "no permission", nil)
+	r.Raise(event.AlertNoPermission, "main", fault.DeliveryUndecodable, "another error", nil)
 	r.flush(t.Context())
 	topics := map[string]int{}
 	for _, a := range sent(t, server) {
-		topics[a.Kind+" "+a.Store] = a.Count
+		topics[a.Kind+" "+a.Store+" "+a.Code] = a.Count
 	}
-	if diff := cmp.Diff(map[string]int{"signature main": 1, "signature legacy": 1, "door-log ": 1}, topics); diff != "" {
+	if diff := cmp.Diff(map[string]int{
+		"signature main signature-mismatch": 1, "signature legacy signature-mismatch": 1, "door-log  door-log-full": 1,
+		"no-permission main webhook-no-permission": 1, "no-permission main delivery-undecodable": 1,
+	}, topics); diff != "" {
 		t.Error(diff)
 	}
 }
