@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orderstream/orderstream/contracts/capture"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/ingest/signature"
+	"github.com/orderstream/orderstream/services/internal/config"
 )
 
 func zipped(t *testing.T, size int, body []byte) []byte {
@@ -88,6 +91,24 @@ func TestSmallBodiesStaySmall(t *testing.T) {
 		}
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
 			t.Errorf("%s: %d bytes cost %d MiB of memory", to, len(bomb), grown>>20)
+		}
+	}
+}
+
+// A proxy may write its hop into a line of its own behind one that the sender made up.
+func TestForwardedInSeveralLines(t *testing.T) {
+	d := open(t, func(c *config.Config) {
+		c.Ingest.AllowedSources, c.Ingest.TrustedProxies = []string{"203.0.113.0/24"}, []string{"127.0.0.0/8"}
+	})
+	body := `{"id":1}`
+	for lines, want := range map[string]int{
+		"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 198.51.100.1\r\n": http.StatusForbidden,
+		"X-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 203.0.113.7\r\n": http.StatusOK,
+		"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For:\r\n":              http.StatusForbidden,
+	} {
+		request := "POST " + path + " HTTP/1.1\r\nHost: shop\r\n" + lines + "X-WC-Webhook-Signature: " + signature.Sign([]byte(body), capture.Secret) + "\r\nContent-Length: 8\r\n\r\n" + body
+		if got := d.head(request); got.status != want {
+			t.Errorf("%q: %d, want %d", lines, got.status, want)
 		}
 	}
 }

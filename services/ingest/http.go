@@ -180,7 +180,9 @@ func (s *Service) sourceAllowed(c *fiber.Ctx) bool {
 	if !ok {
 		return false
 	}
-	return contains(s.allowed, s.source(peer.Unmap(), c.Get(fiber.HeaderXForwardedFor)))
+	// Every line: a proxy may add its own behind one that the sender made up.
+	forwarded := bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))
+	return contains(s.allowed, s.source(peer.Unmap(), string(forwarded)))
 }
 
 // source walks X-Forwarded-For from the right as long as the hops are trusted proxies.
