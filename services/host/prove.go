@@ -98,17 +98,15 @@ func (p *prover) isProven() bool {
 // note logs what has changed.
 func (p *prover) note(doubt error) {
 	before := p.doubt.Load()
-	switch {
-	case doubt == nil:
-		p.doubt.Store(nil)
-		if before != nil {
+	if doubt == nil {
+		if p.doubt.Store(nil); before != nil {
 			p.log.Info("the server is proven")
 		}
-	default:
-		p.doubt.Store(&doubt)
-		if before == nil || (*before).Error() != doubt.Error() {
-			p.log.Warn("the server is not proven, or not all of it", "code", fault.CodeOf(doubt), "error", doubt)
-		}
+		return
+	}
+	p.doubt.Store(&doubt)
+	if before == nil || (*before).Error() != doubt.Error() {
+		p.log.Warn("the server is not proven, or not all of it", "code", fault.CodeOf(doubt), "error", doubt)
 	}
 }
 

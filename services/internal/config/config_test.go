@@ -53,6 +53,33 @@ func TestEnvironmentOverrides(t *testing.T) {
 	}
 }
 
+// The schema says what a variable's text is, so that an id of digits stays text; keys are found in any case.
+func TestEnvironmentIsTypedByTheSchema(t *testing.T) {
+	withKit := strings.Replace(good, "client_id: c,", "client_id: c, kits: {Bundle-1: {ABC: 1}},", 1)
+	c, err := Parse([]byte(strings.ReplaceAll(withKit, "main:", "my-shop:")), []string{
+		"ORDERSTREAM_ACCOUNTS_NS_ACCOUNT__ID=1234567", "ORDERSTREAM_ACCOUNTS_NS_CLIENT__ID=0042", "ORDERSTREAM_ACCOUNTS_NS_CONCURRENCY=7",
+		"ORDERSTREAM_STORES_MY__SHOP_BACK_STATUS_F=completed", "ORDERSTREAM_STORES_MY__SHOP_STOCK_LOCATIONS=[1, 02]",
+		"ORDERSTREAM_ACCOUNTS_NS_KITS_BUNDLE__1_ABC=3", "ORDERSTREAM_INGEST_ALLOWED__SOURCES=[203.0.113.0/24]",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, store := c.Accounts["ns"], c.Stores["my-shop"]
+	got := fmt.Sprintln(account.AccountID, account.ClientID, account.Concurrency, store.Back.Status, store.Stock.Locations, account.Kits, c.Ingest.AllowedSources)
+	want := "1234567 0042 7 map[F:completed] [1 02] map[Bundle-1:map[ABC:3]] [203.0.113.0/24]\n"
+	if got != want || len(c.Stores) != 1 {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	for variable, part := range map[string]string{
+		"ORDERSTREAM_INGEST_BODY__LIMIT=8MiB": "ingest.body_limit", "ORDERSTREAM_NATS_REPLICAS=4": "nats.replicas", "ORDERSTREAM_NATZ_URL=x": "natz",
+		"ORDERSTREAM_STORES_MAIN_BACK_STATUS_Z=completed": "stores.main.back.status.z",
+	} {
+		if _, err := Parse([]byte(good), []string{variable}); err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%s: %v, want it to name %s", variable, err, part)
+		}
+	}
+}
+
 // Every mistake names its path and its rule; several are reported at once.
 func TestMistakesAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -60,6 +87,16 @@ func TestMistakesAreNamed(t *testing.T) {
 		want          []string
 	}{
 		"unknown name":       {"nats: {", "natz: {", []string{"natz"}},
+		"one of":             {"retention: 30d", "durability: perhaps", []string{`nats.durability = "perhaps": `, "'proven', 'unproven'"}},
+		"one of numbers":     {"retention: 30d", "replicas: 4", []string{"nats.replicas = 4: ", "1, 3, 5"}},
+		"not a number":       {"stores:", "ingest: {body_limit: 8MiB}\nstores:", []string{`ingest.body_limit = "8MiB": `, "want integer"}},
+		"a pattern":          {"30d", "soon", []string{`nats.retention = "soon": `}},
+		"a name":             {"time_zone: America/New_York", "back: {status: {f: completed}}", []string{"stores.main.back.status.f: ", "^[A-H]$"}},
+		"a list as text":     {`["env:HOOK"]`, "whsec_live_123", []string{"stores.main.webhook_secrets: ", "want array"}},
+		"a number as secret": {`["env:HOOK"]`, "[live_123, 99887766]", []string{"stores.main.webhook_secrets.0: ", "stores.main.webhook_secrets.1: "}},
+		"no CIDR":            {"stores:", "ingest: {allowed_sources: [10.0.0.0/8, everyone], trusted_proxies: [10.0.0.1]}\nstores:", []string{`ingest.allowed_sources.1 = "everyone": want a CIDR`, "ingest.trusted_proxies.0"}},
+		"schema and rules":   {"account: ns, time_zone: America/New_York", "account: x, time_zone: y, write_back: [], stock: {buffer: 0.5}", []string{"stores.main.account", "stores.main.time_zone", "stores.main.write_back", "stores.main.stock.buffer = 0.5"}},
+		"half of a section":  {"retention: 30d}", "retention: 30d}\ningest: [1]", []string{"ingest: got array, want object"}},
 		"wrong type":         {"retention: 30d", "retention: [1]", []string{"nats.retention"}},
 		"bad duration":       {"30d", "soon", []string{"nats.retention"}},
 		"secret written out": {`"env:HOOK"`, `"whsec_live_123"`, []string{"stores.main.webhook_secrets.0"}},
@@ -85,7 +122,7 @@ func TestMistakesAreNamed(t *testing.T) {
 				t.Errorf("%s: %v, want it to name %s", name, err, part)
 			}
 		}
-		if name == "secret written out" && strings.Contains(fmt.Sprint(err), "live_123") {
+		if text := fmt.Sprint(err); strings.Contains(text, "live_123") || strings.Contains(text, "99887766") {
 			t.Errorf("the message repeats the secret: %v", err)
 		}
 	}

@@ -6,22 +6,18 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/orderstream/orderstream/contracts/codec"
-	"github.com/orderstream/orderstream/schemas"
 )
 
 // EnvPrefix begins every overriding variable: ORDERSTREAM_NATS_URL is nats.url, two underscores stand for
-// one inside a name: ORDERSTREAM_INGEST_BODY__LIMIT is ingest.body_limit.
+// one inside a name, or for a dash: ORDERSTREAM_INGEST_BODY__LIMIT is ingest.body_limit. The schema says what type
+// the text is.
 const EnvPrefix = "ORDERSTREAM_"
 
 // Load reads a file and the environment (as os.Environ gives it).
@@ -43,124 +39,43 @@ func Parse(data []byte, environ []string) (Config, error) {
 	if tree == nil {
 		tree = map[string]any{}
 	}
-	overlay(tree, environ)
-	plain, err := codec.Encode(tree)
+	schema, err := compiled()
+	if err != nil {
+		return Config{}, err
+	}
+	overlay(tree, schema, environ)
+	file, wrong, err := judged(schema, tree)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	if err := checkSchema(plain); err != nil {
-		return Config{}, err
+	plain, err := codec.Encode(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
 	config, err := codec.Decode[Config](plain)
 	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+		return Config{}, fmt.Errorf("configuration: %w", errors.Join(joined(wrong), err))
 	}
 	config.Fill()
-	return config, config.Check()
+	return config, joined(append(wrong, news(config.mistakes(), wrong)...))
 }
 
-func overlay(tree map[string]any, environ []string) {
-	for _, entry := range slices.Sorted(slices.Values(environ)) {
-		name, value, _ := strings.Cut(entry, "=")
-		rest, ours := strings.CutPrefix(name, EnvPrefix)
-		if !ours || rest == "" {
-			continue
-		}
-		const mark = "\x00"
-		path := strings.Split(strings.ReplaceAll(strings.ToLower(rest), "__", mark), "_")
-		for i := range path {
-			path[i] = strings.ReplaceAll(path[i], mark, "_")
-		}
-		set(tree, path, value)
-	}
-}
-
-func set(tree map[string]any, path []string, value string) {
-	for _, name := range path[:len(path)-1] {
-		next, ok := tree[name].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			tree[name] = next
-		}
-		tree = next
-	}
-	tree[path[len(path)-1]] = scalar(value)
-}
-
-// scalar reads a variable's text as the YAML scalar it looks like.
-func scalar(text string) any {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n
-	}
-	if strings.HasPrefix(text, "[") {
-		var list []any
-		if yaml.Unmarshal([]byte(text), &list) == nil {
-			return list
-		}
-	}
-	return text
-}
-
-const schemaFile = "config/v1/orderstream.json"
-
-func checkSchema(plain []byte) error {
-	document, err := schemas.Files.ReadFile(schemaFile)
+// judged gives the file without what the schema finds wrong, and those mistakes.
+func judged(schema *jsonschema.Schema, tree map[string]any) (file any, wrong []mistake, err error) {
+	plain, err := codec.Encode(tree)
 	if err != nil {
-		return fmt.Errorf("configuration schema: %w", err)
+		return nil, nil, err
 	}
-	compiler := jsonschema.NewCompiler()
-	parsed, err := jsonschema.UnmarshalJSON(strings.NewReader(string(document)))
-	if err != nil {
-		return fmt.Errorf("configuration schema: %w", err)
+	if file, err = jsonschema.UnmarshalJSON(strings.NewReader(string(plain))); err != nil {
+		return nil, nil, err
 	}
-	if err := compiler.AddResource(schemaFile, parsed); err != nil {
-		return fmt.Errorf("configuration schema: %w", err)
+	if wrong, err = validate(schema, file); err != nil {
+		return nil, nil, err
 	}
-	schema, err := compiler.Compile(schemaFile)
-	if err != nil {
-		return fmt.Errorf("configuration schema: %w", err)
+	for _, m := range wrong {
+		prune(file, m.path)
 	}
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(plain)))
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return explain(schema.Validate(value))
-}
-
-// explain turns the schema's verdict into one line per mistake.
-func explain(err error) error {
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	printer := message.NewPrinter(language.English)
-	var problems []error
-	var walk func(e *jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
-		if len(e.Causes) == 0 {
-			problems = append(problems, fmt.Errorf("%s: %s", pathOf(e.InstanceLocation), ruleOf(e.ErrorKind, printer)))
-		}
-		for _, cause := range e.Causes {
-			walk(cause)
-		}
-	}
-	walk(invalid)
-	return errors.Join(problems...)
-}
-
-// ruleOf words what is wrong. A secret that someone wrote into the file is not repeated.
-func ruleOf(k jsonschema.ErrorKind, printer *message.Printer) string {
-	if pattern, is := k.(*kind.Pattern); is && strings.Contains(pattern.Want, "env:") {
-		return `want a reference "env:NAME" or "file:/path", not the secret itself`
-	}
-	return k.LocalizedString(printer)
-}
-
-func pathOf(location []string) string {
-	if len(location) == 0 {
-		return "(top level)"
-	}
-	return strings.Join(location, ".")
+	return file, wrong, nil
 }
 
 // Fill sets what the file leaves out to its default.
@@ -238,68 +153,5 @@ func or[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
 		*field = value
-	}
-}
-
-// Check proves what the schema cannot say: references between sections, known zones, both halves of TLS.
-func (c Config) Check() error {
-	var problems []error
-	report := func(path string, value any, rule string) {
-		problems = append(problems, fmt.Errorf("%s = %q: %s", path, fmt.Sprint(value), rule))
-	}
-	for key, store := range c.Stores {
-		if _, known := c.Accounts[store.Account]; !known {
-			report("stores."+key+".account", store.Account, "want the key of a section under accounts")
-		}
-		if _, known := c.Mappings[store.Mapping]; !known {
-			report("stores."+key+".mapping", store.Mapping, "want the key of a section under mappings")
-		}
-		if _, err := time.LoadLocation(store.TimeZone); err != nil {
-			report("stores."+key+".time_zone", store.TimeZone, "want an IANA time zone, e.g. America/New_York")
-		}
-		if share := store.Stock.Share; share != nil && share.Weight > share.Total {
-			report("stores."+key+".stock.share.weight", share.Weight, "want at most stock.share.total")
-		}
-	}
-	for key, account := range c.Accounts {
-		if account.Retry.First > account.Retry.Last {
-			report("accounts."+key+".retry.first", account.Retry.First.Std().String(), "want at most retry.last")
-		}
-		if account.Retry.FirstProbe > account.Retry.LastProbe {
-			report("accounts."+key+".retry.first_probe", account.Retry.FirstProbe.Std().String(), "want at most retry.last_probe")
-		}
-		if account.Watch.Fast > account.Watch.Idle {
-			report("accounts."+key+".watch.fast", account.Watch.Fast.Std().String(), "want at most watch.idle")
-		}
-		checkCredentials(account, func(field, value, rule string) { report("accounts."+key+"."+field, value, rule) })
-	}
-	if (c.Ingest.TLSCertificate == "") != (c.Ingest.TLSKey == "") {
-		report("ingest.tls_key", c.Ingest.TLSKey, "want both tls_certificate and tls_key, or neither")
-	}
-	if c.Ingest.MaxBodies < int64(c.Ingest.BodyLimit) {
-		report("ingest.max_bodies", c.Ingest.MaxBodies, "want at least ingest.body_limit")
-	}
-	for _, name := range c.Notifier.Channels {
-		if _, known := c.Channels[name]; !known {
-			report("notifier.channels", name, "want the key of a section under channels")
-		}
-	}
-	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(problems...)
-}
-
-// checkCredentials proves that an account has exactly one way to log in, and all of it.
-func checkCredentials(a Account, report func(field, value, rule string)) {
-	machine := []struct{ field, value string }{{"client_id", a.ClientID}, {"certificate_id", a.Certificate}, {"private_key", a.PrivateKey.String()}}
-	for _, m := range machine {
-		switch {
-		case a.TBA == nil && m.value == "":
-			report(m.field, m.value, "want client_id, certificate_id and private_key, or tba")
-		case a.TBA != nil && m.value != "":
-			report(m.field, m.value, "want it without tba: an account logs in in one way")
-		}
-	}
-	if a.TBA != nil && a.Next != nil {
-		report("next.certificate_id", a.Next.ID, "want it without tba: a token has no certificate")
 	}
 }
