@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
@@ -29,6 +30,9 @@ type Unit struct {
 	// Offline units work without JetStream: a process of such units starts while the server is away, and
 	// proves the server once it is there.
 	Offline bool
+	// Uses are the parts of the configuration whose secrets and files the unit needs. They are read before anything is
+	// opened, those of all units, so that all mistakes are reported at once.
+	Uses []config.Part
 	// New builds the service: it opens what it needs and binds its listeners, so that a port 0 is known
 	// before anything runs. What it opened is released by Run's end.
 	New func(ctx context.Context, env Env) (Service, error)
@@ -123,6 +127,9 @@ func tuneCollector() {
 }
 
 func (h *Host) open(ctx context.Context, c Config, log *slog.Logger, connect Connector, units []Unit) (err error) {
+	if err := c.Probe(uses(units)...); err != nil {
+		return fault.New(fault.ConfigurationWrong, "", fault.Because(err))
+	}
 	if h.telemetry, err = telemetry.Start(ctx, telemetry.Options{Service: serviceName(units), OTLP: c.Telemetry.OTLP}); err != nil {
 		return err
 	}
@@ -167,6 +174,16 @@ func (h *Host) prove(ctx context.Context, link Connection, units []Unit, proven 
 	h.onClose(func() { cancel(); <-done })
 	go func() { defer close(done); h.prover.run(background) }()
 	return nil
+}
+
+// uses are the parts that any of the units needs.
+func uses(units []Unit) []config.Part {
+	var parts []config.Part
+	for _, unit := range units {
+		parts = append(parts, unit.Uses...)
+	}
+	slices.Sort(parts)
+	return slices.Compact(parts)
 }
 
 // envOf gives a unit its log and its own connection.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host/embednats"
+	"github.com/orderstream/orderstream/services/internal/config"
 )
 
 // journal notes what units do, in order.
@@ -95,6 +96,25 @@ func TestStartDownstreamFirstStopInReverse(t *testing.T) {
 	want := []string{"new writer", "new sick", "new ingest", "stop ingest", "stop sick", "stop writer"}
 	if !slices.Equal(j.lines, want) {
 		t.Errorf("%v\nwant %v", j.lines, want)
+	}
+}
+
+// What any unit cannot use is told before anything is opened, all of it at once.
+func TestMistakesOfAllUnitsAreOneRefusal(t *testing.T) {
+	c := filled()
+	c.Stores = map[string]config.Store{"main": {Secrets: []config.Secret{config.SecretOf("env:NOT_SET_ANYWHERE")}}}
+	c.Accounts = map[string]config.Account{"ns": {PrivateKey: config.SecretOf("file:/does/not/exist")}}
+	opened := errors.New("connected")
+	connect := func(context.Context, Config, *slog.Logger) (Connection, error) { return Connection{}, opened }
+	door, writer := unit("ingest", &journal{}, nil), unit("writer", &journal{}, nil)
+	door.Uses, writer.Uses = []config.Part{config.Door}, []config.Part{config.Logins}
+	_, err := Start(context.Background(), c, quiet, connect, writer, door)
+	if fault.CodeOf(err) != fault.ConfigurationWrong || !strings.Contains(err.Error(), "stores.main.webhook_secrets.0") || !strings.Contains(err.Error(), "accounts.ns.private_key") {
+		t.Errorf("%v, want the mistakes of both units", err)
+	}
+	writer.Uses = nil
+	if _, err := Start(context.Background(), c, quiet, connect, writer); !errors.Is(err, opened) {
+		t.Errorf("%v, want secrets of other units left alone", err)
 	}
 }
 

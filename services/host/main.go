@@ -41,6 +41,9 @@ func Main(connect Connector, units ...Unit) int {
 // Load reads a configuration file and lays environment variables over it.
 func Load(path string, environ []string) (Config, error) { return config.Load(path, environ) }
 
+// Probe reads every secret and file that a configuration refers to and reports what cannot be used.
+func Probe(c Config) error { return c.Probe(config.Parts...) }
+
 // Run starts the units, waits for ctx or a unit's end, and drains. It returns the exit code.
 func Run(ctx context.Context, c Config, log *slog.Logger, connect Connector, units ...Unit) int {
 	h, err := Start(ctx, c, log, connect, units...)

@@ -27,7 +27,7 @@ import (
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "ingest", Offline: true, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "ingest", Offline: true, Uses: []config.Part{config.Door}, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // Service is a running door.
 type Service struct {

@@ -33,7 +33,7 @@ import (
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "netsuite-writer", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "netsuite-writer", Uses: []config.Part{config.Logins}, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // StageWrite is the stage's word in failures, metrics and traces.
 const StageWrite = "write"

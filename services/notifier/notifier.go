@@ -18,12 +18,13 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "notifier", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "notifier", Uses: []config.Part{config.People}, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // The stages' words in metrics and traces.
 const (

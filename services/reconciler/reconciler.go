@@ -17,6 +17,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
+	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
@@ -24,7 +25,7 @@ import (
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "reconciler", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "reconciler", Uses: []config.Part{config.Shops}, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // StageRead is the stage's word in failures, metrics and traces.
 const StageRead = "read"

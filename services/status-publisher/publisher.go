@@ -32,7 +32,7 @@ import (
 )
 
 // Unit is the service.
-var Unit = host.Unit{Name: "status-publisher", New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
+var Unit = host.Unit{Name: "status-publisher", Uses: []config.Part{config.Shops}, New: func(ctx context.Context, env host.Env) (host.Service, error) { return New(ctx, env) }}
 
 // The stages' words in failures, metrics and traces.
 const (

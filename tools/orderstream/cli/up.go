@@ -54,7 +54,8 @@ func override(field *string, value string) {
 }
 
 func (a *app) check() *cobra.Command {
-	return &cobra.Command{
+	var elsewhere bool
+	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and the mappings, and explain each mistake with its path", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			config, err := host.Load(a.config, os.Environ())
@@ -62,6 +63,9 @@ func (a *app) check() *cobra.Command {
 				return usage{err}
 			}
 			var problems []error
+			if !elsewhere {
+				problems = append(problems, host.Probe(config))
+			}
 			for name, m := range config.Mappings {
 				if _, _, err := mappingFile(m.File); err != nil {
 					problems = append(problems, fmt.Errorf("mappings.%s: %w", name, err))
@@ -75,6 +79,8 @@ func (a *app) check() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&elsewhere, "without-secrets", false, "leave out secrets, keys and certificates: they lie on another machine")
+	return c
 }
 
 func (a *app) topology() *cobra.Command {
