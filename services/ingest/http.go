@@ -71,12 +71,12 @@ func (s *Service) routes() *fiber.App {
 		}
 		return nil
 	})
-	app.Post("/webhooks/woocommerce/:store", s.receive)
+	app.Post("/webhooks/woocommerce/:store", s.measured("shop", "store", func(key string) bool { _, known := s.stores[key]; return known }), s.receive)
 	app.All("/webhooks/woocommerce/:store", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderAllow, fiber.MethodPost)
 		return refuse(c, fiber.StatusMethodNotAllowed, fault.RequestRefused, "deliveries are POSTed")
 	})
-	app.Post("/webhooks/netsuite/:account", s.push)
+	app.Post("/webhooks/netsuite/:account", s.measured("netsuite", "account", func(key string) bool { _, known := s.pushers[key]; return known }), s.push)
 	app.All("/webhooks/netsuite/:account", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderAllow, fiber.MethodPost)
 		return refuse(c, fiber.StatusMethodNotAllowed, fault.RequestRefused, "notices are POSTed")
@@ -89,15 +89,16 @@ func (s *Service) routes() *fiber.App {
 
 // failed answers what the server refuses before a handler runs, e.g. a body over the limit (413).
 func (s *Service) failed(c *fiber.Ctx, err error) error {
-	if s.bodies.release(&c.Context().Request.Header) {
-		return refuse(c, fiber.StatusServiceUnavailable, fault.DoorBusy, "too many large bodies are on their way (ingest.max_bodies)")
-	}
-	status := fiber.StatusInternalServerError
+	status, code, rule := fiber.StatusInternalServerError, fault.RequestRefused, err.Error()
 	var known *fiber.Error
 	if errors.As(err, &known) {
 		status = known.Code
 	}
-	return refuse(c, status, fault.RequestRefused, err.Error())
+	if s.bodies.release(&c.Context().Request.Header) {
+		status, code, rule = fiber.StatusServiceUnavailable, fault.DoorBusy, "too many large bodies are on their way (ingest.max_bodies)"
+	}
+	s.meters.answers.Add(context.Background(), 1, s.meters.attributes(counted{status: status}))
+	return refuse(c, status, code, rule)
 }
 
 func (s *Service) receive(c *fiber.Ctx) error {

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"go.opentelemetry.io/otel/metric"
-
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host"
@@ -23,7 +21,6 @@ import (
 	"github.com/orderstream/orderstream/services/ingest/signature"
 	"github.com/orderstream/orderstream/services/internal/alert"
 	"github.com/orderstream/orderstream/services/internal/config"
-	"github.com/orderstream/orderstream/services/internal/telemetry"
 )
 
 // Unit is the service.
@@ -41,6 +38,7 @@ type Service struct {
 	forwarder *forwarder
 	alerts    *alert.Raiser
 	bodies    *bodies
+	meters    *meters
 
 	streamWait time.Duration // for JetStream's confirmation, with ingest.ack: stream
 	failGrace  time.Duration // between the door log's failure and the door's end
@@ -75,7 +73,7 @@ func build(env host.Env, options doorlog.Options) (_ *Service, err error) {
 	if s.doorLog, err = doorlog.Open(options); err != nil {
 		return nil, err
 	}
-	if err := s.gauge(); err != nil {
+	if s.meters, err = newMeters(s.doorLog); err != nil {
 		return nil, errors.Join(err, s.doorLog.Close())
 	}
 	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
@@ -126,25 +124,6 @@ func prefixes(path string, texts []string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// gauge shows how much waits in the door log.
-func (s *Service) gauge() error {
-	records, err := telemetry.Meter().Int64ObservableGauge("orderstream.door_log.records", metric.WithDescription("deliveries in the door log not yet confirmed by JetStream"))
-	if err != nil {
-		return err
-	}
-	aside, err := telemetry.Meter().Int64ObservableGauge("orderstream.door_log.aside", metric.WithDescription("deliveries set aside"))
-	if err != nil {
-		return err
-	}
-	_, err = telemetry.Meter().RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		stats := s.doorLog.Stats()
-		o.ObserveInt64(records, int64(stats.Records))
-		o.ObserveInt64(aside, int64(stats.Aside))
-		return nil
-	}, records, aside)
-	return err
-}
-
 // Address is where the door listens.
 func (s *Service) Address() string { return s.listener.Addr().String() }
 
@@ -180,9 +159,10 @@ func (s *Service) damaged(records int, lost bool) {
 func (s *Service) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	alerted, forwarded, served := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	alerted, forwarded, watched, served := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() { defer close(alerted); s.alerts.Run(work) }()
 	go func() { defer close(forwarded); s.forwarder.run(work) }()
+	go func() { defer close(watched); s.watch(work) }()
 	go func() { served <- s.app.Listener(s.listener) }()
 	var failure error
 	select {
@@ -200,6 +180,7 @@ func (s *Service) Run(ctx context.Context) error {
 	cancel()
 	<-forwarded
 	<-alerted
+	<-watched
 	return errors.Join(failure, s.doorLog.Close())
 }
 

@@ -53,7 +53,11 @@ func open(t *testing.T, adjust func(*config.Config)) door {
 // start runs a door whose door log may lie on another disk; the test waits for its end.
 func start(t *testing.T, log slog.Handler, adjust func(*config.Config), disk func(*doorlog.Options)) (door, context.CancelFunc) {
 	t.Helper()
-	server := natstest.Start(t)
+	return startOn(t, natstest.Start(t), log, adjust, disk)
+}
+
+func startOn(t *testing.T, server natstest.Server, log slog.Handler, adjust func(*config.Config), disk func(*doorlog.Options)) (door, context.CancelFunc) {
+	t.Helper()
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
 	if err := os.WriteFile(secret, []byte(capture.Secret+"\n"), 0o600); err != nil {

@@ -80,6 +80,7 @@ type Stats struct {
 	Oldest  time.Time // when the oldest waiting record was appended, to the second; zero: none waits
 	Next    uint64    // sequence of the next record to become durable
 	Aside   int       // records set aside
+	Free    uint64    // bytes free on the disk; all ones if it cannot tell
 	State   State
 }
 
@@ -89,7 +90,7 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, o := &l.book, l.options
-	s := Stats{Records: b.records, Bytes: b.bytes, Oldest: b.oldest(), Next: b.newest() + 1, Aside: len(b.asides), State: StateOK}
+	s := Stats{Records: b.records, Bytes: b.bytes, Oldest: b.oldest(), Next: b.newest() + 1, Aside: len(b.asides), Free: l.disk.free.Load(), State: StateOK}
 	switch {
 	case failure != nil:
 		s.State = StateFailed
