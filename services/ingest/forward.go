@@ -3,11 +3,11 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -25,6 +25,8 @@ type forwarder struct {
 	log       *slog.Logger
 	alerts    *alert.Raiser
 	proven    <-chan struct{} // closed once the server may be trusted with deliveries
+	limit     func() int64    // the server's max_payload
+	back      <-chan nats.Status
 
 	mu        sync.Mutex
 	confirmed uint64        // everything up to here is in JetStream or set aside
@@ -42,13 +44,16 @@ const (
 )
 
 func newForwarder(l *doorlog.Log, js jetstream.JetStream, log *slog.Logger, alerts *alert.Raiser) *forwarder {
-	return &forwarder{doorLog: l, publisher: publish.New(js), log: log, alerts: alerts, changed: make(chan struct{})}
+	return &forwarder{doorLog: l, publisher: publish.New(js), log: log, alerts: alerts, limit: func() int64 { return 1 }, changed: make(chan struct{})}
 }
 
 func (f *forwarder) run(ctx context.Context) {
 	if !f.trusted(ctx) {
 		return
 	}
+	var retried sync.WaitGroup
+	retried.Go(func() { f.retryAsides(ctx, f.back) })
+	defer retried.Wait()
 	var after uint64
 	for ctx.Err() == nil {
 		records, err := f.doorLog.Read(ctx, after, forwardRecords, forwardBytes)
@@ -94,7 +99,7 @@ func (f *forwarder) forward(ctx context.Context, records []doorlog.Record) uint6
 		switch {
 		case err == nil || ctx.Err() != nil:
 			continue
-		case fault.ClassOf(err) != fault.Terminal:
+		case !lasting(err):
 			f.trouble(err)
 		case f.setAside(records[0], err):
 			last, records = records[0].Sequence, records[1:]
@@ -113,7 +118,7 @@ func (f *forwarder) send(ctx context.Context, records []doorlog.Record) (int, er
 		message, err := unseal(record.Data)
 		if err != nil {
 			if len(messages) == 0 {
-				return 0, fault.New(fault.RecordTooLarge, "a record must hold a delivery", fault.Because(err))
+				return 0, fault.New(fault.MessageUndecodable, "a record must hold a delivery", fault.Because(err))
 			}
 			break
 		}
@@ -140,19 +145,6 @@ func (f *forwarder) settle(through uint64) {
 	f.confirmed = through
 	close(f.changed)
 	f.changed = make(chan struct{})
-}
-
-// setAside keeps a record that JetStream refuses for good and lets the rest go on. Where the disk does not take it the
-// record stays in the queue and nothing goes on: what is cut and lies nowhere is lost (Invariant 3).
-func (f *forwarder) setAside(record doorlog.Record, cause error) bool {
-	if err := f.doorLog.SetAside(record.Sequence, cause.Error()); err != nil && !errors.Is(err, doorlog.ErrAside) {
-		f.log.Error("setting aside failed and is tried again", "code", fault.DoorLogFailed, "sequence", record.Sequence, "error", err)
-		return false
-	}
-	f.log.Error("delivery set aside", "code", fault.CodeOf(cause), "sequence", record.Sequence, "error", cause)
-	f.alerts.Raise(event.AlertSetAside, "", fault.CodeOf(cause), "a delivery could not be stored in JetStream and lies aside in the door log",
-		map[string]string{"sequence": fmt.Sprint(record.Sequence), "bytes": fmt.Sprint(len(record.Data))})
-	return true
 }
 
 func (f *forwarder) trouble(err error) {

@@ -11,9 +11,11 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/nats-io/nats.go"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host"
@@ -77,7 +79,7 @@ func build(env host.Env, options doorlog.Options) (_ *Service, err error) {
 		return nil, errors.Join(err, s.doorLog.Close())
 	}
 	s.forwarder = newForwarder(s.doorLog, env.JS, env.Log, s.alerts)
-	s.forwarder.proven = env.Proven
+	s.forwarder.proven, s.forwarder.limit, s.forwarder.back = env.Proven, env.Conn.MaxPayload, env.Conn.StatusChanged(nats.CONNECTED)
 	s.bodies = newBodies(s.config.MaxBodies, s.config.BodyLimit)
 	s.app = s.routes()
 	if s.listener, err = listen(s.config); err != nil {
@@ -139,14 +141,17 @@ func (s *Service) Ready() error {
 // Degraded says what the door works around.
 func (s *Service) Degraded() string {
 	stats := s.doorLog.Stats()
-	switch {
-	case s.forwarder.away():
-		return fmt.Sprintf("JetStream is away; %d deliveries wait in the door log", stats.Records)
-	case stats.State == doorlog.StateWarn:
-		return "the door log is nearly full"
-	default:
-		return ""
+	var lines []string
+	if s.forwarder.away() {
+		lines = append(lines, fmt.Sprintf("JetStream is away; %d deliveries wait in the door log", stats.Records))
 	}
+	if stats.State == doorlog.StateWarn {
+		lines = append(lines, "the door log is nearly full")
+	}
+	if stats.Aside > 0 {
+		lines = append(lines, fmt.Sprintf("%d deliveries lie aside in the door log", stats.Aside))
+	}
+	return strings.Join(lines, "; ")
 }
 
 // damaged raises an alert: what the shop was promised needs a person.

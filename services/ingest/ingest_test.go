@@ -383,6 +383,9 @@ func TestRecordTooLargeIsSetAside(t *testing.T) {
 	if err != nil || len(aside) != 1 || !bytes.Contains(aside[0].Data, []byte(large[:40])) {
 		t.Errorf("%d records aside, %v, want the large one", len(aside), err)
 	}
+	if a := d.alerted(event.AlertSetAside); a.Code != "record-too-large" || !strings.Contains(a.Details["subject"], ".main.order.updated.1") {
+		t.Errorf("alert %+v", a)
+	}
 }
 
 func TestBadConfigurationIsNamed(t *testing.T) {

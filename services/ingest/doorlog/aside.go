@@ -12,6 +12,7 @@ import (
 type Aside struct {
 	Record
 	Reason string
+	Whole  bool // Data is what was appended
 }
 
 // maxReason bounds a reason, in bytes.
@@ -34,7 +35,7 @@ func decodeAside(sequence uint64, stored []byte) (Aside, error) {
 	if err != nil {
 		record = Record{Sequence: sequence, At: stamp(value), Data: append([]byte(nil), value[min(overhead, len(value)):]...)}
 	}
-	return Aside{record, reason}, nil
+	return Aside{record, reason, err == nil}, nil
 }
 
 // SetAside moves a waiting record out of the queue's way, durably; it stays readable through Aside. After ErrStalled
@@ -87,7 +88,7 @@ func (l *Log) movable(sequence uint64) (stall <-chan struct{}, err error) {
 	case l.stalled:
 		return nil, ErrStalled
 	case l.book.asides[sequence]:
-		return nil, ErrAside
+		return l.stall, ErrAside
 	default:
 		return l.stall, nil
 	}
@@ -113,23 +114,59 @@ func (l *Log) value(sequence uint64) ([]byte, error) {
 	return append([]byte(nil), value...), closer.Close()
 }
 
+// Drop forgets a record set aside, durably. What is left of it is an empty value, so that no start takes the record for
+// lost; the start after its cut is on the disk removes that too.
+func (l *Log) Drop(sequence uint64) error {
+	stall, err := l.movable(sequence)
+	switch {
+	case err == nil:
+		err = ErrNotAside
+	case errors.Is(err, ErrAside):
+		err = l.submit(&request{sequence: sequence, aside: true, done: make(chan error, 1)}, stall)
+	}
+	if err != nil {
+		return fmt.Errorf("door log: drop aside %d: %w", sequence, err)
+	}
+	return nil
+}
+
 // Aside lists what was set aside, oldest first.
 func (l *Log) Aside() ([]Aside, error) {
+	var list []Aside
+	for after := uint64(0); ; {
+		aside, found, err := l.NextAside(after)
+		if err != nil || !found {
+			return list, err
+		}
+		list, after = append(list, aside), aside.Sequence
+	}
+}
+
+var errFound = errors.New("found")
+
+// NextAside gives the first record set aside behind a sequence: they may be large, and many.
+func (l *Log) NextAside(after uint64) (aside Aside, found bool, err error) {
 	l.view.RLock()
 	defer l.view.RUnlock()
 	if l.closed {
-		return nil, ErrClosed
+		return Aside{}, false, ErrClosed
 	}
-	var list []Aside
-	err := l.each(asideSpace, 0, func(sequence uint64, stored []byte) error {
-		aside, err := decodeAside(sequence, stored)
-		list = append(list, aside)
-		return err
+	err = l.each(asideSpace, after+1, func(sequence uint64, stored []byte) error {
+		if len(stored) == 0 {
+			return nil // dropped
+		}
+		if aside, err = decodeAside(sequence, stored); err != nil {
+			return err
+		}
+		return errFound
 	})
-	if err != nil {
-		return nil, fmt.Errorf("door log: asides: %w", err)
+	switch {
+	case errors.Is(err, errFound):
+		return aside, true, nil
+	case err != nil:
+		return Aside{}, false, fmt.Errorf("door log: asides: %w", err)
 	}
-	return list, nil
+	return Aside{}, false, nil
 }
 
 // each visits a key space from a sequence on, in order.

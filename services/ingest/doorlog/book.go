@@ -46,9 +46,13 @@ func (b *book) remove(sequence uint64) {
 	}
 }
 
-// setAside strikes one record out and enters it among those set aside.
-func (b *book) setAside(sequence uint64) {
+// setAside strikes one record out and enters it among those set aside, or strikes it out there.
+func (b *book) setAside(sequence uint64, there bool) {
 	b.remove(sequence)
+	if !there {
+		delete(b.asides, sequence)
+		return
+	}
 	if b.asides == nil {
 		b.asides = map[uint64]bool{}
 	}

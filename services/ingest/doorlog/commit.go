@@ -22,7 +22,7 @@ const keep = 1 << 20
 type request struct {
 	value    []byte // framed
 	sequence uint64
-	aside    bool // move sequence to the asides, with value as what is kept there
+	aside    bool // move sequence to the asides, with value as what is kept there; empty: it was there and is dropped
 	size     int  // reserved in the book; 0: nothing
 	done     chan error
 }
@@ -297,7 +297,7 @@ func (l *Log) enter(g group) {
 	defer l.mu.Unlock()
 	for _, r := range g.requests {
 		if r.aside {
-			l.book.setAside(r.sequence)
+			l.book.setAside(r.sequence, len(r.value) > 0)
 			continue
 		}
 		l.book.add(r.sequence, len(r.value), g.at)

@@ -31,6 +31,8 @@ var (
 	ErrStalled = errors.New("door log stalled") // the disk does not answer; passes when it does
 	ErrClosed  = errors.New("door log closed")
 	ErrAside   = errors.New("set aside before") // of SetAside: there is nothing left to do
+
+	ErrNotAside = errors.New("not set aside") // of Drop: there is nothing left to do
 )
 
 // MaxRecord is the size in bytes of the largest record.

@@ -15,18 +15,26 @@ func (l *Log) resume() error {
 	if err != nil && !damaged {
 		return err
 	}
-	aside := map[uint64]bool{}
 	last := max(cut, durable)
-	err = l.each(asideSpace, 0, func(sequence uint64, _ []byte) error {
-		aside[sequence] = true
+	stock := stock{log: l, aside: map[uint64]bool{}, floating: damaged}
+	l.book = book{cut: cut}
+	var dropped []uint64
+	err = l.each(asideSpace, 0, func(sequence uint64, value []byte) error {
+		stock.aside[sequence] = true
 		last = max(last, sequence)
+		if len(value) > 0 {
+			l.book.setAside(sequence, true)
+		} else if sequence <= cut {
+			dropped = append(dropped, sequence)
+		}
 		return nil
 	})
+	if err == nil {
+		err = l.sweep(dropped)
+	}
 	if err != nil {
 		return err
 	}
-	stock := stock{log: l, aside: aside, floating: damaged}
-	l.book = book{cut: cut, asides: aside}
 	if err := stock.take(cut + 1); err != nil {
 		return err
 	}
@@ -34,6 +42,17 @@ func (l *Log) resume() error {
 	stock.judge(durable)
 	l.writer.next = l.book.newest() + 1
 	return l.mourn(stock.lost)
+}
+
+// sweep removes what is left of dropped records that lie behind the cut.
+func (l *Log) sweep(dropped []uint64) error {
+	batch := l.db.NewBatch()
+	for _, sequence := range dropped {
+		if err := batch.Delete(key(asideSpace, sequence), nil); err != nil {
+			return err
+		}
+	}
+	return batch.Commit(pebble.NoSync)
 }
 
 func (l *Log) storedMark() (cut, durable uint64, err error) {
@@ -54,10 +73,10 @@ func (l *Log) storedMark() (cut, durable uint64, err error) {
 // stock is the stock-taking of a queue.
 type stock struct {
 	log      *Log
-	aside    map[uint64]bool
-	lost     []uint64 // acknowledged, not there
-	holes    []uint64 // not there; whether acknowledged, a later record tells
-	floating bool     // the cut cannot be read: the first record there is follows it
+	aside    map[uint64]bool // set aside, or dropped since
+	lost     []uint64        // acknowledged, not there
+	holes    []uint64        // not there; whether acknowledged, a later record tells
+	floating bool            // the cut cannot be read: the first record there is follows it
 }
 
 // maxProbes bounds the search for the end of a damaged table, in sequences.
@@ -139,7 +158,7 @@ func (l *Log) mourn(lost []uint64) error {
 			return err
 		}
 		for _, sequence := range lost[:n] {
-			l.book.setAside(sequence)
+			l.book.setAside(sequence, true)
 		}
 		lost = lost[n:]
 	}
