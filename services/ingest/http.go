@@ -3,10 +3,8 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -19,7 +17,6 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/ingest/doorlog"
-	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
 )
 
@@ -37,22 +34,6 @@ type answer struct {
 
 func refuse(c *fiber.Ctx, status int, code fault.Code, rule string) error {
 	return c.Status(status).JSON(answer{string(code), rule})
-}
-
-func listen(c config.Ingest) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("ingest.listen: %w", err)
-	}
-	if c.TLSCertificate == "" {
-		return listener, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
-	if err != nil {
-		_ = listener.Close()
-		return nil, fault.New(fault.ConfigurationWrong, "want a certificate and its key in PEM", fault.Field("ingest.tls_certificate", c.TLSCertificate), fault.Because(err))
-	}
-	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
 }
 
 func (s *Service) routes() *fiber.App {

@@ -82,7 +82,7 @@ func build(env host.Env, options doorlog.Options) (_ *Service, err error) {
 	s.forwarder.proven, s.forwarder.limit, s.forwarder.back = env.Proven, env.Conn.MaxPayload, env.Conn.StatusChanged(nats.CONNECTED)
 	s.bodies = newBodies(s.config.MaxBodies, s.config.BodyLimit)
 	s.app = s.routes()
-	if s.listener, err = listen(s.config); err != nil {
+	if s.listener, err = listen(s.config, env.Log); err != nil {
 		return nil, errors.Join(err, s.doorLog.Close())
 	}
 	return s, nil
