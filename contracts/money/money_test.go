@@ -1,9 +1,11 @@
 package money
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/orderstream/orderstream/contracts/capture"
 	"pgregory.net/rapid"
 )
 
@@ -112,7 +114,29 @@ func TestExactness(t *testing.T) {
 	})
 }
 
+// amounts are all numbers that the captures hold as text.
+func amounts(f *testing.F) map[string]bool {
+	f.Helper()
+	all, err := capture.All()
+	if err != nil {
+		f.Fatal(err)
+	}
+	texts := map[string]bool{}
+	for _, delivery := range all {
+		for _, found := range regexp.MustCompile(`"(-?[0-9]+(?:\.[0-9]+)?)"`).FindAllSubmatch(delivery.Body, -1) {
+			texts[string(found[1])] = true
+		}
+	}
+	if len(texts) < 100 {
+		f.Fatalf("%d numbers in the captures, want more", len(texts))
+	}
+	return texts
+}
+
 func FuzzParse(f *testing.F) {
+	for text := range amounts(f) {
+		f.Add(text)
+	}
 	for _, seed := range []string{"28.14", "0.30014285714285716", "-2", "", "1e9", "12499.00", "0.00",
 		"0100000000000000000000000000000000000000", "999999999999999999999999999999"} {
 		f.Add(seed)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -109,6 +111,38 @@ func TestForwardedInSeveralLines(t *testing.T) {
 		request := "POST " + path + " HTTP/1.1\r\nHost: shop\r\n" + lines + "X-WC-Webhook-Signature: " + signature.Sign([]byte(body), capture.Secret) + "\r\nContent-Length: 8\r\n\r\n" + body
 		if got := d.head(request); got.status != want {
 			t.Errorf("%q: %d, want %d", lines, got.status, want)
+		}
+	}
+}
+
+// During a rotation both secrets count; one that was taken out of the configuration signs nothing any more.
+func TestStaleSecretIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	fresh := filepath.Join(dir, "fresh")
+	if err := os.WriteFile(fresh, []byte("fresh secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"id":1}`
+	for name, c := range map[string]struct {
+		keep bool
+		want int
+	}{"during the rotation": {true, http.StatusOK}, "after it": {false, http.StatusUnauthorized}} {
+		d := open(t, func(conf *config.Config) {
+			store := conf.Stores["main"]
+			old := store.Secrets
+			store.Secrets = []config.Secret{config.SecretOf("file:" + fresh)}
+			if c.keep {
+				store.Secrets = append(store.Secrets, old...)
+			}
+			conf.Stores["main"] = store
+		})
+		if got := d.send(http.MethodPost, path, []byte(body), signed(body)); got.status != c.want {
+			t.Errorf("%s: %d, want %d", name, got.status, c.want)
+		}
+		header := signed(body)
+		header["X-WC-Webhook-Signature"] = signature.Sign([]byte(body), "fresh secret")
+		if got := d.send(http.MethodPost, path, []byte(body), header); got.status != http.StatusOK {
+			t.Errorf("%s, the new secret: %d", name, got.status)
 		}
 	}
 }
