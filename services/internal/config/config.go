@@ -27,7 +27,7 @@ type Log struct {
 	Format string `json:"format"` // json, text
 }
 
-// Telemetry says where traces go.
+// Telemetry says where traces and metrics go.
 type Telemetry struct {
 	OTLP string `json:"otlp"` // URL of an OTLP/HTTP collector; empty: none
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -32,7 +34,7 @@ func Meter() metric.Meter { return otel.Meter(scope) }
 // Options says where telemetry goes.
 type Options struct {
 	Service    string                   // service.name
-	OTLP       string                   // URL of an OTLP/HTTP collector; empty: traces are not exported
+	OTLP       string                   // URL of an OTLP/HTTP collector; empty: nothing is exported
 	Processors []sdktrace.SpanProcessor // further receivers of spans
 }
 
@@ -47,12 +49,14 @@ type Providers struct {
 func Start(ctx context.Context, options Options) (*Providers, error) {
 	about := resource.NewSchemaless(semconv.ServiceName(options.Service))
 	traceOptions := []sdktrace.TracerProviderOption{sdktrace.WithResource(about)}
+	meterOptions := []sdkmetric.Option{sdkmetric.WithResource(about)}
 	if options.OTLP != "" {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(options.OTLP))
+		spans, readings, err := exporters(ctx, options.OTLP)
 		if err != nil {
 			return nil, fmt.Errorf("telemetry.otlp %q: %w", options.OTLP, err)
 		}
-		traceOptions = append(traceOptions, sdktrace.WithBatcher(exporter))
+		traceOptions = append(traceOptions, sdktrace.WithBatcher(spans))
+		meterOptions = append(meterOptions, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(readings)))
 	}
 	if options.OTLP == "" && len(options.Processors) == 0 {
 		// Nobody reads spans: ids travel all the same, for the logs, but nothing is recorded. The NATS server, too,
@@ -70,12 +74,25 @@ func Start(ctx context.Context, options Options) (*Providers, error) {
 	}
 	p := &Providers{
 		registry: registry, traces: sdktrace.NewTracerProvider(traceOptions...),
-		metrics: sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(reader)),
+		metrics: sdkmetric.NewMeterProvider(append(meterOptions, sdkmetric.WithReader(reader))...),
 	}
 	otel.SetTracerProvider(p.traces)
 	otel.SetMeterProvider(p.metrics)
 	otel.SetTextMapPropagator(propagator)
 	return p, nil
+}
+
+const tracesPath, metricsPath = "/v1/traces", "/v1/metrics" // of OTLP/HTTP
+
+// exporters send to a collector, whose URL may name the path of traces or none.
+func exporters(ctx context.Context, address string) (sdktrace.SpanExporter, sdkmetric.Exporter, error) {
+	base := strings.TrimRight(strings.TrimSuffix(address, tracesPath), "/")
+	spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+tracesPath))
+	if err != nil {
+		return nil, nil, err
+	}
+	readings, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+metricsPath))
+	return spans, readings, err
 }
 
 // Handler serves the metrics in Prometheus' format.
