@@ -36,6 +36,15 @@ type NetSuiteChangedV1 struct {
 	Packages   []Package     `json:"packages,omitempty"`    // of a fulfilment
 	ShipMethod string        `json:"ship_method,omitempty"` // name of the ship item
 	Stock      *Stock        `json:"stock,omitempty"`       // of an inventory change
+	Applied    []Applied     `json:"applied,omitempty"`     // of a refund that pays, or paid, more than Order: what each of our orders gets
+}
+
+// Applied is what one order gets of a customer refund that pays several.
+type Applied struct {
+	Store      string        `json:"store"`
+	Order      string        `json:"order"` // the shop's id
+	SalesOrder string        `json:"sales_order,omitempty"`
+	Total      *money.Amount `json:"total,omitempty"` // zero: the refund pays this order no more; absent: NetSuite does not say
 }
 
 // The kinds of a change: NetSuite's REST record names, and inventory for stock.

@@ -12,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/status-publisher/plan"
 )
 
 // change is one change in NetSuite on its way to the shop's order.
@@ -71,6 +72,19 @@ func (s *Service) handleChange(ctx context.Context, m consume.Message) ([]publis
 	if err != nil {
 		return nil, fault.New(fault.MessageUndecodable, "want a change in NetSuite", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
 	}
+	var messages []publish.Message
+	for _, part := range plan.Parts(c) {
+		more, err := s.follow(ctx, part, m)
+		messages = append(messages, more...)
+		if err != nil {
+			return messages, err
+		}
+	}
+	return messages, nil
+}
+
+// follow does what follows from a change for the one order that it is about.
+func (s *Service) follow(ctx context.Context, c event.NetSuiteChangedV1, m consume.Message) ([]publish.Message, error) {
 	shop, known := s.writers[c.Store]
 	if !known || c.Order == "" || s.stores[c.Store].WriteBack == "off" {
 		return nil, nil

@@ -51,7 +51,7 @@ func (s *Service) giveBack(ctx context.Context, c change, e entry) (*done, error
 		result.deed.Rule = plan.RuleGone
 		return result, nil
 	case c.Total == nil:
-		return result, fault.New(fault.MoneyMismatch, "a refund needs an amount", fault.Field("total", ""))
+		return result, fault.New(fault.MoneyMismatch, "a refund needs an amount, and one that pays several orders an amount for each", fault.Field("total", ""))
 	default:
 		return result, s.refund(ctx, c, record, result)
 	}

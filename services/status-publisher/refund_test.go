@@ -131,6 +131,52 @@ func TestARefundChangesAfterwards(t *testing.T) {
 	}
 }
 
+// A refund that pays several orders is recorded on each, with what that order gets; an order that gets nothing any more
+// says so to a person, once the shop has it.
+func TestARefundOfSeveralOrders(t *testing.T) {
+	b := prepare(t, nil)
+	o, other := b.placed("processing"), &order{status: "processing", total: "50.00", keys: map[string]string{}}
+	b.shop.orders["37"], b.shop.orders["38"] = other, &order{total: "9.00", keys: map[string]string{}}
+	refund := func(total string, applied ...string) event.NetSuiteChangedV1 {
+		c := paid(event.ChangeRefund, "1", total)
+		for i, amount := range applied {
+			a := event.Applied{Store: "main", Order: []string{"36", "37", "38"}[i]}
+			if amount != "" {
+				part := money.MustParse(amount)
+				a.Total = &part
+			}
+			c.Applied = append(c.Applied, a)
+		}
+		c.Applied = append(c.Applied, event.Applied{Store: "unknown", Order: "9"})
+		return c
+	}
+	b.returned(refund("7.00", "3.00", "4.00", "0.00"))
+	for order, want := range map[*order]string{o: "3.00", other: "4.00"} {
+		if len(order.refunds) != 1 || order.refunds[0].amount != want {
+			t.Errorf("refunds %+v, want one of %s", order.refunds, want)
+		}
+	}
+	if e := b.entry("refund", "38-1"); e.State != event.ShopKept || e.Deed.Rule != "gone" {
+		t.Errorf("an order that gets nothing: %s by %q", e.State, e.Deed.Rule)
+	}
+	b.returned(refund("7.00", "7.00", "0.00"))
+	for key, want := range map[string]string{"36-1": "3.00", "37-1": "4.00"} {
+		if e := b.entry("refund", key); e.State != event.ShopParked || e.Fault.Code != "money-mismatch" || !strings.Contains(e.Fault.Message+e.Fault.Rule, want) && key == "36-1" {
+			t.Errorf("%s: %s %+v", key, e.State, e.Fault)
+		}
+	}
+	b.returned(refund("7.00", "", "4.00"))
+	if e := b.entry("refund", "36-1"); e.State != event.ShopParked {
+		t.Errorf("without an amount: %s", e.State)
+	}
+	if e := b.entry("refund", "37-1"); e.State != event.ShopWritten || len(o.refunds) != 1 || len(other.refunds) != 1 {
+		t.Errorf("as it was: %s; refunds %+v, %+v", e.State, o.refunds, other.refunds)
+	}
+	if number := `[{"id":"1","kind":"customerRefund","number":"RF1"}]`; o.keys[woo.MetaDocuments] != number || other.keys[woo.MetaDocuments] != number {
+		t.Errorf("documents %q and %q, want the refund's number on both", o.keys[woo.MetaDocuments], other.keys[woo.MetaDocuments])
+	}
+}
+
 func TestTheShopOwnsRefunds(t *testing.T) {
 	b := prepare(t, func(s *config.Store) { s.Back.Owner.Refunds, s.WriteBack = "shop", "note" })
 	b.placed("processing")

@@ -13,12 +13,17 @@ import (
 // place is a line of a transaction.
 type place struct{ record, line string }
 
+// link leads from a document to one that it rests on.
+type link struct{ from, to string }
+
 // links lead from a document up to what it was made from, as far as the sales order: a refund rests on a credit memo,
 // that on a return, that on the order.
 type links struct {
 	above  map[string][]string // documents a document rests on, in order
 	lines  map[place]place
 	orders map[string]bool // the transactions above that are sales orders
+
+	amounts map[link][]string // of money, e.g. what a refund applies to a credit memo; one a line
 }
 
 // generations bounds the way up.
@@ -26,11 +31,11 @@ const generations = 6
 
 // climb reads the links above documents, one generation a query.
 func (w *Watcher) climb(ctx context.Context, documents map[string]bool) (links, error) {
-	l := links{above: map[string][]string{}, lines: map[place]place{}, orders: map[string]bool{}}
+	l := links{above: map[string][]string{}, lines: map[place]place{}, orders: map[string]bool{}, amounts: map[link][]string{}}
 	asked := maps.Clone(documents)
 	for next := maps.Clone(documents); len(next) > 0; {
 		rows, err := w.query(ctx, "read links", "SELECT l.nextdoc AS nextdoc, l.nextline AS nextline, l.previousdoc AS previousdoc, l.previousline AS previousline,"+
-			" l.previoustype AS previoustype FROM PreviousTransactionLineLink l WHERE l.nextdoc IN (%s) ORDER BY l.nextdoc, l.nextline, l.previousdoc, l.previousline", ids(next))
+			" l.previoustype AS previoustype, l.foreignamount AS amount FROM PreviousTransactionLineLink l WHERE l.nextdoc IN (%s) ORDER BY l.nextdoc, l.nextline, l.previousdoc, l.previousline", ids(next))
 		if err != nil {
 			return l, err
 		}
@@ -53,6 +58,7 @@ func (l *links) add(row suitetalk.Row) {
 	if row["previoustype"] == typeOf[event.ChangeSalesOrder] {
 		l.orders[to] = true
 	}
+	l.amounts[link{from, to}] = append(l.amounts[link{from, to}], row["amount"])
 	if !slices.Contains(l.above[from], to) {
 		l.above[from] = append(l.above[from], to)
 	}
@@ -107,6 +113,7 @@ func (l *links) orderLine(order, record, line string) string {
 type owner struct {
 	store, order, salesOrder string
 	kind                     string // of the record itself: a push may be wrong about it
+	applied                  []event.Applied
 }
 
 // owners finds the orders that documents belong to: by the sales order they were made from, or by an externalId of
@@ -128,20 +135,28 @@ func (w *Watcher) owners(ctx context.Context, l links, records map[string]bool) 
 		if heads[id].kind == "" {
 			continue // gone meanwhile, or of no kind that is told
 		}
-		for _, top := range append(l.tops(id), id) {
-			n, ours := w.names.of(heads[top].externalID)
-			if !ours {
-				continue
-			}
-			o := owner{store: n.store, order: n.order, kind: heads[id].kind}
-			if heads[top].kind == event.ChangeSalesOrder {
-				o.salesOrder = top
-			}
-			owners[id] = o
-			break
+		o := w.nearest(l, heads, id)
+		if o.order == "" {
+			continue
 		}
+		parts, exact, err := w.parts(l, heads, id)
+		if err != nil {
+			return nil, err
+		}
+		o.kind, o.applied = heads[id].kind, shares(parts, exact)
+		owners[id] = o
 	}
 	return owners, w.nameOrders(ctx, owners)
+}
+
+// nearest is the order that a document belongs to: the first way up that leads to one of ours.
+func (w *Watcher) nearest(l links, heads map[string]head, id string) owner {
+	for _, top := range append(l.tops(id), id) {
+		if o := w.ownerOf(heads[top]); o.order != "" {
+			return o
+		}
+	}
+	return owner{}
 }
 
 // nameOrders finds the sales orders of owners that are known by name only.

@@ -112,6 +112,7 @@ func (s state) event(account string, orderLine func(record, line string) string)
 		Envelope: event.Envelope{Type: "netsuite.v1.changed", Store: s.owner.store}, Account: account, Kind: s.head.kind,
 		Record: event.RecordID{ID: s.head.id, ExternalID: s.head.externalID}, TranID: s.head.tranID, Order: s.owner.order, SalesOrder: s.owner.salesOrder,
 		Status: s.head.letter(), Date: s.head.day, ShipMethod: s.head.method,
+		Applied: s.owner.applied,
 	}
 	goods := e.Kind == event.ChangeFulfilment || e.Kind == event.ChangeReceipt
 	if s.head.total != "" && !goods {

@@ -98,6 +98,7 @@ func (w *Watcher) publish(ctx context.Context, states []state, news map[string]f
 		if e.ModifiedAt, err = w.timeOf(s.head, news); err != nil {
 			return published, err
 		}
+		e.Applied = follow(e, lasts[s.head.id].event)
 		fresh, err := w.put(ctx, e, lasts[s.head.id])
 		switch {
 		case fault.ClassOf(err) == fault.Conflict && err != nil:

@@ -24,6 +24,22 @@ func FromShop(record event.RecordID, known []event.LedgerMoney) bool {
 		slices.ContainsFunc(known, func(l event.LedgerMoney) bool { return l.ID == record.ID })
 }
 
+// Parts gives a change as each order sees it that it is about: a refund may pay several. For an order that gets nothing any
+// more, it is as if the refund were deleted.
+func Parts(c event.NetSuiteChangedV1) []event.NetSuiteChangedV1 {
+	if len(c.Applied) == 0 {
+		return []event.NetSuiteChangedV1{c}
+	}
+	var list []event.NetSuiteChangedV1
+	for _, a := range c.Applied {
+		part := c
+		part.Store, part.Order, part.SalesOrder, part.Total = a.Store, a.Order, a.SalesOrder, a.Total
+		part.Deleted = c.Deleted || a.Total != nil && a.Total.IsZero()
+		list = append(list, part)
+	}
+	return list
+}
+
 // Left is what can still be given back of an order.
 func Left(total money.Amount, given []money.Amount) money.Amount {
 	return total.Sub(money.Sum(given...).Abs())
