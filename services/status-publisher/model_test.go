@@ -283,7 +283,7 @@ func (o *modelOrder) refund(body []byte) (int, string) {
 		Reason string                        `json:"reason"`
 		Meta   []struct{ Key, Value string } `json:"meta_data"`
 	}](body))
-	o.give(refund{r.Amount, r.Reason, r.Meta[0].Value})
+	o.give(refund{amount: r.Amount, reason: r.Reason, record: r.Meta[0].Value})
 	return 201, fmt.Sprintf(`{"id":%d}`, 69+len(o.refunds))
 }
 
@@ -490,7 +490,7 @@ func (g *game) give() {
 		return
 	}
 	g.given = append(g.given, "-10.00")
-	g.shop.give(refund{"10.00", "broken", ""})
+	g.shop.give(refund{amount: "10.00", reason: "broken"})
 	total := money.MustParse("10.00")
 	n := len(g.given)
 	g.changed(event.NetSuiteChangedV1{Kind: event.ChangeRefund, Record: event.RecordID{ID: fmt.Sprintf("w%s-%d", g.id, n), ExternalID: fmt.Sprintf("wc-cr-%s-%s-%d", g.store, g.id, n)}, TranID: "RFW", Total: &total})

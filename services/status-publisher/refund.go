@@ -2,6 +2,7 @@ package statuspublisher
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -146,25 +147,34 @@ func leftOf(order woo.Order) (money.Amount, error) {
 
 // refundOf finds the shop's refund of one of NetSuite's; without id there is none.
 func (b *batcher) refundOf(ctx context.Context, order, record string, calls *[]event.Call) (recorded, error) {
-	look, err := b.shop.Get(ctx, "look for the refund", "/orders/"+order+"/refunds?per_page=100")
-	*calls = append(*calls, look.Call)
-	if err != nil {
-		return recorded{}, err
-	}
-	refunds, err := codec.Decode[[]struct {
-		ID     woo.Text   `json:"id"`
-		Amount woo.Text   `json:"amount"`
-		Meta   []woo.Meta `json:"meta_data"`
-	}](look.Body)
-	if err != nil {
-		return recorded{}, fault.New(fault.Unexpected, "the shop must answer with a list of refunds", fault.Because(err))
-	}
+	refunds, err := b.refunds(ctx, order, "look for the refund", calls)
 	for _, r := range refunds {
-		if (fulfilment{Meta: r.Meta}).text(woo.MetaRecord) == record {
-			return recorded{string(r.ID), string(r.Amount)}, nil
+		if woo.TextOf(r.Meta, woo.MetaRecord) == record {
+			return recorded{string(r.ID), string(r.Amount)}, err
 		}
 	}
-	return recorded{}, nil
+	return recorded{}, err
+}
+
+// page is the longest page that WooCommerce gives.
+const page = 100
+
+// refunds lists an order's refunds, however many.
+func (b *batcher) refunds(ctx context.Context, order, purpose string, calls *[]event.Call) ([]woo.RefundRecord, error) {
+	var all []woo.RefundRecord
+	for n := 1; len(all) == page*(n-1); n++ {
+		answer, err := b.shop.Get(ctx, purpose, fmt.Sprintf("/orders/%s/refunds?per_page=%d&page=%d", order, page, n))
+		*calls = append(*calls, answer.Call)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := codec.Decode[[]woo.RefundRecord](answer.Body)
+		if err != nil {
+			return nil, fault.New(fault.Unexpected, "the shop must answer with a list of refunds", fault.Because(err))
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
 }
 
 // documentDeeds keep the numbers of NetSuite's documents on the order, where the store wants meta keys. The sales order's

@@ -44,8 +44,8 @@ func TestRefundsOfNetSuite(t *testing.T) {
 	}
 	b.returned(paid(event.ChangeCashRefund, "5092", "60.00"))
 	want := []refund{
-		{"40.00", "NetSuite refund RF5090 (orderstream ns:customerRefund:5090)", "ns:customerRefund:5090"},
-		{"60.00", "NetSuite refund RF5092 (orderstream ns:cashRefund:5092)", "ns:cashRefund:5092"},
+		{"40.00", "NetSuite refund RF5090 (orderstream ns:customerRefund:5090)", "ns:customerRefund:5090", ""},
+		{"60.00", "NetSuite refund RF5092 (orderstream ns:cashRefund:5092)", "ns:cashRefund:5092", ""},
 	}
 	if diff := cmp.Diff(want, o.refunds, cmp.AllowUnexported(refund{})); diff != "" {
 		t.Errorf("refunds (-want +got):\n%s", diff)
@@ -63,6 +63,27 @@ func TestRefundsOfNetSuite(t *testing.T) {
 	}
 	if e := b.entry("refund", "36-5092"); e.Deed.Refund != "71" || e.Deed.To != "refunded" {
 		t.Errorf("ledger %s %+v", e.State, e.Deed)
+	}
+}
+
+// An order has more refunds than a page: the one that is looked for may stand on the last.
+func TestManyRefunds(t *testing.T) {
+	b := prepare(t, quiet)
+	o := b.placed("processing")
+	first := b.change(paid(event.ChangeRefund, "1", "5.00"))
+	if _, err := b.service.handleChange(natstest.Context(t), first); err != nil { // crash: on no record
+		t.Fatal(err)
+	}
+	for range 199 {
+		o.refunds = append(o.refunds, refund{amount: "0.00"})
+	}
+	messages, err := b.service.handleChange(natstest.Context(t), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store(messages)
+	if e := b.entry("refund", "36-1"); len(o.refunds) != 200 || e.State != event.ShopWritten || e.Deed.Refund != "70" {
+		t.Errorf("%d refunds, %s as %s; want the first found behind 199 others", len(o.refunds), e.State, e.Deed.Refund)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,7 @@ type request struct {
 	method string
 	path   string // behind /wp-json/wc/v3
 	body   string
+	query  url.Values
 }
 
 // shop answers as WooCommerce does, for what the publisher asks of it.
@@ -75,7 +77,10 @@ type order struct {
 	refunds         []refund // oldest first
 }
 
-type refund struct{ amount, reason, record string }
+type refund struct {
+	amount, reason, record string
+	lines                  string // JSON of line_items
+}
 
 // answer takes the place of the shop's own.
 type answer struct {
@@ -98,7 +103,7 @@ func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.t.Error(err)
 	}
-	q := request{time.Now(), r.Method, strings.TrimPrefix(r.URL.Path, "/wp-json/wc/v3"), string(body)}
+	q := request{time.Now(), r.Method, strings.TrimPrefix(r.URL.Path, "/wp-json/wc/v3"), string(body), r.URL.Query()}
 	s.mu.Lock()
 	s.requests = append(s.requests, q)
 	before := s.before
@@ -198,9 +203,12 @@ func (s *shop) refunding(q request, o *order) (int, string) {
 	if q.method == http.MethodGet {
 		var rows []string
 		for i, r := range o.refunds {
-			rows = append(rows, fmt.Sprintf(`{"id":%d,"amount":%q,"reason":%q,"meta_data":[{"id":1,"key":"_orderstream_record","value":%q}]}`, 70+i, r.amount, r.reason, r.record))
+			rows = append(rows, fmt.Sprintf(`{"id":%d,"amount":%q,"reason":%q,"meta_data":[{"id":1,"key":"_orderstream_record","value":%q}],"line_items":[%s]}`, 70+i, r.amount, r.reason, r.record, r.lines))
 		}
-		return 200, "[" + strings.Join(rows, ",") + "]"
+		slices.Reverse(rows) // newest first
+		size, number := must(strconv.Atoi(cmp.Or(q.query.Get("per_page"), "10"))), must(strconv.Atoi(cmp.Or(q.query.Get("page"), "1")))
+		from := min(size*(number-1), len(rows))
+		return 200, "[" + strings.Join(rows[from:min(from+size, len(rows))], ",") + "]"
 	}
 	body := must(codec.Decode[struct {
 		Amount  string                        `json:"amount"`
@@ -220,7 +228,7 @@ func (s *shop) refunding(q request, o *order) (int, string) {
 	if amount.Cmp(left) > 0 {
 		return 500, `{"code":"woocommerce_rest_cannot_create_order_refund","message":"Invalid refund amount.","data":500}`
 	}
-	o.refunds = append(o.refunds, refund{body.Amount, body.Reason, body.Meta[0].Value})
+	o.refunds = append(o.refunds, refund{amount: body.Amount, reason: body.Reason, record: body.Meta[0].Value})
 	if amount.Equal(left) {
 		o.status = "refunded"
 	}

@@ -3,7 +3,6 @@ package statuspublisher
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -89,11 +88,10 @@ func (s *Service) see(ctx context.Context, c change, calls *[]event.Call) (*view
 	if err != nil {
 		return nil, err
 	}
-	var goods []plan.Good
-	for _, line := range order.Lines {
-		goods = append(goods, plan.Good{ID: string(line.ID), SKU: string(line.SKU), Name: string(line.Name)})
+	lines, err := whole(ctx, c, order, plan.Join(c.Lines, ledger.Lines, goodsOf(order)), calls)
+	if err != nil {
+		return nil, err
 	}
-	lines := plan.Join(c.Lines, ledger.Lines, goods)
 	if err := s.goods(ctx, c, order, lines, calls); err != nil {
 		return nil, err
 	}
@@ -144,47 +142,6 @@ func (b *batcher) order(ctx context.Context, id string, calls *[]event.Call) (wo
 	}
 	order.Read = answer.Date()
 	return order, nil
-}
-
-// goods asks the shop which lines need no shipping: an order does not say so itself. Only a line that NetSuite has not
-// shipped is worth the question, and one whose product is gone counts as goods.
-func (s *Service) goods(ctx context.Context, c change, order woo.Order, lines []plan.Progress, calls *[]event.Call) error {
-	for i, p := range lines {
-		path := productOf(order, p.Good.ID)
-		if path == "" || p.Shipped.Sign() > 0 {
-			continue
-		}
-		answer, err := c.shop.shop.Get(ctx, "is it virtual", path+"?_fields=virtual,type")
-		*calls = append(*calls, answer.Call)
-		if answer.Status == http.StatusNotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		product, err := codec.Decode[struct {
-			Virtual bool     `json:"virtual"`
-			Type    woo.Text `json:"type"`
-		}](answer.Body)
-		if err != nil {
-			return fault.New(fault.Unexpected, "the shop must answer with a product", fault.Because(err))
-		}
-		lines[i].Good.Virtual = product.Virtual || plan.GiftCard(string(product.Type))
-	}
-	return nil
-}
-
-func productOf(order woo.Order, line string) string {
-	for _, l := range order.Lines {
-		switch {
-		case string(l.ID) != line || l.ProductID == "" || l.ProductID == "0":
-		case l.VariationID != "" && l.VariationID != "0":
-			return "/products/" + string(l.ProductID) + "/variations/" + string(l.VariationID)
-		default:
-			return "/products/" + string(l.ProductID)
-		}
-	}
-	return ""
 }
 
 // tell adds the note of one topic, where there is something to say.

@@ -226,17 +226,7 @@ type fulfilment struct {
 	Meta []woo.Meta `json:"meta_data"`
 }
 
-func (f fulfilment) text(key woo.Text) string {
-	for _, m := range f.Meta {
-		if m.Key == key {
-			text, err := codec.Decode[woo.Text](m.Value)
-			if err == nil {
-				return string(text)
-			}
-		}
-	}
-	return ""
-}
+func (f fulfilment) text(key woo.Text) string { return woo.TextOf(f.Meta, key) }
 
 // fulfil makes a fulfilment of the shop for one of NetSuite's, which it names, or gives it the numbers it lacks. A
 // fulfilment has room for one number: several stand side by side. The customer is mailed for a number that is new to the

@@ -309,6 +309,7 @@ type RefundRecord struct {
 	Lines         []LineItem     `json:"line_items"`
 	ShippingLines []ShippingLine `json:"shipping_lines"`
 	FeeLines      []FeeLine      `json:"fee_lines"`
+	Meta          []Meta         `json:"meta_data"`
 }
 
 // RefundedLine is the meta key under which a refund's line names the order's line.

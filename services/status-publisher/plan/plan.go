@@ -33,10 +33,13 @@ type Rules struct {
 
 // Good is a line of the shop's order that may have to be shipped.
 type Good struct {
-	ID      string // the shop's line id
-	SKU     string
-	Name    string
-	Virtual bool // nothing is shipped for it: a download, a service, a gift card
+	ID       string // the shop's line id
+	SKU      string
+	Name     string
+	Virtual  bool         // nothing is shipped for it: a download, a service, a gift card
+	Quantity money.Number // ordered in the shop, less what it took back
+	Bundle   string       // id of the outermost line of its bundle; its own where it is in none
+	Holds    bool         // other lines lie in it
 }
 
 // Progress is how far one line has come in NetSuite.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,6 +99,45 @@ func TestJoin(t *testing.T) {
 	}
 	if open := Open(got); len(open) != 2 {
 		t.Errorf("%d lines to ship, want the tee and the one nobody knows", len(open))
+	}
+}
+
+// What the shop has and NetSuite lacks is still to be shipped; a bundle is there when the mapping's half of it is.
+func TestWhole(t *testing.T) {
+	good := func(id, bundle string, holds bool, pieces int64) Good {
+		return Good{ID: id, Bundle: bundle, Holds: holds, Quantity: money.Int(pieces)}
+	}
+	// A box in a box: 1 holds 2 and 3, 3 holds 4.
+	boxes := []Good{good("1", "1", true, 1), good("2", "1", false, 1), good("3", "1", true, 1), good("4", "1", false, 1), good("5", "5", false, 2)}
+	for name, c := range map[string]struct {
+		netsuite []string // ids of lines of one piece, shipped; "x5": closed
+		goods    []Good
+		open     string // ids
+	}{
+		"all of them":           {[]string{"1", "2", "3", "4"}, boxes[:4], ""},
+		"the bundle alone":      {[]string{"1"}, boxes[:4], ""},
+		"its parts alone":       {[]string{"2", "4"}, boxes[:4], ""},
+		"one of its parts":      {[]string{"2"}, boxes[:4], "4"},
+		"nothing of it":         {[]string{"6"}, boxes[:4], "1 2 3 4"},
+		"another line":          {[]string{"1"}, boxes, "5"},
+		"a line with one of 2":  {[]string{"1", "5"}, boxes, "5"},
+		"closed with one of 2":  {[]string{"1", "x5"}, boxes, ""},
+		"nobody's line":         {[]string{""}, boxes, ""},
+		"all of it taken back":  {[]string{"1"}, Less(boxes, map[string]money.Number{"5": money.Int(2)}), ""},
+		"half of it taken back": {[]string{"1", "5"}, Less(boxes, map[string]money.Number{"5": money.Int(1)}), ""},
+	} {
+		var lines []Progress
+		for _, id := range c.netsuite {
+			id, closed := strings.CutPrefix(id, "x")
+			lines = append(lines, Progress{Good: goodOf(c.goods, id), Ordered: money.Int(1), Shipped: money.Int(1), Closed: closed})
+		}
+		var open []string
+		for _, p := range Open(Whole(lines, c.goods)) {
+			open = append(open, p.Good.ID)
+		}
+		if got := strings.Join(open, " "); got != c.open {
+			t.Errorf("%s: open %q, want %q", name, got, c.open)
+		}
 	}
 }
 
