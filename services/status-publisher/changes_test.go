@@ -132,8 +132,10 @@ func TestStatusFollowsNetSuite(t *testing.T) {
 		t.Errorf("notes, newest first (-want +got):\n%s", diff)
 	}
 	// Somebody opens the order again in the shop: NetSuite, which says nothing new, does not fight.
-	o.status = "processing"
-	b.returned(sold("G", line("1", "2"), line("2", "2"), fee))
+	for _, status := range []string{"processing", "cancelled", "processing"} {
+		o.status = status
+		b.returned(sold("G", line("1", "2"), line("2", "2"), fee))
+	}
 	if len(o.statuses) != 1 {
 		t.Errorf("statuses written: %q", o.statuses)
 	}
@@ -177,6 +179,48 @@ func TestStatusGuards(t *testing.T) {
 				t.Errorf("ledger %s by rule %q, want %q", e.State, e.Deed.Rule, c.rule)
 			}
 		})
+	}
+}
+
+// What a final status kept is not done for good: opened again, the order follows NetSuite's next news. What the shop had
+// said itself, or we had, counts as told.
+func TestAKeptStatusIsLookedAtAgain(t *testing.T) {
+	all := []event.ChangedLine{line("1", "2"), line("2", "2")}
+	for _, c := range []struct{ have, want string }{{"cancelled", "completed"}, {"refunded", "completed"}, {"completed", "processing"}} {
+		b := prepare(t, func(s *config.Store) { s.Back.Notes = "off" })
+		o := b.placed(c.have)
+		b.returned(sold("F", all...))
+		entries := func() int { return b.nats.Count(t, topology.ShopOutcomes, subject.Shop("main", "status", "36")) }
+		kept := entries()
+		b.returned(sold("G", all...)) // nothing new about it
+		if entries() != kept {
+			t.Errorf("%s: %d entries for what was kept already", c.have, entries())
+		}
+		o.status = "processing" // opened again by a person
+		b.returned(sold("F", all...))
+		if o.status != c.want {
+			t.Errorf("%s, then opened again: %s, want %s", c.have, o.status, c.want)
+		}
+	}
+}
+
+// A gift card is told by its product type, the very word.
+func TestGiftCards(t *testing.T) {
+	for _, c := range []struct {
+		kind  string
+		types []string
+		want  string
+	}{
+		{"gift-card", nil, "completed"}, {"pw-gift-card", nil, "completed"}, {"gift-box", nil, "processing"}, {"simple", nil, "processing"},
+		{"store-voucher", []string{"store-voucher"}, "completed"}, {"gift-card", []string{"store-voucher"}, "processing"},
+	} {
+		b := prepare(t, func(s *config.Store) { s.Back.Notes, s.Back.GiftCards = "off", c.types })
+		b.shop.kinds["/products/80/variations/81"] = c.kind
+		o := b.placed("processing")
+		b.returned(sold("F", line("1", "2"), line("2", "0")))
+		if o.status != c.want {
+			t.Errorf("product type %s, gift cards %q: %s, want %s", c.kind, c.types, o.status, c.want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package statuspublisher
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -74,7 +75,7 @@ func (s *Service) goods(ctx context.Context, c change, order woo.Order, lines []
 		if err != nil {
 			return fault.New(fault.Unexpected, "the shop must answer with a product", fault.Because(err))
 		}
-		lines[i].Good.Virtual = product.Virtual || plan.GiftCard(string(product.Type))
+		lines[i].Good.Virtual = product.Virtual || slices.Contains(c.rules.GiftCards, string(product.Type))
 	}
 	return nil
 }

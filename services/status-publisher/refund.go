@@ -36,7 +36,7 @@ func (s *Service) giveBack(ctx context.Context, c change, e entry) (*done, error
 	if err != nil {
 		return nil, err
 	}
-	if plan.FromShop(c.Record, append(ledger.Refunds, ledger.Credits...)) {
+	if plan.FromShop(c.NetSuiteChangedV1, append(ledger.Refunds, ledger.Credits...)) {
 		result.deed.Rule = plan.RuleFromShop
 		return result, nil
 	}

@@ -105,6 +105,9 @@ func TestRefundsThatAreNotTold(t *testing.T) {
 		"more than the order has":       {paid(event.ChangeRefund, "1", "100.01"), "", "money-mismatch"},
 		"of nothing":                    {paid(event.ChangeRefund, "1", "0.00"), "", "money-mismatch"},
 		"without an amount":             {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Total = nil }), "", "money-mismatch"},
+		"of another connector":          {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "wc-12345" }), "-", ""},
+		"of another store":              {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "wc-cr-other-36-9" }), "-", ""},
+		"of a longer order":             {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "wc-cr-main-360-9" }), "-", ""},
 		"of another, with its own name": {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "acme-1" }), "-", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,6 +55,7 @@ type shop struct {
 	refused  map[string]bool     // orders it does not let us change
 	orders   map[string]*order   // orders with more to them
 	virtual  map[string]string   // type of the products that are not shipped, by path
+	kinds    map[string]string   // type of other products, by path
 	mailed   bool                // notes are for the customer
 
 	fulfils   bool                // the feature of fulfilments is on
@@ -91,7 +92,7 @@ type answer struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}, orders: map[string]*order{}, tracked: map[string][]string{}, virtual: map[string]string{}}
+	s := &shop{t: t, meta: map[string]string{}, notes: map[string][]string{}, missing: map[string]bool{}, refused: map[string]bool{}, orders: map[string]*order{}, tracked: map[string][]string{}, virtual: map[string]string{}, kinds: map[string]string{}}
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -160,7 +161,7 @@ func (s *shop) answer(q request) (int, string) {
 		return s.refunding(q, s.orders[parts[2]])
 	case q.method == http.MethodGet && parts[1] == "products":
 		kind, virtual := s.virtual[q.path]
-		return 200, fmt.Sprintf(`{"virtual":%v,"type":%q}`, virtual, cmp.Or(kind, "simple"))
+		return 200, fmt.Sprintf(`{"virtual":%v,"type":%q}`, virtual, cmp.Or(kind, s.kinds[q.path], "simple"))
 	case q.method == http.MethodGet && q.path == "/orders":
 		return 200, "[]"
 	case q.path == "/wp-json/":

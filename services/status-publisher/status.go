@@ -47,15 +47,28 @@ func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, erro
 	if want == plan.Completed && len(c.Lines) == 0 {
 		return nil, nil // nothing says that it was shipped
 	}
-	hash, err := codec.Hash([]string{want})
-	if err != nil || want == "" || e.told(hash) {
+	have := string(v.order.Status)
+	rule := plan.Keep(have, want)
+	hash, told, err := e.asked(want, have, rule)
+	if err != nil || want == "" || told {
 		return nil, err
 	}
-	result.hash, result.deed.From, result.deed.To = hash, string(v.order.Status), want
-	if result.deed.Rule = plan.Keep(string(v.order.Status), want); result.deed.Rule != "" {
+	result.hash, result.deed.From, result.deed.To, result.deed.Rule = hash, have, want, rule
+	if rule != "" {
 		return result, nil
 	}
 	return result, s.mark(ctx, c, v.order, want, &result.calls)
+}
+
+// asked names what a status asks for, and tells whether that is settled. What was written, or stood there already, is; what a
+// final status kept is asked again once the order has another.
+func (e entry) asked(want, have, rule string) (hash string, settled bool, err error) {
+	hash, err = codec.Hash([]string{want})
+	if settled = e.told(hash); settled || err != nil || rule != plan.RuleFinal {
+		return hash, settled, err
+	}
+	hash, err = codec.Hash([]string{want, have})
+	return hash, e.told(hash), err
 }
 
 // mark writes a status together with the mark by which parse knows it as ours: both or none.

@@ -119,11 +119,12 @@ type Share struct {
 
 // Back says what travels from NetSuite back to the shop.
 type Back struct {
-	Status   map[string]string `json:"status"`   // NetSuite's letter to the shop's word; "" or absent: the status stays
-	Virtual  string            `json:"virtual"`  // billed, approved: when an order without goods to ship is completed
-	Notes    string            `json:"notes"`    // private, customer, off: parts that left, back orders
-	Tracking string            `json:"tracking"` // how tracking numbers are kept: auto, fulfillments, shipment-tracking, advanced-shipment-tracking, note
-	Owner    Owner             `json:"owner"`
+	Status    map[string]string `json:"status"`     // NetSuite's letter to the shop's word; "" or absent: the status stays
+	Virtual   string            `json:"virtual"`    // billed, approved: when an order without goods to ship is completed
+	GiftCards []string          `json:"gift_cards"` // product types that are gift cards: nothing is shipped for them
+	Notes     string            `json:"notes"`      // private, customer, off: parts that left, back orders
+	Tracking  string            `json:"tracking"`   // how tracking numbers are kept: auto, fulfillments, shipment-tracking, advanced-shipment-tracking, note
+	Owner     Owner             `json:"owner"`
 }
 
 // Owner says whose word counts, netsuite or shop, fact by fact: two systems that both write one would fight.

@@ -142,6 +142,9 @@ func (b *Back) fill() {
 		b.Status = map[string]string{"C": "cancelled", "F": "completed", "G": "completed"}
 	}
 	or(&b.Virtual, "billed")
+	if b.GiftCards == nil {
+		b.GiftCards = []string{"gift-card", "pw-gift-card"}
+	}
 	or(&b.Notes, "private")
 	or(&b.Tracking, "auto")
 	for _, owner := range []*string{&b.Owner.Status, &b.Owner.Tracking, &b.Owner.Refunds, &b.Owner.Stock} {

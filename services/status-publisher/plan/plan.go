@@ -144,10 +144,6 @@ func (r Rules) Concern(letter string) bool {
 	return r.Status[letter] != "" || r.Virtual == "approved" && approved(letter)
 }
 
-// GiftCard tells whether a product of this type is a gift card. Sources: types gift-card of WooCommerce Gift Cards and
-// pw-gift-card of PW Gift Cards.
-func GiftCard(productType string) bool { return strings.Contains(productType, "gift") }
-
 // Keep names the rule that keeps the shop's status although another is wanted; "": it is written.
 func Keep(have, want string) string {
 	switch {

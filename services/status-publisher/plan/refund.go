@@ -15,13 +15,13 @@ const RuleFromShop = "from-shop"
 // RuleGone names why a refund is not told to the shop: NetSuite deleted it before it was.
 const RuleGone = "gone"
 
-// ours begins every externalId that we give a record. NetSuite ignores its case.
-const ours = "wc-"
-
-// FromShop tells whether NetSuite's refund is one of the shop's, made by us: by its externalId, or by the order's ledger.
-func FromShop(record event.RecordID, known []event.LedgerMoney) bool {
-	return strings.HasPrefix(strings.ToLower(record.ExternalID), ours) ||
-		slices.ContainsFunc(known, func(l event.LedgerMoney) bool { return l.ID == record.ID })
+// FromShop tells whether NetSuite's refund is one of the order's in the shop, made by us: by its externalId, whose case
+// NetSuite ignores, or by the order's ledger. Another connector's name, or another store's, says nothing.
+func FromShop(c event.NetSuiteChangedV1, known []event.LedgerMoney) bool {
+	name, ours := strings.CutPrefix(strings.ToLower(c.Record.ExternalID), "wc-")
+	_, of, _ := strings.Cut(name, "-") // behind the kind
+	return ours && strings.HasPrefix(of, strings.ToLower(c.Store+"-"+c.Order+"-")) ||
+		slices.ContainsFunc(known, func(l event.LedgerMoney) bool { return l.ID == c.Record.ID })
 }
 
 // Parts gives a change as each order sees it that it is about: a refund may pay several. For an order that gets nothing any
