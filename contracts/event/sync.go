@@ -146,6 +146,7 @@ const (
 	ShopKindStatus     = "status"     // the order's own status
 	ShopKindNote       = "note"       // key: order id, "-", the note's topic
 	ShopKindFulfilment = "fulfilment" // tracking numbers
+	ShopKindTracking   = "tracking"   // tracking numbers on the order itself, where the store keeps them no other way
 	ShopKindRefund     = "refund"     // a refund that NetSuite made
 	ShopKindDocuments  = "documents"  // numbers of NetSuite's documents, on the order
 	ShopKindStock      = "stock"      // how much of a SKU the shop may sell
@@ -177,6 +178,7 @@ type ShopDeed struct {
 	Refund     string         `json:"refund,omitempty"` // the shop's id
 	Amount     *money.Amount  `json:"amount,omitempty"`
 	Documents  []ShopDocument `json:"documents,omitempty"`
+	Parcels    []ShopParcel   `json:"parcels,omitempty"`
 	SKU        string         `json:"sku,omitempty"`   // of stock
 	Units      *money.Number  `json:"units,omitempty"` // of stock: what the shop may sell
 }
@@ -188,6 +190,24 @@ type ShopDocument struct {
 	Number     string    `json:"number"`
 	Deleted    bool      `json:"deleted,omitempty"`
 	ModifiedAt time.Time `json:"modified_at"`
+}
+
+// ShopParcel is a fulfilment in NetSuite as the shop's order has it.
+type ShopParcel struct {
+	ID         string           `json:"id"`
+	Number     string           `json:"number,omitempty"`
+	Carrier    string           `json:"carrier,omitempty"`
+	Date       string           `json:"date,omitempty"` // YYYY-MM-DD
+	Tracking   []string         `json:"tracking,omitempty"`
+	Lines      []ShopParcelLine `json:"lines,omitempty"`
+	Gone       bool             `json:"gone,omitempty"` // deleted, or not shipped any more
+	ModifiedAt time.Time        `json:"modified_at"`
+}
+
+// ShopParcelLine is what is in a parcel of one of the shop's lines.
+type ShopParcelLine struct {
+	Line     string       `json:"line"` // the shop's line id
+	Quantity money.Number `json:"quantity"`
 }
 
 // ShopFacts is what the shop's order is told about NetSuite.

@@ -71,6 +71,8 @@ const (
 	ShopRouteMissing Code = "shop-route-missing"
 	ShopFailed       Code = "shop-failed"
 
+	FulfilmentWithdrawn Code = "fulfilment-withdrawn"
+
 	ShopSKUUnknown     Code = "shop-sku-unknown"
 	ShopSKUAmbiguous   Code = "shop-sku-ambiguous"
 	ShopStockUnmanaged Code = "shop-stock-unmanaged"
@@ -146,6 +148,8 @@ var registry = map[Code]entry{
 	ShopOrderMissing: {Terminal, "the shop does not have the order any more"},
 	ShopFailed:       {Transient, "the shop fails at this request while it does others"},
 	ShopRouteMissing: {Terminal, "the shop's REST API lacks a route: a plugin or feature is off"},
+
+	FulfilmentWithdrawn: {Terminal, "a fulfilment that the shop was told of is not shipped any more"},
 
 	ShopSKUUnknown:     {Terminal, "the shop has no product of a SKU"},
 	ShopSKUAmbiguous:   {Terminal, "the shop has several products of a SKU"},

@@ -67,6 +67,7 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		{topology.Failures, subject.FailuresAbout(store, parse.ResourceRefund+"-"+order), failure}, // of stage read
 		{topology.Failures, subject.FailuresAbout(store, event.ShopKindStatus+"-"+order), failure},
 		{topology.Failures, subject.FailuresAbout(store, event.ShopKindDocuments+"-"+order), failure},
+		{topology.Failures, subject.FailuresAbout(store, event.ShopKindTracking+"-"+order), failure},
 		{topology.Failures, subject.FailuresAbout(store, parse.ResourceOrder+"-"+order), failure}, // of stage parse, whose objects are not orders only
 	} {
 		err := each(ctx, js, source.stream, source.filter, func(m *jetstream.RawStreamMsg) error {

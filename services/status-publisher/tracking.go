@@ -60,10 +60,14 @@ func (c *customs) learn(store, way string, now time.Time) {
 }
 
 func (s *Service) fulfilmentDeeds(c change) []deed {
-	if c.rules.Owner.Tracking != config.ByNetSuite || c.Status != plan.Shipped || c.Deleted {
+	if c.rules.Owner.Tracking != config.ByNetSuite {
 		return nil
 	}
-	return []deed{{event.ShopKindFulfilment, c.Order + "-" + c.Record.ID, s.ship}}
+	deeds := []deed{{event.ShopKindFulfilment, c.Order + "-" + c.Record.ID, s.ship}}
+	if s.stores[c.Store].WriteBack == "meta" {
+		deeds = append(deeds, deed{event.ShopKindTracking, c.Order, s.list})
+	}
+	return deeds
 }
 
 // ship tells the shop of a fulfilment in the way the store has. Invariant 2: each number mails the customer, so the shop's
@@ -71,6 +75,9 @@ func (s *Service) fulfilmentDeeds(c change) []deed {
 func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
 	if e.overtaken(c) {
 		return nil, nil
+	}
+	if c.Deleted || c.Status != plan.Shipped {
+		return withdraw(c, e)
 	}
 	ledger, err := s.ledgerOf(ctx, c)
 	if err != nil {
@@ -80,6 +87,9 @@ func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
 	hash, err := codec.Hash([]any{shipment.Numbers, c.ShipMethod, shipment.Items})
 	if err != nil || e.told(hash) {
 		return nil, err
+	}
+	if e.last != nil && e.last.State == event.ShopWritten && e.last.Deed != nil {
+		shipment.Told = e.last.Deed.Tracking
 	}
 	result := &done{hash: hash, deed: c.about()}
 	sent, err := s.shipBy(ctx, c, shipment, result)
@@ -93,20 +103,38 @@ func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
 	return result, err
 }
 
+// withdraw shows a person that a shipment which the shop was told of is gone, or not shipped any more: the customer was
+// mailed, and a completed order is never moved back.
+func withdraw(c change, e entry) (*done, error) {
+	if e.last == nil || e.last.Deed == nil {
+		return nil, nil
+	}
+	result := &done{deed: c.about()}
+	if e.last.Deed.Convention == "" {
+		result.deed.Rule = plan.RuleGone
+		return result, nil
+	}
+	result.deed.Convention, result.deed.Tracking = e.last.Deed.Convention, e.last.Deed.Tracking
+	return result, fault.New(fault.FulfilmentWithdrawn, "a fulfilment that the shop was told of must stay shipped in NetSuite", fault.Field("itemFulfillment "+c.Record.ID, c.TranID))
+}
+
 // shipBy finds the store's way and takes it; it tells whether there was anything to tell.
 func (s *Service) shipBy(ctx context.Context, c change, shipment plan.Shipment, result *done) (bool, error) {
-	way, err := s.custom(ctx, c, &result.calls)
-	if err != nil {
+	way, err := s.way(ctx, c, shipment, &result.calls)
+	if err != nil || way != byFulfilments && len(shipment.Numbers) == 0 {
 		return false, err
-	}
-	if way == byFulfilments && len(shipment.Items) == 0 {
-		way = byNote // WooCommerce takes no fulfilment without items; NetSuite's lines are not the shop's
-	}
-	if way != byFulfilments && len(shipment.Numbers) == 0 {
-		return false, nil
 	}
 	result.deed.Convention, result.deed.Tracking = way, shipment.Numbers
 	return true, shippers[way](ctx, c, shipment, &result.calls)
+}
+
+// way is how the shop is told of a shipment.
+func (s *Service) way(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) (string, error) {
+	way, err := s.custom(ctx, c, calls)
+	if way == byFulfilments && len(shipment.Items) == 0 {
+		way = byNote // WooCommerce takes no fulfilment without items; NetSuite's lines are not the shop's
+	}
+	return way, err
 }
 
 type shipper func(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error
@@ -158,6 +186,11 @@ func probe(ctx context.Context, c change, calls *[]event.Call) (string, error) {
 	return byNote, nil
 }
 
+// tracked is a number that a tracking plugin lists.
+type tracked struct {
+	Number woo.Text `json:"tracking_number"`
+}
+
 // track adds the numbers that a tracking plugin does not list yet.
 func track(namespace string) shipper {
 	return func(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
@@ -167,20 +200,13 @@ func track(namespace string) shipper {
 		if err != nil {
 			return err
 		}
-		listed, err := codec.Decode[[]struct {
-			Number woo.Text `json:"tracking_number"`
-		}](look.Body)
+		listed, err := codec.Decode[[]tracked](look.Body)
 		if err != nil {
 			return fault.New(fault.Unexpected, "the shop must answer with a list of tracking numbers", fault.Because(err))
 		}
-		for _, number := range shipment.Numbers {
-			if slices.ContainsFunc(listed, func(l struct {
-				Number woo.Text `json:"tracking_number"`
-			}) bool {
-				return strings.EqualFold(string(l.Number), number)
-			}) {
-				continue
-			}
+		for _, number := range shipment.News(func(number string) bool {
+			return slices.ContainsFunc(listed, func(t tracked) bool { return strings.EqualFold(string(t.Number), number) })
+		}) {
 			body := map[string]any{"tracking_provider": shipment.Carrier, "custom_tracking_provider": shipment.Carrier, "tracking_number": number, "date_shipped": shipment.Date}
 			made, err := plugin.Post(ctx, "add the tracking number", path, body)
 			*calls = append(*calls, made.Call)
@@ -194,9 +220,8 @@ func track(namespace string) shipper {
 
 // tellCustomer mails each number in a note that no note of the order holds yet.
 func tellCustomer(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
-	for _, number := range shipment.Numbers {
-		text := plan.TrackingNote(shipment, number)
-		made, err := c.shop.sayOnce(ctx, c.Order, number, text)
+	for _, number := range shipment.News(func(string) bool { return false }) {
+		made, err := c.shop.sayOnce(ctx, c.Order, number, plan.TrackingNote(shipment, number))
 		*calls = append(*calls, made...)
 		if err != nil {
 			return err
@@ -228,9 +253,10 @@ type fulfilment struct {
 
 func (f fulfilment) text(key woo.Text) string { return woo.TextOf(f.Meta, key) }
 
-// fulfil makes a fulfilment of the shop for one of NetSuite's, which it names, or gives it the numbers it lacks. A
-// fulfilment has room for one number: several stand side by side. The customer is mailed for a number that is new to the
-// order.
+// fulfil makes a fulfilment of the shop for one of NetSuite's, which it names, or gives it the numbers it has now. A
+// fulfilment has room for one number: several stand side by side, and WooCommerce's mail names them all. So the shop mails
+// where all of them are news; else a note tells the new ones, before the fulfilment has them: after a crash in between they
+// are still news, and the note is there.
 func fulfil(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
 	path := "/orders/" + c.Order + "/fulfillments"
 	look, err := c.shop.shop.Get(ctx, "look for the fulfilment", path)
@@ -242,17 +268,27 @@ func fulfil(ctx context.Context, c change, shipment plan.Shipment, calls *[]even
 	if err != nil {
 		return err
 	}
-	numbers := strings.Join(shipment.Numbers, ", ")
-	record := c.Account + ":" + c.Record.ID
-	body := map[string]any{"status": "fulfilled", "is_fulfilled": true, "notify_customer": isNews(listed, shipment.Numbers), "meta_data": fulfilmentMeta(shipment, numbers, record)}
+	numbers, record := strings.Join(shipment.Numbers, ", "), c.Account+":"+c.Record.ID
 	at := slices.IndexFunc(listed, func(f fulfilment) bool { return f.text(woo.MetaRecord) == record })
-	switch {
-	case at < 0:
-		look, err = c.shop.shop.Post(ctx, "make the fulfilment", path, body)
-	case listed[at].text("_tracking_number") != numbers:
-		look, err = c.shop.shop.Put(ctx, "give the fulfilment its numbers", path+"/"+string(listed[at].ID), body)
-	default:
+	if at >= 0 && listed[at].text("_tracking_number") == numbers {
 		return nil
+	}
+	news := shipment.News(func(number string) bool {
+		return slices.ContainsFunc(listed, func(f fulfilment) bool {
+			return slices.Contains(strings.Split(f.text("_tracking_number"), ", "), number)
+		})
+	})
+	mails := len(news) == len(shipment.Numbers) && (at < 0 || len(news) > 0)
+	if rest := (plan.Shipment{Carrier: shipment.Carrier, Numbers: news}); !mails {
+		if err := tellCustomer(ctx, c, rest, calls); err != nil {
+			return err
+		}
+	}
+	body := map[string]any{"status": "fulfilled", "is_fulfilled": true, "notify_customer": mails, "meta_data": fulfilmentMeta(shipment, numbers, record)}
+	if at < 0 {
+		look, err = c.shop.shop.Post(ctx, "make the fulfilment", path, body)
+	} else {
+		look, err = c.shop.shop.Put(ctx, "give the fulfilment its numbers", path+"/"+string(listed[at].ID), body)
 	}
 	*calls = append(*calls, look.Call)
 	return err
@@ -270,18 +306,6 @@ func fulfilmentsIn(body []byte) ([]fulfilment, error) {
 		return nil, fault.New(fault.Unexpected, "the shop must answer with a list of fulfilments", fault.Because(err))
 	}
 	return wrapped.List, nil
-}
-
-// isNews tells whether the customer was not mailed yet of one of the numbers; without numbers the parcel itself is news.
-func isNews(listed []fulfilment, numbers []string) bool {
-	for _, number := range numbers {
-		if !slices.ContainsFunc(listed, func(f fulfilment) bool {
-			return slices.Contains(strings.Split(f.text("_tracking_number"), ", "), number)
-		}) {
-			return true
-		}
-	}
-	return len(numbers) == 0
 }
 
 // fulfilmentMeta names the carrier in both spellings that versions of WooCommerce read.

@@ -40,7 +40,7 @@ func TestTrackingNumbers(t *testing.T) {
 		expect func(*shop) []string // what the store holds
 		want   []string
 	}{
-		"fulfillments": {func(s *shop) { s.fulfils = true }, func(s *shop) (list []string) {
+		"fulfillments": {func(s *shop) { s.fulfils, s.mailed = true, true }, func(s *shop) (list []string) {
 			for _, f := range s.fulfilled {
 				list = append(list, metaIn(f, "_tracking_number")+" "+metaIn(f, "_items")+" "+metaIn(f, "_shipment_provider")+" "+metaIn(f, "_shipping_provider"))
 			}
@@ -83,7 +83,7 @@ func TestTrackingNumbers(t *testing.T) {
 				t.Errorf("the store holds (-want +got):\n%s", diff)
 			}
 			for _, number := range []string{"1Z1", "1Z2", "1Z9", "1Z3"} {
-				if mails := mailsOf(b.shop, number); mails != 1 && way != "fulfillments" || mails == 0 {
+				if mails := mailsOf(b.shop, number); mails != 1 {
 					t.Errorf("the customer was mailed %s %d times, want once", number, mails)
 				}
 			}
@@ -143,6 +143,112 @@ func TestTheStoresCustom(t *testing.T) {
 	fixed.returned(parcel("1", "C", "1Z1"))
 	if e := fixed.entry("fulfilment", "36-1"); e.State != event.ShopParked || e.Fault.Code != string(fault.ShopRouteMissing) {
 		t.Errorf("%s %+v, want it parked: the store lacks what the configuration names", e.State, e.Fault)
+	}
+}
+
+// A store that keeps its numbers another way from now on mails none of those that it told the old way.
+func TestANewCustomTellsNothingAgain(t *testing.T) {
+	for _, way := range []string{"fulfillments", "shipment-tracking", "note"} {
+		b := prepare(t, quiet)
+		b.shop.mailed = true
+		b.placed("processing")
+		if way == "note" {
+			b.shop.plugins = []string{"wc-shipment-tracking/v3"}
+		}
+		b.returned(parcel("1", "C", "1Z1"))
+		b.service.customs = customs{}
+		b.shop.plugins, b.shop.fulfils = nil, way == "fulfillments"
+		if way == "shipment-tracking" {
+			b.shop.plugins = []string{"wc-shipment-tracking/v3"}
+		}
+		b.returned(parcel("1", "C", "1Z1", "1Z2"))
+		if e := b.entry("fulfilment", "36-1"); e.Deed.Convention != way || len(b.shop.mails) != 2 || mailsOf(b.shop, "1Z1") != 1 || mailsOf(b.shop, "1Z2") != 1 {
+			t.Errorf("%s: by %s, mails %q, want each number once", way, e.Deed.Convention, b.shop.mails)
+		}
+	}
+}
+
+// A fulfilment that says its numbers later mails them then; one that loses them mails nothing.
+func TestNumbersComeLater(t *testing.T) {
+	b := prepare(t, quiet)
+	b.shop.fulfils = true
+	b.placed("processing")
+	b.returned(parcel("1", "C"))
+	b.returned(parcel("1", "C", "1Z1"))
+	b.returned(parcel("1", "C"))
+	if diff := cmp.Diff([]string{"", "1Z1"}, b.shop.mails); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
+	}
+}
+
+// The numbers stand on the order beside the note, with what is in each parcel; whichever way a store has for them, it has
+// them once.
+func TestNumbersOnTheOrder(t *testing.T) {
+	b := prepare(t, nil)
+	b.shop.mailed = true
+	o := b.placed("processing")
+	b.returned(parcel("5012", "C", "1Z1"))
+	b.returned(parcel("5013", "C", "1Z9 1Z8"))
+	b.returned(parcel("5012", "C", "1Z1", "1Z3"))
+	before := len(b.shop.asked())
+	b.returned(parcel("5012", "C", "1Z1", "1Z3"))
+	const rest = `"carrier":"UPS Ground","date":"2026-11-22","tracking":`
+	const lines = `,"lines":[{"line":"7","quantity":"1"}]}`
+	want := `[{"id":"5012","number":"IF5012",` + rest + `["1Z1","1Z3"]` + lines + `,{"id":"5013","number":"IF5013",` + rest + `["1Z9","1Z8"]` + lines + "]"
+	if got := o.keys["_orderstream_tracking"]; got != want || len(b.shop.asked()) != before {
+		t.Errorf("the order holds %s\nwant %s; %d requests for nothing new", got, want, len(b.shop.asked())-before)
+	}
+	if e := b.entry("tracking", "36"); e.State != event.ShopWritten || len(e.Deed.Parcels) != 2 {
+		t.Errorf("ledger %s %+v", e.State, e.Deed)
+	}
+	gone := parcel("5013", "C", "1Z9 1Z8")
+	gone.Deleted = true
+	b.returned(gone)
+	b.returned(gone)
+	if got := o.keys["_orderstream_tracking"]; strings.Contains(got, "1Z9") || !strings.Contains(got, "1Z3") {
+		t.Errorf("the order holds %s with one parcel gone", got)
+	}
+
+	other := prepare(t, nil)
+	other.shop.fulfils = true
+	o = other.placed("processing")
+	other.returned(parcel("5012", "C", "1Z1"))
+	if got, is := o.keys["_orderstream_tracking"]; is {
+		t.Errorf("the order holds %s beside the shop's fulfilment", got)
+	}
+}
+
+// A shipment that the customer was told of and NetSuite takes back is for a person to see: a mail cannot be taken back. Told
+// anew, all is well.
+func TestAShipmentIsTakenBack(t *testing.T) {
+	b := prepare(t, quiet)
+	b.shop.fulfils = true
+	b.placed("processing")
+	gone := parcel("1", "C", "1Z1")
+	gone.Deleted = true
+	for i, c := range []struct {
+		change event.NetSuiteChangedV1
+		state  string
+	}{
+		{parcel("1", "C", "1Z1"), event.ShopWritten}, {parcel("1", "B", "1Z1"), event.ShopParked}, {parcel("1", "C", "1Z1"), event.ShopWritten},
+		{gone, event.ShopParked}, {gone, event.ShopParked}, {parcel("1", "C", "1Z1"), event.ShopWritten},
+	} {
+		b.returned(c.change)
+		e := b.entry("fulfilment", "36-1")
+		if e.State != c.state || (c.state == event.ShopParked) != (e.Fault != nil && e.Fault.Code == "fulfilment-withdrawn") || len(b.shop.mails) != 1 || len(b.shop.fulfilled) != 1 {
+			t.Errorf("%d: %s %+v, want %s; mails %q", i, e.State, e.Fault, c.state, b.shop.mails)
+		}
+	}
+	// Never told: nothing to say, and what failed before is over.
+	b.service.customs = customs{}
+	b.shop.instead(func(request) *answer {
+		return &answer{400, nil, `{"code":"rest_invalid_param","message":"","data":{"status":400}}`}
+	})
+	b.returned(parcel("2", "C", "1Z2"))
+	gone.Record.ID = "2"
+	b.returned(gone)
+	if e := b.entry("fulfilment", "36-2"); e.State != event.ShopKept || e.Deed.Rule != plan.RuleGone {
+		t.Errorf("never told, then deleted: %s by %q", e.State, e.Deed.Rule)
 	}
 }
 

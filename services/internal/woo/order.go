@@ -22,6 +22,9 @@ const MetaStatus = MetaKey + "_status"
 // MetaDocuments is the meta key of the numbers of NetSuite's documents.
 const MetaDocuments = MetaKey + "_documents"
 
+// MetaTracking is the meta key of the tracking numbers, parcel by parcel, in a store that has no other place for them.
+const MetaTracking = MetaKey + "_tracking"
+
 // MetaRecord is the meta key by which a fulfilment or refund that we made names NetSuite's record.
 const MetaRecord = MetaKey + "_record"
 

@@ -14,6 +14,7 @@ const Shipped = "C"
 // Shipment is a fulfilment as the shop is told of it.
 type Shipment struct {
 	Numbers []string // tracking numbers, each once, in NetSuite's order
+	Told    []string // those of which the customer was mailed before
 	Carrier string
 	Date    string // YYYY-MM-DD
 	Items   []Item
@@ -45,6 +46,38 @@ func ShipmentOf(c event.NetSuiteChangedV1, ledger []event.LedgerLine) Shipment {
 		}
 	}
 	return s
+}
+
+// News are the numbers that are known neither by the ledger nor to the shop.
+func (s Shipment) News(known func(number string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(s.Numbers), func(number string) bool { return slices.Contains(s.Told, number) || known(number) })
+}
+
+// Parcel is the shipment as the order's ledger keeps it.
+func (s Shipment) Parcel(c event.NetSuiteChangedV1) event.ShopParcel {
+	p := event.ShopParcel{ID: c.Record.ID, Number: c.TranID, ModifiedAt: c.ModifiedAt, Gone: c.Deleted || c.Status != Shipped}
+	if p.Gone {
+		return p
+	}
+	p.Carrier, p.Date, p.Tracking = s.Carrier, s.Date, s.Numbers
+	for _, item := range s.Items {
+		p.Lines = append(p.Lines, event.ShopParcelLine(item))
+	}
+	return p
+}
+
+// MergeParcels lays a parcel over those known. Invariant 4: the newer state of each counts, in whichever order they come.
+func MergeParcels(known []event.ShopParcel, parcel event.ShopParcel) []event.ShopParcel {
+	list := slices.Clone(known)
+	at := slices.IndexFunc(list, func(p event.ShopParcel) bool { return p.ID == parcel.ID })
+	switch {
+	case at < 0:
+		list = append(list, parcel)
+	case !list[at].ModifiedAt.After(parcel.ModifiedAt):
+		list[at] = parcel
+	}
+	slices.SortFunc(list, func(a, b event.ShopParcel) int { return strings.Compare(a.ID, b.ID) })
+	return list
 }
 
 // TrackingNote tells the customer of a number.
