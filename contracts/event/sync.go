@@ -99,6 +99,8 @@ type LedgerOrder struct {
 	AppliedHash string       `json:"applied_hash"` // hash of the desired state last written
 	Revision    string       `json:"revision"`     // mapping revision last written
 	VerifiedAt  time.Time    `json:"verified_at"`
+	Given       string       `json:"given,omitempty"`     // the status we gave it last: A, B, or H for closed
+	GivenFor    string       `json:"given_for,omitempty"` // the shop's word it was for
 
 	Goods   map[string]money.Number `json:"goods,omitempty"`    // units the order takes, by item name; nil: not recorded
 	GoodsAt *time.Time              `json:"goods_at,omitempty"` // since when NetSuite commits them, at the latest; nil: it does not, e.g. before approval

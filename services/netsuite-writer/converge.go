@@ -221,7 +221,8 @@ func (w *writer) moved(ctx context.Context, j *job) (bool, error) {
 
 // facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
 func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held, err error) {
-	facts = plan.Facts{Ledger: j.ledger, Start: w.stores[j.desired.Store].Start, Hold: w.config.Writes == "hold"}
+	store := w.stores[j.desired.Store]
+	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite}
 	if j.ledger.SalesOrder == nil && !plan.MayBeUnrecorded(j.desired, j.ledger) {
 		return facts, now, nil
 	}
@@ -251,7 +252,7 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	done := outcome{decision.Outcome, decision.Rule, decision.Reason}
 	switch decision.Do {
 	case plan.Write:
-		done, err = w.write(ctx, j)
+		done, err = w.give(ctx, j, decision)
 	case plan.Alter:
 		done, err = w.alter(ctx, j, now)
 	case plan.Record:
@@ -262,6 +263,24 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	// Where the sales order stays as it is, money that came or went since is booked all the same.
 	if err == nil && settles(done, facts) {
 		err = w.settle(ctx, j)
+	}
+	return done, err
+}
+
+// give writes the order with the status that the decision leaves it, and remembers which one we gave.
+func (w *writer) give(ctx context.Context, j *job, d plan.Decision) (outcome, error) {
+	if d.Status != "" {
+		asked := j.desired.SalesOrder.OrderStatus
+		j.desired.SalesOrder.OrderStatus = d.Status
+		defer func() { j.desired.SalesOrder.OrderStatus = asked }()
+	}
+	done, err := w.write(ctx, j)
+	switch so := j.ledger.SalesOrder; {
+	case err != nil:
+	case d.Status == "":
+		so.Given, so.GivenFor = plan.Letter(j.desired), j.desired.Source.Status
+	default:
+		done.rule, j.notes = d.Rule, append(j.notes, d.Reason)
 	}
 	return done, err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
@@ -46,6 +47,10 @@ func (w *writer) customer(ctx context.Context, m consume.Message) ([]publish.Mes
 // revise reads the account's record and writes what it lacks. One that NetSuite does not have is made by the account's first
 // order, not here; an adopted one belongs to people.
 func (w *writer) revise(ctx context.Context, d event.DesiredCustomerV1) error {
+	if w.stores[d.Store].Back.Owner.Customer == config.ByNetSuite {
+		w.log.InfoContext(ctx, "customer not changed", "rule", plan.RuleCustomerOwner, "store", d.Store, "customer", d.Customer)
+		return nil
+	}
 	release, err := w.people.lock(ctx, d.ExternalID)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
@@ -57,7 +58,8 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 	if err := w.withdrawn(ctx, j); err != nil {
 		return err
 	}
-	lacking := plan.Lacking(j.desired, j.ledger)
+	lacking, said := w.lacking(j)
+	j.notes = append(j.notes, said...)
 	if lacking.Empty() {
 		return nil
 	}
@@ -67,7 +69,7 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 		if err := w.recall(ctx, j, lacking); err != nil {
 			return err
 		}
-		if lacking = plan.Lacking(j.desired, j.ledger); lacking.Empty() {
+		if lacking, _ = w.lacking(j); lacking.Empty() {
 			return nil
 		}
 	}
@@ -109,6 +111,12 @@ func (w *writer) withdrawn(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
+}
+
+// lacking is the money to book, and what is left to NetSuite's people by the store's owners.
+func (w *writer) lacking(j *job) (plan.Money, []string) {
+	owner := w.stores[j.desired.Store].Back.Owner
+	return plan.Lacking(j.desired, j.ledger).Owned(owner.Payment == config.ByNetSuite, owner.Refunds == config.ByNetSuite)
 }
 
 // recall enters what NetSuite holds already.

@@ -77,10 +77,14 @@ func (w *writer) enter(j *job, now held, keys []string) {
 	for i, l := range now.lines {
 		lines[i] = event.LedgerLine{Key: keys[i], Line: l.Number, Amount: l.Amount, Closed: l.Closed}
 	}
+	before := event.LedgerOrder{}
+	if j.ledger.SalesOrder != nil {
+		before = *j.ledger.SalesOrder
+	}
 	goods, since := w.goods(j, now)
 	j.ledger.SalesOrder = &event.LedgerOrder{
-		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: j.ledger.SalesOrder != nil && j.ledger.SalesOrder.Adopted},
-		TranID:   now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
+		RecordID: event.RecordID{ID: now.id, ExternalID: now.externalID, Adopted: before.Adopted}, Given: before.Given, GivenFor: before.GivenFor,
+		TranID: now.tranID, Status: now.status, Total: now.total, Lines: lines, AppliedHash: j.desired.Hash, Revision: j.desired.Source.Revision, VerifiedAt: w.now(),
 		Goods: goods, GoodsAt: since,
 	}
 }

@@ -16,7 +16,7 @@ import (
 // refundDeeds are what follows from money that went back in NetSuite. A credit memo alone moves none: the refund that pays
 // it out does.
 func (s *Service) refundDeeds(c change) []deed {
-	if c.rules.Owner.Refunds != config.ByNetSuite {
+	if c.rules.Owner.Refunds == config.ByShop {
 		return nil
 	}
 	return []deed{{event.ShopKindRefund, c.Order + "-" + c.Record.ID, s.giveBack}}

@@ -127,16 +127,23 @@ type Back struct {
 	Owner     Owner             `json:"owner"`
 }
 
-// Owner says whose word counts, netsuite or shop, fact by fact: two systems that both write one would fight.
+// Owner says whose word counts, netsuite or shop, fact by fact and in both directions: two systems that both write one would
+// fight. Tracking numbers and stock travel to the shop only.
 type Owner struct {
-	Status   string `json:"status"`
+	Status   string `json:"status"` // netsuite: it moves the shop's order, and what NetSuite's people set the shop only takes back; shop: its word is written
 	Tracking string `json:"tracking"`
-	Refunds  string `json:"refunds"` // those that NetSuite makes
+	Refunds  string `json:"refunds"` // both: each side books the other's; netsuite: the shop's are not booked; shop: NetSuite's are not recorded
 	Stock    string `json:"stock"`
+	Customer string `json:"customer"` // shop: a change of the account reaches its record; netsuite: a record that exists stays
+	Payment  string `json:"payment"`  // shop: what the shop took is booked; netsuite: people book it
 }
 
-// ByNetSuite is the owner whose word is written to the shop.
-const ByNetSuite = "netsuite"
+// Owners. Refunds alone may have both: a refund is an act, not a state, and each is told to the other side once.
+const (
+	ByNetSuite = "netsuite"
+	ByShop     = "shop"
+	ByBoth     = "both"
+)
 
 // Account is one NetSuite account.
 type Account struct {

@@ -147,9 +147,12 @@ func (b *Back) fill() {
 	}
 	or(&b.Notes, "private")
 	or(&b.Tracking, "auto")
-	for _, owner := range []*string{&b.Owner.Status, &b.Owner.Tracking, &b.Owner.Refunds, &b.Owner.Stock} {
+	for _, owner := range []*string{&b.Owner.Status, &b.Owner.Tracking, &b.Owner.Stock} {
 		or(owner, ByNetSuite)
 	}
+	or(&b.Owner.Refunds, ByBoth)
+	or(&b.Owner.Customer, ByShop)
+	or(&b.Owner.Payment, ByShop)
 }
 
 func or[T comparable](field *T, value T) {

@@ -26,6 +26,7 @@ type Decision struct {
 	Outcome string // event.Outcome…, with Record
 	Rule    string
 	Reason  string
+	Status  string // with Write: the letter that stays in place of the desired one; "": none
 }
 
 // RuleBeforeStart is the named rule that ignores orders made before the store's start.
@@ -37,6 +38,8 @@ type Facts struct {
 	Start  time.Time // of the store; zero: none
 	Hold   bool      // writes are on hold
 	Status string    // the sales order's status now, letter A–H; "" when there is none
+
+	OwnsStatus bool // NetSuite's word about the status counts
 }
 
 // Decide says what to do. A reversed payment after fulfilment is a fault: a person must look.
@@ -55,6 +58,8 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 		return record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept"), nil
 	case d.Policy.Open == event.ActionKeep:
 		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation), nil
+	case f.moved(d):
+		return f.remains(d), nil
 	default:
 		return hold(f, Write), nil
 	}
