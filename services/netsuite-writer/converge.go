@@ -222,7 +222,7 @@ func (w *writer) moved(ctx context.Context, j *job) (bool, error) {
 // facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
 func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held, err error) {
 	store := w.stores[j.desired.Store]
-	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite}
+	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite && j.recorded()}
 	if j.ledger.SalesOrder == nil && !plan.MayBeUnrecorded(j.desired, j.ledger) {
 		return facts, now, nil
 	}
@@ -234,6 +234,16 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 	}
 	j.status = facts.Status
 	return facts, now, nil
+}
+
+// recorded tells whether all that we may have written to the order is on record: an attempt at another state that failed, or
+// states that came and went while we were down, may have given it the status that it has.
+func (j *job) recorded() bool {
+	if len(j.superseded) > 0 {
+		return false
+	}
+	failed := j.last != nil && (j.last.Kind == event.OutcomeParked || j.last.Kind == event.OutcomeRetried)
+	return !failed || j.last.Desired.Hash == j.desired.Hash
 }
 
 // step reads where it must, decides and writes.
