@@ -60,13 +60,13 @@ type sighting struct {
 
 // current tells whether a record with this text needs no reading.
 func (s sighting) current(modified string, now time.Time) bool {
-	return s.modified == modified && (s.read.Sub(s.first) >= cameTwice || now.Sub(s.read) < comesAgain)
+	return s.modified == modified && !s.hot && (s.read.Sub(s.first) >= cameTwice || now.Sub(s.read) < comesAgain)
 }
 
 // current is the sighting's, but for what has not settled.
 func (p *source) current(f found, now time.Time) bool {
 	s := p.seen[f.key()]
-	if p.settles && (s.hot || !s.settled && now.Sub(s.first) >= lateness) {
+	if p.settles && !s.settled && now.Sub(s.first) >= lateness {
 		return false
 	}
 	return s.current(f.modified, now)

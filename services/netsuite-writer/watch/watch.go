@@ -2,6 +2,9 @@
 // refunds and returns made from them, and stock. It asks by SuiteQL what changed since a watermark (a poll), reads the
 // changed records in a few grouped queries, and publishes each record's new state as netsuite.v1.changed.
 //
+// A customer refund may pay several orders: its one event says what each gets, by what the refund applies to the documents
+// that lead to each, and which of those it paid before gets nothing any more.
+//
 // # One event per state
 //
 // A record's state is published when it differs from the last one on its subject, times apart: the overlap of polls, a
@@ -22,7 +25,8 @@
 // watermark is therefore a text as NetSuite wrote it, and is compared as a text; the literal that lets NetSuite use its
 // index lies 26 hours earlier, more than any two zones are apart. When clocks go back, texts repeat for an hour: the
 // overlap is longer than that, and a record of the overlap is read again as long as its text may have come twice. What
-// is left is the time in UTC that events carry: it is learnt from records that changed between two polls.
+// is left is the time in UTC that events carry: it is learnt from records that changed between two polls. NetSuite's
+// times are whole seconds: a record that was read within two seconds of its change is read again by the next poll.
 //
 // # Cost
 //
