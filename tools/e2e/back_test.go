@@ -112,7 +112,10 @@ type shopOrder struct {
 	ID     json.Number `json:"id"`
 	Status string      `json:"status"`
 	Total  string      `json:"total"`
-	Lines  []struct {
+
+	Completed string `json:"date_completed_gmt"`
+
+	Lines []struct {
 		ID       json.Number `json:"id"`
 		Quantity json.Number `json:"quantity"`
 	} `json:"line_items"`

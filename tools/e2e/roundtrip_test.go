@@ -56,10 +56,15 @@ func TestTheWarehouseShipsAndTheShopKnows(t *testing.T) {
 				w.Until(fmt.Sprintf("order %s/%d is completed", b.store, b.order), func() bool { return b.shopOrder().Status == "completed" })
 			}
 			w.Until("NetSuite has billed everything", func() bool { return w.NetSuite.Stats().Records["invoice"] == len(all) })
-			all[0].quiet()
 			shipped := shipments(t, w)
+			all[0].quiet()
+			limit := 5 * time.Second
+			if way.poll == "on" {
+				limit += often
+			}
 			for _, b := range all {
 				b.mailedOnce(shipped)
+				b.inTime(shipped, limit)
 			}
 			if polls := len(w.NetSuite.Log("/serverTime", 0)); polls > 0 != (way.poll == "on") {
 				t.Errorf("%d polls by %s", polls, way.name)
@@ -176,7 +181,8 @@ type shipment struct {
 	told time.Time
 }
 
-// shipments are all that NetSuite holds; one that is not told as shipped fails the test.
+// shipments are all that NetSuite holds, once each is told as shipped: the poll that tells that an order is fulfilled may
+// be the one before the one that tells its parcel.
 func shipments(t *testing.T, w world.World) []shipment {
 	t.Helper()
 	stream, err := w.JS.Stream(t.Context(), topology.NetSuiteChanges)
@@ -185,15 +191,21 @@ func shipments(t *testing.T, w world.World) []shipment {
 	}
 	var list []shipment
 	for _, r := range world.Get[[]event.RecordID](w, w.Facts.NetSuite+"/sim/state?type=itemFulfillment") {
-		raw, err := stream.GetLastMsgForSubject(t.Context(), subject.Change{Account: demo.Account, Kind: event.ChangeFulfilment, Key: r.ID}.String())
-		if err != nil {
-			t.Fatalf("fulfilment %s: %v", r.ID, err)
-		}
-		changed, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
-		if err != nil || changed.Status != "C" || len(changed.Packages) == 0 {
-			t.Fatalf("fulfilment %s: told as %s with packages %+v, %v; want it shipped", r.ID, changed.Status, changed.Packages, err)
-		}
-		list = append(list, shipment{changed, raw.Time})
+		w.Until("fulfilment "+r.ID+" is told as shipped, with its packages", func() bool {
+			raw, err := stream.GetLastMsgForSubject(t.Context(), subject.Change{Account: demo.Account, Kind: event.ChangeFulfilment, Key: r.ID}.String())
+			if err != nil {
+				return false
+			}
+			changed, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := changed.Status == "C" && len(changed.Packages) > 0
+			if told {
+				list = append(list, shipment{changed, raw.Time})
+			}
+			return told
+		})
 	}
 	return list
 }
@@ -207,6 +219,38 @@ func (s shipment) polls(w world.World) int {
 		}
 	}
 	return n
+}
+
+// second is how exactly NetSuite and WooCommerce date what they do.
+const second = time.Second
+
+// inTime proves that the last parcel's tracking number and the status were on the shop's order soon after it left, by the
+// shop's own log and date.
+func (b *backward) inTime(shipped []shipment, limit time.Duration) {
+	b.t.Helper()
+	var left time.Time
+	for _, s := range shipped {
+		if s.Store == b.store && s.Order == fmt.Sprint(b.order) && s.ModifiedAt.After(left) {
+			left = s.ModifiedAt
+		}
+	}
+	var tracked time.Time
+	for _, e := range b.Shop.Log() {
+		of := fmt.Sprintf("/orders/%d/", b.order)
+		path, _, _ := strings.Cut(e.Path, "?") // the keys of OAuth
+		if e.Method == "POST" && e.Status == 201 && e.Store == b.store && (strings.HasSuffix(path, of+"fulfillments") || strings.HasSuffix(path, of+"notes")) {
+			tracked = e.Time.Add(time.Duration(e.Millis * float64(time.Millisecond)))
+		}
+	}
+	completed, err := time.Parse("2006-01-02T15:04:05", b.shopOrder().Completed)
+	if err != nil || tracked.IsZero() {
+		b.t.Fatalf("order %s/%d: completed at %q, %v, tracked at %s", b.store, b.order, b.shopOrder().Completed, err, tracked)
+	}
+	for what, at := range map[string]time.Time{"tracking number": tracked, "completed": completed} {
+		if took := at.Sub(left); took > limit+second || took < -second {
+			b.t.Errorf("order %s/%d: %s stood there %s after the parcel left, want at most %s", b.store, b.order, what, took.Round(time.Millisecond), limit)
+		}
+	}
 }
 
 // mailedOnce proves that the customer was mailed each number of the order's parcels, and none twice.
