@@ -46,6 +46,21 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// Each fact has an owner though the file names none, and the file may name any.
+func TestOwners(t *testing.T) {
+	for owner, want := range map[string]Owner{
+		"": {Status: ByNetSuite, Tracking: ByNetSuite, Refunds: ByBoth, Stock: ByNetSuite, Customer: ByShop, Payment: ByShop},
+		"status: shop, tracking: shop, refunds: netsuite, stock: shop, customer: netsuite, payment: netsuite": {
+			Status: ByShop, Tracking: ByShop, Refunds: ByNetSuite, Stock: ByShop, Customer: ByNetSuite, Payment: ByNetSuite,
+		},
+	} {
+		c, err := Parse([]byte(strings.Replace(good, "account: ns", "account: ns, back: {owner: {"+owner+"}, gift_cards: [voucher]}", 1)), nil)
+		if got := c.Stores["main"].Back; err != nil || got.Owner != want || len(got.GiftCards) != 1 {
+			t.Errorf("%q: %+v, %v; want %+v", owner, got, err, want)
+		}
+	}
+}
+
 func TestEnvironmentOverrides(t *testing.T) {
 	c, err := Parse([]byte(good), []string{"ORDERSTREAM_INGEST_BODY__LIMIT=100000", "ORDERSTREAM_NATS_URL=nats://other:4222", "HOME=/x", "ORDERSTREAM_STORES_MAIN_WRITE__BACK=note"})
 	if err != nil || c.Ingest.BodyLimit != 100000 || c.NATS.URL != "nats://other:4222" || c.Stores["main"].WriteBack != "note" {
@@ -105,6 +120,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no room for a body": {"stores:", "ingest: {max_bodies: 65536}\nstores:", []string{"ingest.max_bodies", "65536", "ingest.body_limit"}},
 		"share above all":    {"time_zone: America/New_York", "stock: {share: {weight: 3, total: 2}}", []string{"stores.main.stock.share.weight", "3"}},
 		"half a unit":        {"time_zone: America/New_York", "stock: {buffer: 0.5}", []string{"stores.main.stock.buffer"}},
+		"owner of a state":   {"time_zone: America/New_York", "back: {owner: {status: both}}", []string{"stores.main.back.owner.status"}},
 		"margin of nothing":  {"time_zone: America/New_York", "stock: {items: [{buffer: 1}]}", []string{"stores.main.stock.items.0"}},
 		"missing field":      {"client_id: c, ", "", []string{"accounts.ns", "client_id"}},
 		"no login":           {`client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`, "url: \"https://x\"", []string{"accounts.ns.client_id", "accounts.ns.certificate_id", "accounts.ns.private_key", "or tba"}},
