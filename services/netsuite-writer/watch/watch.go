@@ -16,9 +16,6 @@
 // same when a later change led to it, and once more two minutes after a change that was read at once: a save of then that
 // ended after the reading is in it for certain.
 //
-// A customer refund may pay several orders: its one event says what each gets, by what the refund applies to the documents
-// that lead to each, and which of those it paid before gets nothing any more.
-//
 // # Time zones
 //
 // NetSuite shows and reads SuiteQL's times in a zone that Oracle does not name: the account's, or the user's. The
