@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -175,5 +176,25 @@ func TestAShadowIsComparedWithWhatIsActive(t *testing.T) {
 	p.until("the next is counted", func() bool { return p.shadow().Looked == 1 })
 	if s := p.shadow(); s.Same != 1 {
 		t.Errorf("%+v: want one that is the same, the documents differ in a remark only", s)
+	}
+}
+
+// A shadow that clears what the active revision fills never passes for the same: its rule withdraws it.
+func TestAShadowThatClearsAFieldIsWithdrawn(t *testing.T) {
+	p := newPlant(t)
+	p.transformer()
+	with := func(expression string) []byte {
+		const store = "custbody_wc_store: store.key"
+		return bytes.Replace(mapping.Default, []byte(store), []byte(store+"\n    custbody_gift: '"+expression+"'"), 1)
+	}
+	p.publish(with(`order.gift_message == ""`), "a checkbox")
+	p.until("its transformer maps with it", func() bool { return p.turned.Load() == 1 })
+	if _, err := operate.StartShadow(natstest.Context(t), p.JS, "", with(`order.gift_message == "" ? nil : nil`), operate.ShadowRule{After: 1}, "kim", ""); err != nil {
+		t.Fatal(err)
+	}
+	p.deliver(1000)
+	p.until("its rule judges", func() bool { return p.shadow().State != shadow.Running })
+	if s := p.shadow(); s.State != shadow.Withdrawn || !strings.Contains(s.Why, "sales_order.fields.custbody_gift") || !strings.Contains(s.Why, "(cleared)") {
+		t.Errorf("%s, why: %q: want it withdrawn, with the field that it clears", s.State, s.Why)
 	}
 }

@@ -15,11 +15,27 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
-// Difference is one field that another mapping fills otherwise.
+// Difference is one field that another mapping fills otherwise. A value whose text alone does not tell it from the other
+// is followed by its kind: "5 (text)", "5 (number)".
 type Difference struct {
-	Field string `json:"field"` // e.g. "sales_order.lines[line-95].amount"
-	From  string `json:"from"`  // as NetSuite is sent today; "" is absent
+	Field string `json:"field"` // e.g. "sales_order.lines[line-95].amount"; of a list: the order of its entries
+	From  string `json:"from"`  // as it was asked of NetSuite before; "" is absent
 	To    string `json:"to"`    // as the candidate would send
+}
+
+// Unnamed is the field of two states that ask for different things which no field shows: From and To are their hashes.
+const Unnamed = "(not named)"
+
+// Between tells in what two desired states of different hashes differ: in one field at least.
+func Between(from, to event.DesiredOrderV1) ([]Difference, error) {
+	if from.Hash == to.Hash {
+		return nil, nil
+	}
+	list, err := Differences(from, to)
+	if err == nil && len(list) == 0 {
+		list = []Difference{{Unnamed, from.Hash, to.Hash}}
+	}
+	return list, err
 }
 
 // Differences compares what two desired states ask of NetSuite, in the order of the fields' names. What they were made
@@ -44,61 +60,97 @@ func Fields(from, to any) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Difference
-	for field, value := range before {
-		if after[field] != value {
-			list = append(list, Difference{field, value, after[field]})
+	list := turned(before.lists, after.lists)
+	for field, was := range before.leaves {
+		if is, stays := after.leaves[field]; !stays || is != was {
+			list = append(list, difference(field, was, is))
 		}
 	}
-	for field, value := range after {
-		if _, known := before[field]; !known {
-			list = append(list, Difference{field, "", value})
+	for field, is := range after.leaves {
+		if _, known := before.leaves[field]; !known {
+			list = append(list, difference(field, leaf{}, is))
 		}
 	}
 	slices.SortFunc(list, func(a, b Difference) int { return cmp.Compare(a.Field, b.Field) })
 	return list, nil
 }
 
-// flatten gives every leaf of a value with its path.
-func flatten(value any) (map[string]string, error) {
-	data, err := codec.Encode(value)
-	if err != nil {
-		return nil, err
+// leaf is a value with the member of event.Value that holds it, "" of what is no such value. The zero leaf is absent.
+type leaf struct{ text, kind string }
+
+func difference(field string, from, to leaf) Difference {
+	d := Difference{field, from.text, to.text}
+	if d.From == d.To {
+		d.From, d.To = from.text+" ("+from.kind+")", to.text+" ("+to.kind+")"
 	}
-	leaves := map[string]string{}
-	return leaves, walk("", data, leaves)
+	return d
 }
 
-func walk(path string, raw codec.Raw, leaves map[string]string) error {
+// turned tells of lists whose entries that stay stand in another order.
+func turned(before, after map[string][]string) (list []Difference) {
+	for path, was := range before {
+		is := after[path]
+		if !slices.Equal(only(was, is), only(is, was)) {
+			list = append(list, Difference{path, strings.Join(was, ", "), strings.Join(is, ", ")})
+		}
+	}
+	return list
+}
+
+func only(names, among []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(among, name) })
+}
+
+// flat is every leaf of a value with its path, and the names of each list's entries.
+type flat struct {
+	leaves map[string]leaf
+	lists  map[string][]string
+}
+
+func flatten(value any) (flat, error) {
+	f := flat{map[string]leaf{}, map[string][]string{}}
+	data, err := codec.Encode(value)
+	if err != nil {
+		return f, err
+	}
+	return f, f.walk("", "", data)
+}
+
+func (f flat) walk(path, kind string, raw codec.Raw) error {
 	raw = bytes.TrimSpace(raw)
 	switch {
 	case string(raw) == "null":
 		return nil
+	case kind == "empty":
+		f.leaves[path] = leaf{"(cleared)", kind}
+		return nil
 	case raw[0] == '{':
-		return walkObject(path, raw, leaves)
+		return f.object(path, raw)
 	case raw[0] == '[':
-		return walkList(path, raw, leaves)
+		return f.list(path, raw)
 	case raw[0] == '"':
 		text, err := codec.Decode[string](raw)
-		leaves[path] = text
+		if f.leaves[path] = (leaf{text, kind}); text == "" {
+			f.leaves[path] = leaf{"(empty text)", "empty"}
+		}
 		return err
 	default:
-		leaves[path] = string(raw)
+		f.leaves[path] = leaf{string(raw), kind}
 		return nil
 	}
 }
 
-func walkObject(path string, raw codec.Raw, leaves map[string]string) error {
+func (f flat) object(path string, raw codec.Raw) error {
 	object, err := codec.Decode[map[string]codec.Raw](raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		below := strings.TrimPrefix(path+"."+name, ".")
+		below, kind := strings.TrimPrefix(path+"."+name, "."), ""
 		if len(object) == 1 && slices.Contains(wrappers, name) {
-			below = path // a field's value: the name says its type only
+			below, kind = path, name // a field's value
 		}
-		if err := walk(below, object[name], leaves); err != nil {
+		if err := f.walk(below, kind, object[name]); err != nil {
 			return err
 		}
 	}
@@ -108,13 +160,18 @@ func walkObject(path string, raw codec.Raw, leaves map[string]string) error {
 // wrappers are the members of event.Value.
 var wrappers = []string{"text", "number", "flag", "ref", "empty"}
 
-func walkList(path string, raw codec.Raw, leaves map[string]string) error {
+func (f flat) list(path string, raw codec.Raw) error {
 	list, err := codec.Decode[[]codec.Raw](raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	for i, entry := range list {
-		if err := walk(path+"["+nameOf(entry, i)+"]", entry, leaves); err != nil {
+		name := nameOf(entry, i)
+		for n, again := 2, name; slices.Contains(f.lists[path], name); n++ {
+			name = fmt.Sprintf("%s #%d", again, n)
+		}
+		f.lists[path] = append(f.lists[path], name)
+		if err := f.walk(path+"["+name+"]", "", entry); err != nil {
 			return err
 		}
 	}

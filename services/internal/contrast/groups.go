@@ -81,10 +81,7 @@ func Of(from, to Mapper, state event.OrderStateV1) (differences []Difference, ca
 	if fails != nil || failsNow != nil {
 		return nil, onlyOne(fails, failsNow), nil
 	}
-	if before.Hash == after.Hash {
-		return nil, nil, nil
-	}
-	differences, err = Differences(before, after)
+	differences, err = Between(before, after)
 	return differences, nil, err
 }
 

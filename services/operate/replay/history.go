@@ -205,7 +205,7 @@ func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state even
 		return verdict{}, nil
 	}
 	v := verdict{currency: state.Currency, delta: to.Expected.Total.Sub(from.Expected.Total)}
-	if v.differences, err = contrast.Differences(from, to); err != nil || len(v.differences) == 0 {
+	if v.differences, err = contrast.Between(from, to); err != nil || len(v.differences) == 0 {
 		return v, err
 	}
 	ledger, err := l.ledger(ctx, from)
