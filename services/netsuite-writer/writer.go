@@ -111,23 +111,31 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 	}
 	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop, newWatcher(env, key, c, client, consumer)}
 	if c.Concurrency == 0 {
-		a.discover = func(ctx context.Context) { discover(ctx, env.Log.With("account", key), client, limiter) }
+		a.discover = func(ctx context.Context) {
+			log := env.Log.With("account", key)
+			if slots := discover(ctx, log, client, limiter); slots > 0 {
+				if err := tell(ctx, env, key, slots); err != nil && ctx.Err() == nil {
+					log.WarnContext(ctx, "the account's limit could not be kept; plans of replays count with fewer slots", "slots", slots, "error", err)
+				}
+			}
+		}
 	}
-	return a, nil
+	return a, tell(ctx, env, key, slots)
 }
 
 // fewSlots is what every account has: Oracle's smallest service tier gives five concurrent requests.
 const fewSlots = 5
 
-// discover asks for the account's limit, which only an administrator's role may see; without an answer fewSlots stay.
-func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, limiter *governor.Governor) {
+// discover asks for the account's limit, which only an administrator's role may see; 0: no answer, fewSlots stay.
+func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, limiter *governor.Governor) int {
 	limits, err := client.GovernanceLimits(suitetalk.WithLane(ctx, governor.LaneReplay))
 	if err != nil {
 		log.InfoContext(ctx, "the account's limit is unknown; set accounts.<account>.concurrency", "slots", fewSlots, "error", err)
-		return
+		return 0
 	}
 	limiter.Raise(limits.Ceiling())
 	log.InfoContext(ctx, "the account's limit is known", "slots", limits.Ceiling())
+	return limits.Ceiling()
 }
 
 func paceOf(r config.Retry) consume.Pace {

@@ -41,8 +41,8 @@ func (b bench) apply(ctx context.Context) (err error) {
 	var took time.Duration
 	go func() {
 		done, err := replay.Apply(ctx, p.JS, plan.Hash, "bench", "", nil)
-		if took = time.Since(began); err == nil && done.Published != len(plan.Changes) {
-			err = fmt.Errorf("%d of %d changes applied", done.Published, len(plan.Changes))
+		if took = time.Since(began); err == nil && done.Published != plan.Changed {
+			err = fmt.Errorf("%d of %d changes applied", done.Published, plan.Changed)
 		}
 		applied <- err
 	}()
@@ -58,7 +58,7 @@ func (b bench) apply(ctx context.Context) (err error) {
 	}
 	a, with := alone.quantile(0.5), beside.quantile(0.5)
 	fmt.Fprintf(b.out, "%d changes applied in %.1f s; p50 beside / alone %.2f until NetSuite is asked, %.2f until it has answered\n",
-		len(plan.Changes), took.Seconds(), float64(with)/float64(a), float64(with+latency)/float64(a+latency))
+		plan.Changed, took.Seconds(), float64(with)/float64(a), float64(with+latency)/float64(a+latency))
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (b bench) crowd(ctx context.Context) (err error) {
 	}
 	a, with := alone.quantile(0.99), beside.quantile(0.99)
 	fmt.Fprintf(b.out, "%d of %d changes applied meanwhile; p99 beside / alone %.2f until NetSuite is asked, %.2f until it has answered; load %s\n",
-		published, len(plan.Changes), float64(with)/float64(a), float64(with+latency)/float64(a+latency), machineLoad())
+		published, plan.Changed, float64(with)/float64(a), float64(with+latency)/float64(a+latency), machineLoad())
 	return nil
 }
 

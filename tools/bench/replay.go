@@ -70,7 +70,7 @@ func (b bench) planned(ctx context.Context, n int) (err error) {
 		return err
 	}
 	fmt.Fprintf(b.out, "%7d orders, %7d change   %6.1f s  %6.0f orders/s   heap at most %4d MB, server included   hash %s\n",
-		plan.Looked, len(plan.Changes), took.Seconds(), float64(plan.Looked)/took.Seconds(), most>>20, plan.Hash)
+		plan.Looked, plan.Changed, took.Seconds(), float64(plan.Looked)/took.Seconds(), most>>20, plan.Hash)
 	return nil
 }
 

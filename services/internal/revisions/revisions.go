@@ -85,6 +85,20 @@ func (s Shelf) Document(ctx context.Context, mapping, revision string) ([]byte, 
 	return entry.Value(), nil
 }
 
+// Anywhere gives the bytes of a revision, in whatever mapping it is kept: everywhere they are the same.
+func (s Shelf) Anywhere(ctx context.Context, revision string) ([]byte, error) {
+	keys, err := s.bucket.Keys(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoKeysFound) {
+		return nil, err
+	}
+	for _, key := range keys {
+		if mapping, found := strings.CutSuffix(key, "."+revision); found {
+			return s.Document(ctx, mapping, revision)
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrUnknown, revision)
+}
+
 // All lists every document, oldest first.
 func (s Shelf) All(ctx context.Context) ([]Entry, error) {
 	keys, err := s.bucket.Keys(ctx)

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -53,63 +51,9 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// ErrNoPlan says that no plan has the hash.
-var ErrNoPlan = errors.New("no such replay plan")
-
-// Save keeps a plan with the candidate's bytes, so that its hash is enough to apply it.
-func Save(ctx context.Context, js jetstream.JetStream, p Plan, document []byte) error {
-	store, err := js.ObjectStore(ctx, topology.Replays)
-	if err != nil {
-		return fmt.Errorf("object store %s: %w", topology.Replays, err)
-	}
-	data, err := codec.Encode(p)
-	if err != nil {
-		return err
-	}
-	for name, content := range map[string][]byte{p.Hash + ".json": data, p.Hash + ".yaml": document} {
-		if _, err := store.PutBytes(ctx, name, content); err != nil {
-			return fmt.Errorf("keep plan %s: %w", p.Hash, err)
-		}
-	}
-	return nil
-}
-
-// Load reads a kept plan and its candidate.
-func Load(ctx context.Context, js jetstream.JetStream, hash string) (Plan, []byte, error) {
-	store, err := js.ObjectStore(ctx, topology.Replays)
-	if err != nil {
-		return Plan{}, nil, fmt.Errorf("object store %s: %w", topology.Replays, err)
-	}
-	data, err := store.GetBytes(ctx, hash+".json")
-	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		return Plan{}, nil, fmt.Errorf("%w: %q", ErrNoPlan, hash)
-	}
-	if err != nil {
-		return Plan{}, nil, err
-	}
-	document, err := store.GetBytes(ctx, hash+".yaml")
-	if err != nil {
-		return Plan{}, nil, err
-	}
-	plan, err := codec.Decode[Plan](data)
-	if err == nil && plan.hash() != hash {
-		err = fmt.Errorf("plan %s: its content has another hash (%s)", hash, plan.hash())
-	}
-	return plan, document, err
-}
-
-// backlog is the number of live states before a writer at which a replay waits.
-const backlog = 8
-
-// window is the number of replayed states under way at once, from publication to outcome. Most of that time a state waits
-// for its read-back, which many share, so that twice the slots keep about half of them busy: a fresh order finds a free one,
-// where the lanes alone would let it wait for the end of a replay's request.
-func window(slots int) int { return max(2*slots, 2) }
-
 // runner applies one plan.
 type runner struct {
 	*lab
-	js        jetstream.JetStream
 	plan      Plan
 	publisher *publish.Publisher
 	desired   jetstream.Stream
@@ -118,11 +62,13 @@ type runner struct {
 	note      func(Progress)
 	under     []written
 	book      *failures.Book // of parked orders; nil until one is freed
+	stopped   atomic.Bool    // by Control
 }
 
 // Apply writes exactly what the plan of the hash showed: each change is published to DESIRED with the sequence the plan
-// saw, so that an order which changed since leaves the plan by itself and is listed. It goes on where an earlier run
-// ended, trickles in behind live traffic, and heeds Control.
+// saw, so that an order which changed since leaves the plan by itself and is listed; so is one of which NetSuite would make
+// something else by now. It goes on where an earlier run ended, trickles in behind live traffic, and heeds Control before
+// each order: what was published until then, a few orders, is written still.
 func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, note func(Progress)) (Progress, error) {
 	plan, document, err := Load(ctx, js, hash)
 	if err != nil {
@@ -132,6 +78,7 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 	if err != nil {
 		return Progress{}, err
 	}
+	defer r.close()
 	p, revision, err := r.progress(ctx)
 	if err != nil {
 		return p, err
@@ -144,15 +91,21 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 	if revision, err = r.keep(ctx, p, revision); err != nil {
 		return p, err
 	}
+	stop, err := r.listen(ctx, revision)
+	if err != nil {
+		return p, err
+	}
+	defer stop()
 	if err := r.audit(ctx, by, before, p, why); err != nil {
 		return p, err
 	}
-	defer func() {
-		if r.book != nil {
-			r.book.Close()
-		}
-	}()
 	return r.all(ctx, p, revision, by, why)
+}
+
+func (r *runner) close() {
+	if r.book != nil {
+		r.book.Close()
+	}
 }
 
 func run(ctx context.Context, js jetstream.JetStream, plan Plan, document []byte, note func(Progress)) (*runner, error) {
@@ -164,7 +117,7 @@ func run(ctx context.Context, js jetstream.JetStream, plan Plan, document []byte
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{lab: l, js: js, plan: plan, publisher: publish.New(js), note: note}
+	r := &runner{lab: l, plan: plan, publisher: publish.New(js), note: note}
 	if r.desired, err = js.Stream(ctx, topology.Desired); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Desired, err)
 	}
@@ -187,16 +140,16 @@ func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, doc
 	return shelf.Newest(ctx, js)
 }
 
-func (r *runner) key() string { return "replay." + r.plan.Hash }
+func keyOf(plan Plan) string { return "replay." + plan.Hash }
 
 func (r *runner) progress(ctx context.Context) (Progress, uint64, error) {
 	return read(ctx, r.cursors, r.plan)
 }
 
 func read(ctx context.Context, cursors jetstream.KeyValue, plan Plan) (Progress, uint64, error) {
-	entry, err := cursors.Get(ctx, "replay."+plan.Hash)
+	entry, err := cursors.Get(ctx, keyOf(plan))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Progress{State: StatePlanned, All: len(plan.Changes), Left: []LeftOut{}}, 0, nil
+		return Progress{State: StatePlanned, All: plan.Changed, Left: []LeftOut{}}, 0, nil
 	}
 	if err != nil {
 		return Progress{}, 0, err
@@ -214,7 +167,7 @@ func (r *runner) keep(ctx context.Context, p Progress, revision uint64) (uint64,
 	if r.note != nil {
 		r.note(p)
 	}
-	return r.cursors.Update(ctx, r.key(), data, revision)
+	return r.cursors.Update(ctx, keyOf(r.plan), data, revision)
 }
 
 func (r *runner) audit(ctx context.Context, by string, before State, p Progress, why string) error {
@@ -237,47 +190,41 @@ func audit(ctx context.Context, publisher *publish.Publisher, plan Plan, by stri
 	return err
 }
 
-// step is how many changes are applied between two looks at Control.
+// step is how many changes are applied between two notes of the progress.
 const step = 20
 
 func (r *runner) all(ctx context.Context, p Progress, revision uint64, by, why string) (Progress, error) {
-	for p.Next < len(r.plan.Changes) {
-		for range min(step, len(r.plan.Changes)-p.Next) {
-			if err := r.room(ctx); err != nil {
-				return p, err
-			}
-			if err := r.one(ctx, r.plan.Changes[p.Next], &p); err != nil {
-				return p, err
-			}
-			p.Next++
+	at := 0
+	for c, err := range r.plan.Changes() {
+		if at++; err == nil && at <= p.Next {
+			continue
 		}
-		next, err := r.keep(ctx, p, revision)
+		if err == nil {
+			err = r.next(ctx, c, &p)
+		}
+		if err == nil && p.Next%step == 0 {
+			revision, err = r.keep(ctx, p, revision)
+		}
 		if err != nil {
-			// Control wrote meanwhile. What was published since the last look is published again by whoever goes on,
-			// and left out there as changed since: nothing is written twice.
-			told, _, lost := r.progress(ctx)
-			if lost != nil || told.State == StateRunning {
-				return p, errors.Join(err, lost)
-			}
-			p.State = told.State
-			_, err = r.keep(ctx, p, r.revision(ctx))
-			return p, err
+			return r.ended(ctx, p, err)
 		}
-		revision = next
 	}
 	p.State = StateDone
 	if _, err := r.keep(ctx, p, revision); err != nil {
-		return p, err
+		return r.ended(ctx, p, err)
 	}
 	return p, r.audit(ctx, by, StateRunning, p, why)
 }
 
-func (r *runner) revision(ctx context.Context) uint64 {
-	_, revision, err := r.progress(ctx)
-	if err != nil {
-		return 0
+func (r *runner) next(ctx context.Context, c Change, p *Progress) error {
+	if err := r.room(ctx, c.Account); err != nil {
+		return err
 	}
-	return revision
+	if err := r.one(ctx, c, p); err != nil {
+		return err
+	}
+	p.Next++
+	return nil
 }
 
 // one publishes a change, or leaves it out when the order is not what the plan saw.
@@ -308,6 +255,13 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 	if to.Hash != c.Hash {
 		return leave("the mapping gives another result than the plan shows")
 	}
+	foreseen, err := r.foreseen(ctx, to, c)
+	if err != nil {
+		return err
+	}
+	if foreseen != c.Effect {
+		return leave(fmt.Sprintf("NetSuite holds the order otherwise than the plan saw: the effect would be %s, the plan shows %s", foreseen, c.Effect))
+	}
 	to.Source.Replaces = c.Desired
 	m, err := publish.JSON(topology.Desired, subjectOf(c), to.Envelope, to)
 	if err != nil {
@@ -325,6 +279,23 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 	r.under = append(r.under, written{c.Account, c.Store, c.Order, acks[0].Sequence})
 	p.Published++
 	return r.resolve(ctx, c)
+}
+
+// foreseen is what writing the change does by now.
+func (r *runner) foreseen(ctx context.Context, to event.DesiredOrderV1, c Change) (Effect, error) {
+	s, err := r.recorded(ctx, c.Account, c.Store, c.Order)
+	if err == nil {
+		s, err = r.newest(ctx, c.Account, s)
+	}
+	if err != nil {
+		return "", err
+	}
+	t, err := r.terms.of(ctx, r.js, c.Account)
+	differences := c.Differences
+	if c.Unsent {
+		differences = nil
+	}
+	return effect(to, s, t, differences), err
 }
 
 func subjectOf(c Change) string {
@@ -352,104 +323,3 @@ func (r *runner) ours(ctx context.Context, c Change) bool {
 	raw, err := r.desired.GetLastMsgForSubject(ctx, subjectOf(c))
 	return err == nil && bytes.Contains(raw.Data, []byte(`"hash":"`+c.Hash+`"`))
 }
-
-// room waits until live traffic has the right of way: few states stand before each writer that none has taken, and few of
-// what this plan published has no outcome yet. States that wait for their next try (an hour, it may be) are in nobody's way.
-func (r *runner) room(ctx context.Context) error {
-	ticker := time.NewTicker(pace)
-	defer ticker.Stop()
-	for {
-		waiting, err := r.waiting(ctx)
-		if err != nil {
-			return err
-		}
-		if err := r.settle(ctx); err != nil {
-			return err
-		}
-		if waiting < backlog && len(r.under) < window(r.plan.Request.Slots) {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-const pace = 20 * time.Millisecond // between two looks at the writers
-
-// waiting counts the states before the busiest writer.
-func (r *runner) waiting(ctx context.Context) (int, error) {
-	waiting := 0
-	for _, account := range r.accounts() {
-		consumer, err := r.js.Consumer(ctx, topology.Desired, topology.WriterOf(account))
-		if err != nil {
-			return 0, fmt.Errorf("writer of account %s: %w", account, err)
-		}
-		waiting = max(waiting, int(consumer.CachedInfo().NumPending))
-	}
-	return waiting, nil
-}
-
-// settle forgets what has an outcome: of this state, or of a later one of the order.
-func (r *runner) settle(ctx context.Context) error {
-	var still []written
-	for _, w := range r.under {
-		entry, err := r.recorded(ctx, w.account, w.store, w.order)
-		if err != nil {
-			return err
-		}
-		if entry == nil || entry.Desired.Sequence < w.sequence {
-			still = append(still, w)
-		}
-	}
-	r.under = still
-	return nil
-}
-
-// written is a state that was published and has no outcome yet.
-type written struct {
-	account, store, order string
-	sequence              uint64 // in DESIRED
-}
-
-func (r *runner) accounts() []string {
-	accounts := map[string]bool{}
-	for _, c := range r.plan.Changes {
-		accounts[c.Account] = true
-	}
-	return slices.Sorted(maps.Keys(accounts))
-}
-
-// Control pauses, resumes or cancels a plan, whoever runs it.
-func Control(ctx context.Context, js jetstream.JetStream, hash string, to State, by, why string) (Progress, error) {
-	plan, _, err := Load(ctx, js, hash)
-	if err != nil {
-		return Progress{}, err
-	}
-	cursors, err := js.KeyValue(ctx, topology.Cursors)
-	if err != nil {
-		return Progress{}, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
-	}
-	p, revision, err := read(ctx, cursors, plan)
-	if err != nil {
-		return p, err
-	}
-	before := p.State
-	if before == StateDone || before == StateCancelled {
-		return p, fmt.Errorf("plan %s is %s", hash, before)
-	}
-	p.State, p.By, p.At = to, by, time.Now().UTC()
-	data, err := codec.Encode(p)
-	if err != nil {
-		return p, err
-	}
-	if _, err := cursors.Update(ctx, "replay."+hash, data, revision); err != nil {
-		return p, fmt.Errorf("plan %s moves; say it again: %w", hash, err)
-	}
-	return p, audit(ctx, publish.New(js), plan, by, before, p, why)
-}
-
-// Page writes a plan as a page for people.
-func (p Plan) Page(w io.Writer) error { return page.Execute(w, p) }

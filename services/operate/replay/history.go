@@ -14,17 +14,21 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/internal/contrast"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
 // lab looks at one order after the other with a candidate.
 type lab struct {
+	js        jetstream.JetStream
 	orders    jetstream.Stream
 	outcomes  jetstream.Stream
+	changes   jetstream.Stream
 	candidate *mapping.Mapping
+	past      past
+	terms     accountTerms
 	request   Request
 	where     func(event.OrderStateV1) (bool, error)
 	parked    map[string]bool // orders whose newest state is parked before a desired state was made, as "<store>/<order>"
@@ -41,18 +45,21 @@ func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	if l.parked, err = parked(ctx, js, r); err != nil {
 		return Plan{}, err
 	}
-	t := newTally(Plan{Made: time.Now().UTC(), Request: r, Mapping: candidate.Name(), Revision: candidate.Revision()})
-	if err := l.each(ctx, js, func(v verdict) { t.add(v) }, progress); err != nil {
+	t, err := newTally(Plan{Made: time.Now().UTC(), Request: r, Mapping: candidate.Name(), Revision: candidate.Revision()})
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := l.each(ctx, js, t.add, progress); err != nil {
 		return Plan{}, err
 	}
 	if err := l.unmapped(ctx, js, t.add); err != nil {
 		return Plan{}, err
 	}
-	return t.finish(), nil
+	return t.finish(func(account string) int { return l.slots(ctx, account) })
 }
 
 func open(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request) (*lab, error) {
-	l := &lab{candidate: candidate, request: r, where: func(event.OrderStateV1) (bool, error) { return true, nil }}
+	l := &lab{js: js, candidate: candidate, request: r, where: func(event.OrderStateV1) (bool, error) { return true, nil }}
 	var err error
 	if r.Where != "" {
 		if l.where, err = candidate.Where(r.Where); err != nil {
@@ -64,6 +71,9 @@ func open(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	}
 	if l.outcomes, err = js.Stream(ctx, topology.Outcomes); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Outcomes, err)
+	}
+	if l.changes, err = js.Stream(ctx, topology.NetSuiteChanges); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.NetSuiteChanges, err)
 	}
 	return l, nil
 }
@@ -201,51 +211,65 @@ func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state even
 	if err != nil {
 		return troubled(from, err), nil
 	}
-	if to.Hash == from.Hash {
-		return verdict{}, nil
-	}
-	v := verdict{currency: state.Currency, delta: to.Expected.Total.Sub(from.Expected.Total)}
-	if v.differences, err = contrast.Between(from, to); err != nil || len(v.differences) == 0 {
-		return v, err
-	}
-	ledger, err := l.ledger(ctx, from)
+	s, err := l.recorded(ctx, from.Account, from.Store, from.Order)
 	if err != nil {
 		return verdict{}, err
 	}
-	v.call = writeTime(ledger)
-	v.change = Change{
-		Store: from.Store, Order: from.Order, Number: from.Number, Account: from.Account, Placed: from.Source.PlacedAt, Source: from.Source.Sequence,
-		Desired: desired, Hash: to.Hash, Fields: len(v.differences), Effect: effectOf(to, ledger),
-		From: from.Expected.Total.String(), To: to.Expected.Total.String(),
+	if to.Hash == from.Hash && s.applied() == to.Hash {
+		return verdict{}, nil
 	}
-	return v, nil
-}
-
-// ledger reads what NetSuite was last sent for an order; nil: nothing was recorded.
-func (l *lab) ledger(ctx context.Context, d event.DesiredOrderV1) (*event.SyncRecordedV1, error) {
-	return l.recorded(ctx, d.Account, d.Store, d.Order)
-}
-
-func (l *lab) recorded(ctx context.Context, account, store, order string) (*event.SyncRecordedV1, error) {
-	raw, err := l.outcomes.GetLastMsgForSubject(ctx, subject.Sync{Account: account, Store: store, Order: order}.String())
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
+	if s, err = l.newest(ctx, from.Account, s); err != nil {
+		return verdict{}, err
 	}
+	if to.Hash == from.Hash {
+		return l.asked(ctx, to, s)
+	}
+	base, unsent, err := l.sent(ctx, from, to, s)
 	if err != nil {
-		return nil, err
+		return verdict{}, err
 	}
-	entry, err := codec.Decode[event.SyncRecordedV1](raw.Data)
-	return &entry, err
+	return l.change(ctx, base, to, s, Change{Number: from.Number, Placed: from.Source.PlacedAt, Source: from.Source.Sequence, Desired: desired, Unsent: unsent}, state.Currency)
 }
 
-func writeTime(entry *event.SyncRecordedV1) time.Duration {
-	if entry == nil {
-		return 0
+// asked gives the verdict on an order of which DESIRED asks what the candidate asks: NetSuite lacks it, unless nothing of
+// it belongs there.
+func (l *lab) asked(ctx context.Context, to event.DesiredOrderV1, s standing) (verdict, error) {
+	t, err := l.terms.of(ctx, l.js, to.Account)
+	if err != nil {
+		return verdict{}, err
 	}
-	for _, call := range slices.Backward(entry.Calls) {
-		if call.Method == "PUT" || call.Method == "PATCH" {
-			return time.Duration(call.Millis) * time.Millisecond
-		}
+	switch {
+	case s.entry == nil:
+		late := event.SyncRecordedV1{Order: to.Order, Reason: "it has no outcome yet"}
+		late.Store = to.Store
+		return verdict{behind: &late}, nil
+	case s.ledger.SalesOrder == nil && effect(to, s, t, nil) == EffectNone:
+		return verdict{}, nil
+	default:
+		return verdict{behind: s.entry}, nil
 	}
-	return 0
+}
+
+// change completes a change: what differs from what NetSuite was last sent, and what applying it does.
+func (l *lab) change(ctx context.Context, base sent, to event.DesiredOrderV1, s standing, c Change, currency money.Currency) (verdict, error) {
+	t, err := l.terms.of(ctx, l.js, to.Account)
+	if err != nil {
+		return verdict{}, err
+	}
+	differences, err := base.differences(to)
+	if err != nil {
+		return verdict{}, err
+	}
+	c.Differences = append(c.Differences, differences...)
+	known := differences
+	if c.Unsent {
+		known = nil
+	}
+	c.Store, c.Order, c.Account, c.Hash, c.Fields = to.Store, to.Order, to.Account, to.Hash, len(c.Differences)
+	c.Effect = effect(to, s, t, known)
+	c.Records = records(to, s, c.Effect)
+	c.From, c.To = base.total.String(), to.Expected.Total.String()
+	v := verdict{change: &c, currency: currency, delta: to.Expected.Total.Sub(base.total)}
+	v.call, v.measured = s.call()
+	return v, nil
 }

@@ -162,19 +162,21 @@ func (l *lab) freed(ctx context.Context, from event.DesiredOrderV1, state event.
 	if err != nil {
 		return verdict{}, nil //nolint:nilerr // parked it is and parked it stays
 	}
-	v := verdict{currency: state.Currency, delta: to.Expected.Total.Sub(from.Expected.Total)}
-	v.differences = []Difference{{Field: "parked at map", From: "", To: "rule " + to.Policy.Rule}}
-	ledger, err := l.ledger(ctx, from)
+	s, err := l.recorded(ctx, from.Account, from.Store, from.Order)
+	if err == nil {
+		s, err = l.newest(ctx, from.Account, s)
+	}
 	if err != nil {
 		return verdict{}, err
 	}
-	v.call = writeTime(ledger)
-	v.change = Change{
-		Store: from.Store, Order: from.Order, Number: state.Number, Account: from.Account, Placed: state.Placed.At, Source: from.Source.Sequence,
-		Desired: at, Hash: to.Hash, Fields: len(v.differences), Effect: effectOf(to, ledger), Parked: true, Adoption: adoptionOf(from),
-		From: from.Expected.Total.String(), To: to.Expected.Total.String(),
+	base, unsent, err := l.sent(ctx, from, to, s)
+	if err != nil {
+		return verdict{}, err
 	}
-	return v, nil
+	return l.change(ctx, base, to, s, Change{
+		Number: state.Number, Placed: state.Placed.At, Source: from.Source.Sequence, Desired: at, Unsent: unsent, Parked: true, Adoption: adoptionOf(from),
+		Differences: []Difference{{Field: "parked at map", To: "rule " + to.Policy.Rule}},
+	}, state.Currency)
 }
 
 // parkedNow says where a parked order of the plan stands; changed: it is not what the plan saw.

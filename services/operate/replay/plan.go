@@ -3,14 +3,9 @@
 package replay
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"slices"
-	"strings"
+	"iter"
 	"time"
 
-	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/internal/contrast"
 )
@@ -22,38 +17,65 @@ type Request struct {
 	Until  time.Time `json:"until,omitzero"`   // orders made before; zero: no bound
 	Orders []string  `json:"orders,omitempty"` // shop ids; empty: all
 	Where  string    `json:"where,omitempty"`  // a condition in the mapping's language
-	Slots  int       `json:"slots"`            // requests in flight NetSuite allows, for the estimate
+	Slots  int       `json:"slots,omitempty"`  // requests in flight NetSuite allows; 0: as each account's writer says
 }
 
-// Change is an order that the candidate maps otherwise.
+// Change is an order that the candidate maps otherwise than NetSuite was last sent it.
 type Change struct {
 	Store   string    `json:"store"`
 	Order   string    `json:"order"`
 	Number  string    `json:"number"`
 	Account string    `json:"account"`
 	Placed  time.Time `json:"placed"` // UTC
-	Source  uint64    `json:"source"` // position in ORDERS of the state both were made from
+	Source  uint64    `json:"source"` // position in ORDERS of the state that the candidate maps
 	Desired uint64    `json:"desired"`
 	Hash    string    `json:"hash"`   // of what the candidate asks
 	Fields  int       `json:"fields"` // that differ
 	Effect  Effect    `json:"effect"`
+	Records int       `json:"records,omitempty"` // deposits, refunds and bills that lack in NetSuite and are made with it
 	From    string    `json:"from_total"`
 	To      string    `json:"to_total"`
 
+	Unsent   bool     `json:"unsent,omitempty"`   // compared with what DESIRED asks: NetSuite was sent nothing, or holds what the candidate asks
 	Parked   bool     `json:"parked,omitempty"`   // its newest state could not be mapped until now
 	Adoption []string `json:"adoption,omitempty"` // of a parked order: where a first create looks for it
+
+	Differences []Difference `json:"differences"`
 }
 
-// Effect is what applying a change would do in NetSuite.
+// Effect is what applying a change does in NetSuite: the writer's own decision, by what is known when it is foreseen.
 type Effect string
 
 // The effects.
 const (
 	EffectCreate Effect = "create" // no sales order yet
 	EffectUpdate Effect = "update" // an open sales order is written again
-	EffectKeep   Effect = "keep"   // fulfilled or billed: the policy decides, the order is not written
-	EffectNone   Effect = "none"   // nothing is written: an order that is ignored or waits
+	EffectAlter  Effect = "alter"  // fulfilled or billed, and the policy says apply: its lines are changed one by one
+	EffectKeep   Effect = "keep"   // the sales order stays as it is: by policy, cancelled in NetSuite, or nothing that can change there differs
+	EffectPark   Effect = "park"   // fulfilled or billed, and the policy says park: the order waits for a person
+	EffectHold   Effect = "hold"   // writes of the account are on hold: shown, not sent
+	EffectNone   Effect = "none"   // no sales order is written: the order is ignored, waits, or is held as asked already
 )
+
+// Writes tells whether a sales order is written.
+func (e Effect) Writes() bool { return e == EffectCreate || e == EffectUpdate || e == EffectAlter }
+
+// Behind is a kind of orders of which DESIRED asks what the candidate asks, while NetSuite holds something else: applying
+// a plan asks nothing new of them. Kind, rule and code are those of the newest outcome.
+type Behind struct {
+	Kind     string          `json:"kind"` // one of the event.Outcome values; empty: no outcome yet
+	Rule     string          `json:"rule,omitempty"`
+	Code     string          `json:"code,omitempty"` // of the fault
+	Orders   int             `json:"orders"`
+	Examples []BehindExample `json:"examples"` // the first few
+}
+
+// BehindExample is one order that is behind.
+type BehindExample struct {
+	Store  string `json:"store"`
+	Order  string `json:"order"`
+	Reason string `json:"reason"`
+}
 
 // Trouble is an order that the candidate cannot map.
 type Trouble struct {
@@ -81,15 +103,19 @@ type Day struct {
 	Delta    money.Amount   `json:"delta"` // candidate's totals minus today's
 }
 
-// Cost is what applying the plan takes.
+// Cost is what applying the plan takes, foreseen.
 type Cost struct {
-	Writes  int           `json:"writes"`
-	Calls   int           `json:"calls"` // writes and their verification
-	Call    time.Duration `json:"call"`  // of one call, as measured in the ledger
-	Elapsed time.Duration `json:"elapsed"`
+	Writes  int           `json:"writes"`  // sales orders
+	Records int           `json:"records"` // deposits, refunds and bills
+	Calls   int           `json:"calls"`   // about: writes and the reads before and after them, which orders share
+	AtMost  int           `json:"at_most"` // calls, where no order shares one
+	Slots   int           `json:"slots"`   // requests in flight that the estimate counts with, of the busiest account
+	Call    time.Duration `json:"call"`    // of one call, as measured in the ledger
+	Elapsed time.Duration `json:"elapsed"` // about
 }
 
-// Plan is what a candidate would do to history.
+// Plan is what a candidate would do to history. Its changes lie in a file, so that what is kept in memory does not grow
+// with history.
 type Plan struct {
 	Hash     string    `json:"hash"`
 	Made     time.Time `json:"made"`
@@ -98,136 +124,15 @@ type Plan struct {
 	Revision string    `json:"revision"`
 	Looked   int       `json:"looked"` // orders looked at
 	Same     int       `json:"same"`
-	Changes  []Change  `json:"changes"` // by store and order
+	Changed  int       `json:"changed"` // how many Changes gives
+	Behind   []Behind  `json:"behind"`  // the most frequent first
 	Troubles []Trouble `json:"troubles"`
 	Groups   []Group   `json:"groups"` // the most frequent first
 	Days     []Day     `json:"days"`
 	Cost     Cost      `json:"cost"`
+
+	sheet *sheet
 }
 
-const (
-	perVerify  = 100                    // orders one read-back shows
-	assumed    = 500 * time.Millisecond // of a call, where the ledger has measured none
-	dateFormat = "2006-01-02"
-)
-
-// tally gathers a plan order by order; it keeps a line per changed order and nothing of the others.
-type tally struct {
-	plan   Plan
-	groups contrast.Groups
-	days   map[string]*Day
-	millis int64
-	calls  int64
-}
-
-func newTally(p Plan) *tally {
-	p.Changes, p.Troubles, p.Groups, p.Days = []Change{}, []Trouble{}, []Group{}, []Day{}
-	return &tally{plan: p, groups: contrast.Groups{}, days: map[string]*Day{}}
-}
-
-// verdict is what the candidate makes of one order.
-type verdict struct {
-	skipped     bool // the request does not ask for it
-	change      Change
-	currency    money.Currency
-	delta       money.Amount
-	differences []Difference
-	trouble     *Trouble
-	call        time.Duration // of the order's latest write; 0: none
-}
-
-func (t *tally) add(v verdict) {
-	switch {
-	case v.skipped:
-		return
-	case v.trouble != nil:
-		t.plan.Looked++
-		t.plan.Troubles = append(t.plan.Troubles, *v.trouble)
-		return
-	case len(v.differences) == 0:
-		t.plan.Looked++
-		t.plan.Same++
-		return
-	}
-	t.plan.Looked++
-	t.plan.Changes = append(t.plan.Changes, v.change)
-	if v.call > 0 {
-		t.calls, t.millis = t.calls+1, t.millis+v.call.Milliseconds()
-	}
-	t.groups.Add(v.change.Store, v.change.Order, v.differences)
-	t.money(v)
-}
-
-func (t *tally) money(v verdict) {
-	day := v.change.Placed.UTC().Format(dateFormat)
-	key := day + string(v.currency)
-	if t.days[key] == nil {
-		t.days[key] = &Day{Day: day, Currency: v.currency}
-	}
-	t.days[key].Orders++
-	t.days[key].Delta = t.days[key].Delta.Add(v.delta)
-}
-
-// finish sorts, estimates and seals the plan.
-func (t *tally) finish() Plan {
-	p := &t.plan
-	slices.SortFunc(p.Changes, func(a, b Change) int {
-		return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order)
-	})
-	slices.SortFunc(p.Troubles, func(a, b Trouble) int {
-		return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order)
-	})
-	p.Groups = append(p.Groups, t.groups.Sorted()...)
-	for _, d := range t.days {
-		p.Days = append(p.Days, *d)
-	}
-	slices.SortFunc(p.Days, func(a, b Day) int {
-		return strings.Compare(a.Day+string(a.Currency), b.Day+string(b.Currency))
-	})
-	p.Cost = t.cost()
-	p.Hash = p.hash()
-	return *p
-}
-
-func (t *tally) cost() Cost {
-	c := Cost{Call: assumed}
-	if t.calls > 0 {
-		c.Call = time.Duration(t.millis/t.calls) * time.Millisecond
-	}
-	for _, change := range t.plan.Changes {
-		if change.Effect == EffectCreate || change.Effect == EffectUpdate {
-			c.Writes++
-		}
-	}
-	c.Calls = c.Writes + (c.Writes+perVerify-1)/perVerify
-	c.Elapsed = time.Duration(c.Calls) * c.Call / time.Duration(max(t.plan.Request.Slots, 1))
-	return c
-}
-
-// hash names exactly what applying would write: for each order the state it is made from, the desired state it
-// replaces, and what it asks. The same history and the same candidate give the same hash.
-func (p Plan) hash() string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s\n", p.Mapping, p.Revision)
-	for _, c := range p.Changes {
-		fmt.Fprintf(sum, "%s\t%s\t%d\t%d\t%s\n", c.Store, c.Order, c.Source, c.Desired, c.Hash)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:8])
-}
-
-// effectOf says what writing the candidate's state would do, by what the ledger knows of NetSuite.
-func effectOf(to event.DesiredOrderV1, ledger *event.SyncRecordedV1) Effect {
-	switch {
-	case ledger == nil || ledger.Ledger.SalesOrder == nil:
-		if to.Policy.Absent == event.ActionCreate {
-			return EffectCreate
-		}
-		return EffectNone
-	case strings.Contains("CDEFG", ledger.Ledger.SalesOrder.Status):
-		return EffectKeep
-	case to.Policy.Open == event.ActionApply:
-		return EffectUpdate
-	default:
-		return EffectNone
-	}
-}
+// Changes gives every change, in the order of DESIRED, parked orders last.
+func (p Plan) Changes() iter.Seq2[Change, error] { return p.sheet.all() }

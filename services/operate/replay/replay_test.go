@@ -2,63 +2,164 @@ package replay
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 )
 
-func change(order, hash string, effect Effect) Change {
-	return Change{Store: "main", Order: order, Source: 1, Desired: 2, Hash: hash, Effect: effect, Placed: time.Date(2026, 11, 23, 23, 59, 0, 0, time.UTC)}
+func change(order, hash string, effect Effect, differences ...Difference) *Change {
+	return &Change{
+		Store: "main", Order: order, Account: "ns", Source: 1, Desired: 2, Hash: hash, Effect: effect, Placed: time.Date(2026, 11, 23, 23, 59, 0, 0, time.UTC),
+		Fields: len(differences), Differences: differences,
+	}
+}
+
+// planOf tallies verdicts at an account of two slots.
+func planOf(t *testing.T, verdicts ...verdict) Plan {
+	t.Helper()
+	tally, err := newTally(Plan{Mapping: "default", Revision: "abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verdicts {
+		tally.add(v)
+	}
+	p, err := tally.finish(func(string) int { return 2 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func changesIn(t *testing.T, p Plan) (list []Change) {
+	t.Helper()
+	for c, err := range p.Changes() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func outcome(order, kind, rule, code string) *event.SyncRecordedV1 {
+	e := &event.SyncRecordedV1{Order: order, Kind: kind, Rule: rule, Reason: "so it is"}
+	e.Store = "main"
+	if code != "" {
+		e.Fault = &event.Fault{Code: code}
+	}
+	return e
 }
 
 func TestTally(t *testing.T) {
-	memo := []Difference{{Field: "sales_order.fields.memo", From: "a", To: "b"}}
+	memo := Difference{Field: "sales_order.fields.memo", From: "a", To: "b"}
 	lines := []Difference{{Field: "sales_order.lines[line-1].amount", From: "1.00", To: "2.00"}, {Field: "sales_order.lines[line-2].amount", From: "1.00", To: "2.00"}}
 	verdicts := []verdict{
 		{skipped: true}, {},
-		{change: change("9", "x", EffectUpdate), differences: lines, currency: "USD", delta: money.MustParse("2.00"), call: 300 * time.Millisecond},
-		{change: change("7", "y", EffectUpdate), differences: memo, currency: "USD", delta: money.MustParse("-0.50"), call: 500 * time.Millisecond},
-		{change: change("8", "z", EffectKeep), differences: memo, currency: "EUR"},
+		{change: change("9", "x", EffectUpdate, lines...), currency: "USD", delta: money.MustParse("2.00"), call: 300 * time.Millisecond, measured: true},
+		{change: change("7", "y", EffectUpdate, memo), currency: "USD", delta: money.MustParse("-0.50"), call: 500 * time.Millisecond, measured: true},
+		{change: change("8", "z", EffectKeep, memo), currency: "EUR", measured: true},
 		{trouble: &Trouble{"main", "5", "tax-rate-unmapped", "no"}},
+		{behind: outcome("3", "parked", "", "sku-unknown")}, {behind: outcome("2", "skipped", "paid", "")}, {behind: outcome("1", "skipped", "paid", "")},
 	}
 	make := func(order ...int) Plan {
-		tally := newTally(Plan{Mapping: "default", Revision: "abc", Request: Request{Slots: 2}})
+		var list []verdict
 		for _, i := range order {
-			tally.add(verdicts[i])
+			list = append(list, verdicts[i])
 		}
-		return tally.finish()
+		return planOf(t, list...)
 	}
-	p := make(0, 1, 2, 3, 4, 5)
-	if p.Looked != 5 || p.Same != 1 || len(p.Changes) != 3 || len(p.Troubles) != 1 {
-		t.Errorf("%d looked at, %d same, %d changes, %d troubles", p.Looked, p.Same, len(p.Changes), len(p.Troubles))
+	p := make(0, 1, 2, 3, 4, 5, 6, 7, 8)
+	if p.Looked != 8 || p.Same != 1 || p.Changed != 3 || len(p.Troubles) != 1 {
+		t.Errorf("%d looked at, %d same, %d changes, %d troubles", p.Looked, p.Same, p.Changed, len(p.Troubles))
+	}
+	if diff := cmp.Diff([]Change{*verdicts[2].change, *verdicts[3].change, *verdicts[4].change}, changesIn(t, p)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 	want := []Group{
-		{Field: "sales_order.fields.memo", Kind: "changed", Orders: 2, Examples: []Example{{Store: "main", Order: "7", Difference: memo[0]}, {Store: "main", Order: "8", Difference: memo[0]}}},
+		{Field: "sales_order.fields.memo", Kind: "changed", Orders: 2, Examples: []Example{{Store: "main", Order: "7", Difference: memo}, {Store: "main", Order: "8", Difference: memo}}},
 		{Field: "sales_order.lines[].amount", Kind: "changed", Orders: 1, Examples: []Example{{Store: "main", Order: "9", Difference: lines[0]}}},
 	}
 	if diff := cmp.Diff(want, p.Groups); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
 	}
+	behind := []Behind{
+		{Kind: "skipped", Rule: "paid", Orders: 2, Examples: []BehindExample{{"main", "2", "so it is"}, {"main", "1", "so it is"}}},
+		{Kind: "parked", Code: "sku-unknown", Orders: 1, Examples: []BehindExample{{"main", "3", "so it is"}}},
+	}
+	if diff := cmp.Diff(behind, p.Behind); diff != "" {
+		t.Errorf("behind (-want +got):\n%s", diff)
+	}
 	days := []Day{{"2026-11-23", "EUR", 1, money.Zero}, {"2026-11-23", "USD", 2, money.MustParse("1.50")}}
 	if diff := cmp.Diff(days, p.Days, cmp.Comparer(func(a, b money.Amount) bool { return a.Equal(b) })); diff != "" {
 		t.Errorf("days (-want +got):\n%s", diff)
 	}
-	// Two writes of 0.4 s on average and one read-back, over two slots.
-	if want := (Cost{Writes: 2, Calls: 3, Call: 400 * time.Millisecond, Elapsed: 600 * time.Millisecond}); p.Cost != want {
-		t.Errorf("cost %+v, want %+v", p.Cost, want)
-	}
-	if turned := make(5, 4, 3, 2, 1, 0); turned.Hash != p.Hash {
+	if turned := make(8, 7, 6, 5, 4, 3, 2, 1, 0); turned.Hash != p.Hash {
 		t.Error("the hash depends on the order in which history is read")
 	}
 	if other := make(1, 2, 3); other.Hash == p.Hash {
 		t.Error("fewer changes have the same hash")
 	}
-	var page bytes.Buffer
-	if err := p.Page(&page); err != nil || !strings.Contains(page.String(), p.Hash) || !strings.Contains(page.String(), "sales_order.lines[].amount") {
-		t.Errorf("page of %d bytes, %v", page.Len(), err)
+	other := *verdicts[4].change
+	other.Desired++
+	if moved := planOf(t, append(slices.Clone(verdicts[:4]), verdict{change: &other})...); moved.Hash == p.Hash {
+		t.Error("an order that replaces another state has the same hash")
+	}
+}
+
+// Two writes of 0.4 s on average and an order that is only read, over two slots.
+func TestCost(t *testing.T) {
+	p := planOf(t,
+		verdict{change: change("9", "x", EffectUpdate), call: 300 * time.Millisecond, measured: true},
+		verdict{change: change("7", "y", EffectUpdate), call: 500 * time.Millisecond, measured: true},
+		verdict{change: change("8", "z", EffectKeep), call: 400 * time.Millisecond, measured: true},
+	)
+	if want := (Cost{Writes: 2, Calls: 7, AtMost: 7, Slots: 2, Call: 400 * time.Millisecond, Elapsed: 2700 * time.Millisecond}); p.Cost != want {
+		t.Errorf("cost %+v, want %+v", p.Cost, want)
+	}
+	if fast := planOf(t, verdict{change: change("9", "x", EffectUpdate), measured: true}); fast.Cost.Call != time.Millisecond {
+		t.Errorf("%v a call where all took less than a millisecond", fast.Cost.Call)
+	}
+	if unknown := planOf(t, verdict{change: change("9", "x", EffectCreate)}); unknown.Cost.Call != assumedCall {
+		t.Errorf("%v a call where none was measured", unknown.Cost.Call)
+	}
+}
+
+// People read a plan as a page and programs line by line: every change with each of its fields, and no text of an order
+// becomes markup.
+func TestReports(t *testing.T) {
+	const evil = `<script>alert("x")</script>`
+	memo := Difference{Field: "sales_order.fields.memo", From: evil, To: "b & c"}
+	var verdicts []verdict
+	for _, order := range []string{"1", "2", "3", "4", "5"} {
+		verdicts = append(verdicts, verdict{change: change(order, "h"+order, EffectUpdate, memo, Difference{Field: "expected.total", From: order + ".00", To: order + ".50"}), currency: "USD", delta: money.MustParse("0.50")})
+	}
+	verdicts = append(verdicts, verdict{trouble: &Trouble{"main", "6", "tax-rate-unmapped", "no rate " + evil}}, verdict{behind: outcome("7", "skipped", evil, "")})
+	p := planOf(t, verdicts...)
+	var page, lines bytes.Buffer
+	if err := errors.Join(p.Page(&page), p.Lines(&lines)); err != nil {
+		t.Fatal(err)
+	}
+	text := page.String()
+	for _, want := range []string{
+		p.Hash, "<td>2026-11-23</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>", "<code>tax-rate-unmapped</code>", "<td>main/4</td>", "main/7: so it is",
+		"<code>expected.total</code>: <del>4.00</del> <ins>4.50</ins>", "<ins>b &amp; c</ins>", "&lt;script&gt;",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if strings.Contains(text, "<script") {
+		t.Error("a text of an order became markup")
+	}
+	if n := bytes.Count(lines.Bytes(), []byte("\n")); n != 5 || !bytes.Contains(lines.Bytes(), []byte(`{"field":"expected.total","from":"4.00","to":"4.50"}`)) {
+		t.Errorf("%d lines: %s", n, lines.Bytes())
 	}
 }

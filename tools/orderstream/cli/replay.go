@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,42 @@ func (a *app) replay() *cobra.Command {
 }
 
 type planFlags struct {
-	mapping, since, until, html string
-	request                     replay.Request
+	mapping, since, until string
+	reports               reports
+	request               replay.Request
+}
+
+// reports are the files that a plan is written to.
+type reports struct{ html, changes string }
+
+func (r *reports) flags(c *cobra.Command) {
+	c.Flags().StringVar(&r.html, "html", "", "write the plan as a page to this file, every change with each of its fields")
+	c.Flags().StringVar(&r.changes, "changes", "", "write every change with each of its fields to this file, a JSON document a line; - is the output")
+}
+
+func (a *app) report(r reports, p replay.Plan) error {
+	if r.html != "" {
+		if err := into(r.html, p.Page); err != nil {
+			return err
+		}
+	}
+	switch r.changes {
+	case "":
+		return nil
+	case "-":
+		return p.Lines(a.out)
+	default:
+		return into(r.changes, p.Lines)
+	}
+}
+
+func into(path string, write func(io.Writer) error) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return write(file)
 }
 
 func (a *app) replayPlan() *cobra.Command {
@@ -40,7 +75,7 @@ func (a *app) replayPlan() *cobra.Command {
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				plan, err := a.makePlan(ctx, js, f)
-				if err != nil {
+				if err != nil || f.reports.changes == "-" {
 					return err
 				}
 				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
@@ -54,8 +89,8 @@ func (a *app) replayPlan() *cobra.Command {
 	flags.StringVar(&f.until, "until", "", "orders made before, 2006-01-02 or RFC 3339, UTC")
 	flags.StringSliceVar(&f.request.Orders, "orders", nil, "these orders only, by the shop's id")
 	flags.StringVar(&f.request.Where, "where", "", `a condition in the mapping's language, e.g. 'order.currency == "USD"'`)
-	flags.IntVar(&f.request.Slots, "slots", 5, "requests in flight NetSuite allows, for the estimate")
-	flags.StringVar(&f.html, "html", "", "write the plan as a page to this file")
+	flags.IntVar(&f.request.Slots, "slots", 0, "requests in flight NetSuite allows; without it what the account's writer counts with")
+	f.reports.flags(c)
 	_ = c.MarkFlagRequired("mapping")
 	return c
 }
@@ -91,21 +126,10 @@ func (a *app) makePlan(ctx context.Context, js jetstream.JetStream, f planFlags)
 	if err != nil {
 		return replay.Plan{}, err
 	}
-	if f.html != "" {
-		if err := writePage(f.html, plan); err != nil {
-			return replay.Plan{}, err
-		}
+	if err := replay.Save(ctx, js, plan, document); err != nil {
+		return replay.Plan{}, err
 	}
-	return plan, replay.Save(ctx, js, plan, document)
-}
-
-func writePage(path string, plan replay.Plan) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return plan.Page(file)
+	return plan, a.report(f.reports, plan)
 }
 
 // bar shows progress on the error output, a line that is written over; silent with --json.
@@ -130,7 +154,8 @@ func (a *app) bar(what string) func(done, all int) {
 }
 
 func (a *app) replayShow() *cobra.Command {
-	return &cobra.Command{
+	var r reports
+	c := &cobra.Command{
 		Use: "show <hash>", Short: "Print a plan that was made", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
@@ -138,10 +163,15 @@ func (a *app) replayShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := a.report(r, plan); err != nil || r.changes == "-" {
+					return err
+				}
 				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
 			})
 		},
 	}
+	r.flags(c)
+	return c
 }
 
 func (a *app) replayApply() *cobra.Command {
@@ -194,8 +224,9 @@ func printProgress(w io.Writer, hash string, p replay.Progress) {
 
 func printPlan(w io.Writer, p replay.Plan) {
 	fmt.Fprintf(w, "replay plan %s   mapping %s, revision %s\n\n%d orders looked at: %d change, %d stay as they are, %d cannot be mapped\n",
-		p.Hash, p.Mapping, p.Revision, p.Looked, len(p.Changes), p.Same, len(p.Troubles))
-	fmt.Fprintf(w, "applying takes %d writes, %d calls of about %v, %v in all; nothing has been written\n", p.Cost.Writes, p.Cost.Calls, p.Cost.Call, p.Cost.Elapsed)
+		p.Hash, p.Mapping, p.Revision, p.Looked, p.Changed, p.Same, len(p.Troubles))
+	fmt.Fprintf(w, "applying takes %d writes of sales orders, %d deposits, refunds and bills, about %d calls (at most %d) of %v, %d at once, about %v in all; nothing has been written\n",
+		p.Cost.Writes, p.Cost.Records, p.Cost.Calls, p.Cost.AtMost, p.Cost.Call, p.Cost.Slots, p.Cost.Elapsed)
 	for _, g := range p.Groups {
 		fmt.Fprintf(w, "\n  %-9s %6d orders  %s\n", g.Kind, g.Orders, g.Field)
 		for _, e := range g.Examples {
@@ -208,10 +239,23 @@ func printPlan(w io.Writer, p replay.Plan) {
 	for _, d := range p.Days {
 		fmt.Fprintf(w, "  %s  %4d orders  %12s %s\n", d.Day, d.Orders, d.Delta, d.Currency)
 	}
+	printBehind(w, p.Behind)
 	for _, t := range p.Troubles {
 		fmt.Fprintf(w, "\n  cannot be mapped  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
 	}
-	if len(p.Changes) > 0 {
+	if p.Changed > 0 {
 		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
+	}
+}
+
+func printBehind(w io.Writer, list []replay.Behind) {
+	if len(list) > 0 {
+		fmt.Fprintln(w, "\nasked already, and NetSuite holds something else; applying asks nothing new of them")
+	}
+	for _, b := range list {
+		fmt.Fprintf(w, "  %-9s %6d orders  %s\n", cmp.Or(b.Kind, "no outcome"), b.Orders, b.Rule+b.Code)
+		for _, e := range b.Examples {
+			fmt.Fprintf(w, "                             %s/%s  %s\n", e.Store, e.Order, e.Reason)
+		}
 	}
 }

@@ -1,0 +1,55 @@
+// Package terms keeps under which terms an account is written to: its limit, whether writes are on hold, the starts of
+// its stores. Its writer says so in the bucket `cursors` under "terms.<account>" when it begins, so that what foresees a
+// write (a replay's plan) needs no configuration of its own.
+package terms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/topology"
+)
+
+// Account is what is known of an account's writing. The zero value: nothing is.
+type Account struct {
+	Slots  int                  `json:"slots"`            // requests in flight at most; 0: unknown
+	Hold   bool                 `json:"hold"`             // accounts.<a>.writes is hold
+	Starts map[string]time.Time `json:"starts,omitempty"` // by store, UTC: older orders are not created
+	At     time.Time            `json:"at"`               // UTC, when it was said
+}
+
+func key(account string) string { return "terms." + account }
+
+// Keep says the terms of an account.
+func Keep(ctx context.Context, js jetstream.JetStream, account string, a Account) error {
+	bucket, err := js.KeyValue(ctx, topology.Cursors)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	data, err := codec.Encode(a)
+	if err == nil {
+		_, err = bucket.Put(ctx, key(account), data)
+	}
+	return err
+}
+
+// Of reads the terms of an account; of one whose writer has never begun nothing is known.
+func Of(ctx context.Context, js jetstream.JetStream, account string) (Account, error) {
+	bucket, err := js.KeyValue(ctx, topology.Cursors)
+	if err != nil {
+		return Account{}, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	entry, err := bucket.Get(ctx, key(account))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Account{}, nil
+	}
+	if err != nil {
+		return Account{}, fmt.Errorf("terms of account %s: %w", account, err)
+	}
+	return codec.Decode[Account](entry.Value())
+}

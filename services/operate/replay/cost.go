@@ -1,0 +1,75 @@
+package replay
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+const (
+	assumedCall  = 500 * time.Millisecond // where the ledger has measured none
+	assumedSlots = 5                      // where no writer has said: Oracle's smallest service tier
+	gathering    = 1500 * time.Millisecond
+)
+
+// account is what a plan costs at one account.
+type account struct {
+	creates, updates, kept, records int
+	took                            time.Duration // of the writes that the ledger has measured
+	measured                        int
+}
+
+type costs map[string]*account
+
+func (c costs) add(v verdict) {
+	if c[v.change.Account] == nil {
+		c[v.change.Account] = &account{}
+	}
+	a := c[v.change.Account]
+	a.records += v.change.Records
+	switch v.change.Effect {
+	case EffectCreate:
+		a.creates++
+	case EffectUpdate, EffectAlter:
+		a.updates++
+	case EffectKeep, EffectPark, EffectHold:
+		a.kept++
+	case EffectNone:
+	}
+	if v.measured {
+		a.took, a.measured = a.took+v.call, a.measured+1
+	}
+}
+
+// of estimates one account. The writer reads an order before it decides and after it wrote; orders share such reads while
+// others ask too, which are those of one window: a few reads a window. Nothing else is read of an order that is known.
+func (a account) of(slots int) Cost {
+	c := Cost{Writes: a.creates + a.updates, Records: a.records, Slots: slots, Call: assumedCall}
+	if a.measured > 0 {
+		c.Call = max(a.took/time.Duration(a.measured), time.Millisecond)
+	}
+	waves := (a.creates + a.updates + a.kept + window(slots) - 1) / window(slots)
+	c.Calls = c.Writes + 2*c.Records + min(readsAWindow*waves, 2*c.Writes+a.kept)
+	c.AtMost = 3*a.updates + 4*a.creates + a.kept + 2*c.Records
+	c.Elapsed = max(time.Duration(c.Calls)*c.Call/time.Duration(slots), time.Duration(waves)*(3*c.Call+gathering))
+	return c
+}
+
+// readsAWindow is how many reads the orders of one window take, before and after their writes.
+const readsAWindow = 5
+
+// sum adds the accounts up; they are written to at once, but a plan goes on with one order after the other.
+func (c costs) sum(slots func(account string) int) Cost {
+	sum := Cost{Call: assumedCall}
+	busiest := 0
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		one := c[name].of(cmp.Or(slots(name), assumedSlots))
+		sum.Writes, sum.Records, sum.Calls, sum.AtMost = sum.Writes+one.Writes, sum.Records+one.Records, sum.Calls+one.Calls, sum.AtMost+one.AtMost
+		sum.Elapsed += one.Elapsed
+		if one.Calls >= busiest {
+			busiest, sum.Slots, sum.Call = one.Calls, one.Slots, one.Call
+		}
+	}
+	return sum
+}

@@ -1,0 +1,110 @@
+package replay
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/internal/contrast"
+)
+
+const dateFormat = "2006-01-02"
+
+// tally gathers a plan order by order; what it keeps in memory are sums, and a line per order that cannot be mapped.
+type tally struct {
+	plan   Plan
+	groups contrast.Groups
+	behind map[[3]string]*Behind
+	days   map[string]*Day
+	costs  costs
+}
+
+func newTally(p Plan) (*tally, error) {
+	p.Behind, p.Troubles, p.Groups, p.Days = []Behind{}, []Trouble{}, []Group{}, []Day{}
+	var err error
+	p.sheet, err = newSheet()
+	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, costs: costs{}}, err
+}
+
+// verdict is what the candidate makes of one order.
+type verdict struct {
+	skipped  bool    // the request does not ask for it
+	change   *Change // nil: none
+	currency money.Currency
+	delta    money.Amount
+	trouble  *Trouble
+	behind   *event.SyncRecordedV1 // the newest outcome of an order that is behind
+	call     time.Duration         // of the order's latest write
+	measured bool                  // whether there was one
+}
+
+func (t *tally) add(v verdict) {
+	if v.skipped {
+		return
+	}
+	t.plan.Looked++
+	switch {
+	case v.trouble != nil:
+		t.plan.Troubles = append(t.plan.Troubles, *v.trouble)
+	case v.behind != nil:
+		t.late(*v.behind)
+	case v.change == nil:
+		t.plan.Same++
+	default:
+		t.plan.sheet.add(*v.change)
+		t.plan.Changed++
+		t.groups.Add(v.change.Store, v.change.Order, v.change.Differences)
+		t.money(v)
+		t.costs.add(v)
+	}
+}
+
+const examples = 3 // kept per kind of orders that are behind
+
+func (t *tally) late(e event.SyncRecordedV1) {
+	b := Behind{Kind: e.Kind, Rule: e.Rule}
+	if e.Fault != nil {
+		b.Code = e.Fault.Code
+	}
+	key := [3]string{b.Kind, b.Rule, b.Code}
+	if t.behind[key] == nil {
+		t.behind[key] = &b
+	}
+	kept := t.behind[key]
+	if kept.Orders++; len(kept.Examples) < examples {
+		kept.Examples = append(kept.Examples, BehindExample{e.Store, e.Order, e.Reason})
+	}
+}
+
+func (t *tally) money(v verdict) {
+	day := v.change.Placed.UTC().Format(dateFormat)
+	key := day + string(v.currency)
+	if t.days[key] == nil {
+		t.days[key] = &Day{Day: day, Currency: v.currency}
+	}
+	t.days[key].Orders++
+	t.days[key].Delta = t.days[key].Delta.Add(v.delta)
+}
+
+// finish sorts, estimates and seals the plan.
+func (t *tally) finish(slots func(account string) int) (Plan, error) {
+	p := &t.plan
+	slices.SortFunc(p.Troubles, func(a, b Trouble) int { return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order) })
+	p.Groups = append(p.Groups, t.groups.Sorted()...)
+	for _, b := range t.behind {
+		p.Behind = append(p.Behind, *b)
+	}
+	slices.SortFunc(p.Behind, func(a, b Behind) int {
+		return cmp.Or(cmp.Compare(b.Orders, a.Orders), strings.Compare(a.Kind+a.Rule+a.Code, b.Kind+b.Rule+b.Code))
+	})
+	for _, d := range t.days {
+		p.Days = append(p.Days, *d)
+	}
+	slices.SortFunc(p.Days, func(a, b Day) int { return strings.Compare(a.Day+string(a.Currency), b.Day+string(b.Currency)) })
+	p.Cost = t.costs.sum(slots)
+	p.Hash = p.hash()
+	return *p, p.sheet.flush()
+}
