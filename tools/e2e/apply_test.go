@@ -18,15 +18,28 @@ import (
 
 // The test binary is the operator's command in a process of its own where these say so.
 const (
-	applyHash = "E2E_APPLY"
-	applyNATS = "E2E_NATS"
+	commandWords = "E2E_COMMAND"
+	commandNATS  = "E2E_NATS"
 )
 
 func TestMain(m *testing.M) {
-	if hash := os.Getenv(applyHash); hash != "" {
-		os.Exit(cli.Main([]string{"--nats", os.Getenv(applyNATS), "--json", "replay", "apply", hash}, os.Stdout, os.Stderr))
+	if words := os.Getenv(commandWords); words != "" {
+		os.Exit(cli.Main(append([]string{"--nats", os.Getenv(commandNATS), "--json"}, strings.Fields(words)...), os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
+}
+
+// command starts the operator's command in a process of its own; what it prints is in the buffers when it has ended.
+func command(t *testing.T, w world.World, words string) (running *exec.Cmd, out, errs *bytes.Buffer) {
+	t.Helper()
+	running, out, errs = exec.Command(os.Args[0], "-test.run=^$"), &bytes.Buffer{}, &bytes.Buffer{}
+	running.Env = append(os.Environ(), commandWords+"="+words, commandNATS+"="+w.Facts.NATS)
+	running.Stdout, running.Stderr = out, errs
+	if err := running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = running.Process.Kill() }) // ended long since where all is well
+	return running, out, errs
 }
 
 // written lists the sales orders that NetSuite was asked to write, by shop order, as often as it was asked.
@@ -83,18 +96,12 @@ func TestAKilledApplyWritesThePlanExactly(t *testing.T) {
 	setFaults(t, w, `{"latencyMs":40}`)
 	before := len(written(w))
 
-	command := exec.Command(os.Args[0], "-test.run=^$")
-	command.Env = append(os.Environ(), applyHash+"="+p.Hash, applyNATS+"="+w.Facts.NATS)
-	var errs bytes.Buffer
-	command.Stderr = &errs
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	apply, _, errs := command(t, w, "replay apply "+p.Hash)
 	w.Until("ten are written", func() bool { return len(written(w)) >= before+10 })
-	if err := command.Process.Kill(); err != nil {
+	if err := apply.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Wait(); err == nil || errs.Len() > 0 {
+	if err := apply.Wait(); err == nil || errs.Len() > 0 {
 		t.Fatalf("%v, %s: the command ended before it was killed", err, errs.String())
 	}
 	w.Settle()
