@@ -12,6 +12,10 @@ const (
 	HeaderOrigin      = "Orderstream-Origin"     // one of the Origin values
 	HeaderNotBefore   = "Orderstream-Not-Before" // RFC 3339; a message that waits until then
 	HeaderTraceparent = "traceparent"            // W3C trace context
+
+	// HeaderReplayed marks an order event that a channel's subject gets again: stream, sequence and subject where it is
+	// stored, e.g. "ORDERS 17 order.v1.placed.main.36".
+	HeaderReplayed = "Orderstream-Replayed"
 )
 
 // Origin says what brought a message.

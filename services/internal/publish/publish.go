@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -83,6 +84,21 @@ func (p *Publisher) one(ctx context.Context, m *Message) (Ack, error) {
 		return p.mine(ctx, m, err)
 	}
 	return Ack{}, err
+}
+
+// Send hands a message to whoever listens to a subject that no stream keeps; nobody confirms it. Flush ends what was sent.
+func (p *Publisher) Send(ctx context.Context, m Message) error {
+	if err := p.js.Conn().PublishMsg(m.wire(ctx)); err != nil {
+		return fmt.Errorf("send %s: %w", m.Subject, err)
+	}
+	return nil
+}
+
+// Flush waits until the server has taken what was sent.
+func (p *Publisher) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // the client wants an end
+	defer cancel()
+	return p.js.Conn().FlushWithContext(ctx)
 }
 
 // mine tells a lost confirmation from a lost race: after a lost PubAck the repeat of a conditional publish

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -69,26 +70,47 @@ func (a *app) replayFeed() *cobra.Command {
 	var f planFlags
 	var to, note string
 	c := &cobra.Command{
-		Use: "feed --to DURABLE", Short: "Give a channel the history of order events again: its durable consumer begins anew", Args: cobra.NoArgs,
+		Use: "feed --to DURABLE|SUBJECT", Args: cobra.NoArgs,
+		Short: "Give a channel the history of order events again: its durable consumer begins anew, or a subject gets them once more",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.times(); err != nil {
 				return usage{err}
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
+				if strings.Contains(to, ".") { // no consumer's name has one
+					return a.feedSubject(ctx, js, to, f.request, note)
+				}
 				fed, err := operate.Feed(ctx, js, to, f.request.Store, f.request.Since, operator(), note)
 				if err != nil {
 					return err
 				}
 				return a.print(fed, func(w io.Writer) {
 					fmt.Fprintf(w, "consumer %s of ORDERS begins anew: %d events of %s before it\n", fed.Durable, fed.Pending, fed.Filter)
+					if fed.Anew {
+						fmt.Fprintln(w, "the consumer was made anew: a channel that was connected must connect again")
+					}
 				})
 			})
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "durable consumer of ORDERS; made where it does not exist (required)")
-	c.Flags().StringVar(&f.request.Store, "store", "", "one store only")
+	c.Flags().StringVar(&to, "to", "", "durable consumer of ORDERS, made where it does not exist; or, with a dot in it, a subject of the channel's own (required)")
+	c.Flags().StringVar(&f.request.Store, "store", "", "one store only; a durable that exists keeps its filter")
 	c.Flags().StringVar(&f.since, "since", "", "events stored at or after, 2006-01-02 or RFC 3339, UTC")
 	c.Flags().StringVar(&note, "note", "", "why, for the audit stream")
 	_ = c.MarkFlagRequired("to")
 	return c
+}
+
+func (a *app) feedSubject(ctx context.Context, js jetstream.JetStream, to string, r replay.Request, note string) error {
+	fed, err := operate.FeedSubject(ctx, js, to, r.Store, r.Since, operator(), note, a.bar("order events published"))
+	if err != nil {
+		return err
+	}
+	return a.print(fed, func(w io.Writer) {
+		kept := "whoever listened has them; no stream keeps them"
+		if fed.Stream != "" {
+			kept = "stream " + fed.Stream + " keeps them"
+		}
+		fmt.Fprintf(w, "%d events of %s published to %s: %s\n", fed.Published, fed.Filter, fed.Subject, kept)
+	})
 }
