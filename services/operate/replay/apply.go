@@ -267,6 +267,7 @@ func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
 	if err != nil {
 		return err
 	}
+	m.ID = "replay:" + r.plan.Hash + ":" + c.Store + ":" + c.Order // another plan may ask the same of the same event once more
 	m.Header[event.HeaderOrigin] = []string{string(event.OriginReplay)}
 	m.Expect = &publish.Expect{Sequence: c.Desired}
 	acks, err := r.publisher.Publish(ctx, m)
