@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	assumedCall  = 500 * time.Millisecond // where the ledger has measured none
-	assumedSlots = 5                      // where no writer has said: Oracle's smallest service tier
-	gathering    = 1500 * time.Millisecond
+	assumedCall  = 500 * time.Millisecond  // where the ledger has measured none
+	assumedSlots = 5                       // where no writer has said: Oracle's smallest service tier
+	gathering    = 1500 * time.Millisecond // of read-backs, at most, while others may come
 )
 
 // account is what a plan costs at one account.
@@ -42,22 +42,21 @@ func (c costs) add(v verdict) {
 	}
 }
 
-// of estimates one account. The writer reads an order before it decides and after it wrote; orders share such reads while
-// others ask too, which are those of one window: a few reads a window. Nothing else is read of an order that is known.
+// of estimates one account. The writer reads an order before it decides and after it wrote. A read before is shared with
+// those who ask while another runs, about every third of them; those after gather, so that the orders of one window take
+// two. Nothing else is read of an order that is known.
 func (a account) of(slots int) Cost {
 	c := Cost{Writes: a.creates + a.updates, Records: a.records, Slots: slots, Call: assumedCall}
 	if a.measured > 0 {
 		c.Call = max(a.took/time.Duration(a.measured), time.Millisecond)
 	}
 	waves := (a.creates + a.updates + a.kept + window(slots) - 1) / window(slots)
-	c.Calls = c.Writes + 2*c.Records + min(readsAWindow*waves, 2*c.Writes+a.kept)
-	c.AtMost = 3*a.updates + 4*a.creates + a.kept + 2*c.Records
+	before, after := (2*(a.updates+a.kept)+2)/3, min(2*waves, c.Writes)
+	c.Calls = c.Writes + before + after + 2*c.Records
+	c.AtMost = 4*a.creates + 3*a.updates + a.kept + 2*c.Records
 	c.Elapsed = max(time.Duration(c.Calls)*c.Call/time.Duration(slots), time.Duration(waves)*(3*c.Call+gathering))
 	return c
 }
-
-// readsAWindow is how many reads the orders of one window take, before and after their writes.
-const readsAWindow = 5
 
 // sum adds the accounts up; they are written to at once, but a plan goes on with one order after the other.
 func (c costs) sum(slots func(account string) int) Cost {
