@@ -74,7 +74,8 @@ func (b bench) planned(ctx context.Context, n int) (err error) {
 	return nil
 }
 
-// history stores n orders as parse and map leave them.
+// history stores n orders as parse, map and the writer leave them: event, desired state, and an outcome that says that
+// NetSuite holds it.
 func (b bench) history(ctx context.Context, js jetstream.JetStream, n int) error {
 	m, err := mapping.Compile(mapping.Default)
 	if err != nil {
@@ -109,7 +110,9 @@ func store(js jetstream.JetStream, m *mapping.Mapping, d delivery, sequence uint
 	if err != nil {
 		return err
 	}
+	outcome := synced(desired, sequence)
 	for name, body := range map[string]any{
+		subject.Sync{Account: "demo", Store: "main", Order: state.Order}.String():                 outcome,
 		subject.Order{Kind: state.Kind, Store: "main", Order: state.Order}.String():               *state,
 		subject.Desired{Kind: "order", Account: "demo", Store: "main", Key: state.Order}.String(): desired,
 	} {
@@ -122,6 +125,30 @@ func store(js jetstream.JetStream, m *mapping.Mapping, d delivery, sequence uint
 		}
 	}
 	return nil
+}
+
+// synced is the outcome of an order that NetSuite holds.
+func synced(d event.DesiredOrderV1, sequence uint64) event.SyncRecordedV1 {
+	at := time.Unix(int64(sequence), 0).UTC()
+	id := fmt.Sprint(1000 + sequence)
+	lines := make([]event.LedgerLine, len(d.SalesOrder.Lines))
+	for i, l := range d.SalesOrder.Lines {
+		lines[i] = event.LedgerLine{Key: l.Key, Line: fmt.Sprint(i + 1), Amount: l.Amount}
+	}
+	calls := []event.Call{
+		{Method: "PUT", Path: "/record/v1/salesOrder/eid:" + d.SalesOrder.ExternalID, Status: 204, At: at, Millis: 250, Purpose: "upsert sales order"},
+		{Method: "POST", Path: "/query/v1/suiteql", Status: 200, At: at, Millis: 250, Purpose: "verify", Grouped: 20},
+	}
+	return event.SyncRecordedV1{
+		Envelope: event.Envelope{Type: "sync.v1.recorded", ID: "sync:" + id, Store: d.Store, Time: at}, Account: d.Account, Order: d.Order, Number: d.Number,
+		Kind:    event.OutcomeSynced,
+		Desired: event.DesiredTaken{Sequence: sequence, Orders: sequence, Status: d.Source.Status, Hash: d.Hash, Mapping: d.Source.Mapping, Revision: d.Source.Revision, Rule: d.Policy.Rule},
+		Ledger: event.Ledger{SalesOrder: &event.LedgerOrder{
+			RecordID: event.RecordID{ID: id, ExternalID: d.SalesOrder.ExternalID}, TranID: "SO" + id, Status: "B", Total: d.Expected.Total, Lines: lines,
+			AppliedHash: d.Hash, Revision: d.Source.Revision, VerifiedAt: at,
+		}},
+		Calls: calls,
+	}
 }
 
 // watchHeap samples the heap until the returned function is called, which gives the most it held.
