@@ -3,6 +3,7 @@ package operate_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -11,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 )
 
@@ -118,4 +120,54 @@ func (p *plant) number(order string) string {
 		p.t.Fatal(err)
 	}
 	return d.Number
+}
+
+// What the parser of then parked is parsed again too: an order that has no event gets its first, and its failure is closed;
+// what cannot be parsed now either is told, and stays.
+func TestParkedDeliveriesAreParsedAgain(t *testing.T) {
+	s := start(t)
+	ctx := natstest.Context(t)
+	_, at := s.delivery("order.created-simple", "main")
+	id := s.failure("parse", "order-36", event.FailureParked, at, 0)
+	known, second := s.delivery("order.created-registered", "main") // a newer event of it came meanwhile
+	s.placed(known)
+	old := s.failure("parse", "order-42", event.FailureParked, second, 0)
+	w := event.WebhookReceivedV1{Store: "main", Resource: "order", Event: "created", ObjectID: "99", Topic: "order.created", Origin: event.OriginWebhook, ReceivedAt: s.at}
+	broken := s.put(publish.Message{Stream: topology.Woo, Subject: subject.Webhook{Store: "main", Resource: "order", Event: "created", ID: "99"}.String(), Header: w.Header(), Data: []byte(`{"id":99,`)})
+	still := s.failure("parse", "order-99", event.FailureParked, broken, 0)
+	s.failure("parse", "order-40", event.FailureResolved, at, 0)
+	shown, err := replay.Parse(ctx, s.JS, replay.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(shown.Changes) != 1 || !shown.Changes[0].Parked || shown.Changes[0].Order != "36" || shown.Changes[0].Delivery != at.Sequence || shown.Changes[0].Sequence != 0 {
+		t.Fatalf("%+v: want order 36 with its first event", shown)
+	}
+	if len(shown.Groups) != 1 || shown.Groups[0].Field != "parked at parse" || len(shown.Troubles) != 1 || shown.Troubles[0].Order != "order-99" {
+		t.Errorf("groups %+v, troubles %+v", shown.Groups, shown.Troubles)
+	}
+	if other, err := replay.Parse(ctx, s.JS, replay.Request{Store: "eu"}, nil); err != nil || len(other.Changes)+len(other.Troubles) != 0 {
+		t.Errorf("another store: %+v, %v", other, err)
+	}
+	published, err := replay.ApplyParse(ctx, s.JS, replay.Request{}, shown.Hash, "kim", "the parser reads it now", nil)
+	if err != nil || published != 1 {
+		t.Fatalf("%d published, %v", published, err)
+	}
+	for name, open := range map[subject.Failure]bool{id: false, old: true, still: true} {
+		f, _, err := operate.Find(ctx, s.JS, name.ID())
+		if err != nil || f.IsOpen() != open {
+			t.Errorf("failure %s: %s, %v", name.Key, f.Entry.State, err)
+		}
+	}
+	stream, err := s.JS.Stream(ctx, topology.Orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(ctx, subject.OrdersOf("main", "36"))
+	if err != nil || !strings.Contains(raw.Subject, "placed") {
+		t.Errorf("order 36: %+v, %v: want its first event", raw, err)
+	}
+	if again, err := replay.Parse(ctx, s.JS, replay.Request{}, nil); err != nil || len(again.Changes) != 0 {
+		t.Errorf("%+v, %v: want nothing left to change", again, err)
+	}
 }

@@ -114,7 +114,7 @@ func run(ctx context.Context, js jetstream.JetStream, plan Plan, document []byte
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(ctx, js, candidate, plan.Request)
+	l, err := newLab(ctx, js, candidate, plan.Request)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ type lab struct {
 // Make shows what a candidate mapping would do to history. It writes nothing. progress, if not nil, hears how many of
 // how many orders were looked at.
 func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request, progress func(done, all int)) (Plan, error) {
-	l, err := open(ctx, js, candidate, r)
+	l, err := newLab(ctx, js, candidate, r)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -58,7 +58,7 @@ func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	return t.finish(func(account string) int { return l.slots(ctx, account) })
 }
 
-func open(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request) (*lab, error) {
+func newLab(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request) (*lab, error) {
 	l := &lab{js: js, candidate: candidate, request: r, where: func(event.OrderStateV1) (bool, error) { return true, nil }}
 	var err error
 	if r.Where != "" {

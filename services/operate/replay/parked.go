@@ -57,8 +57,17 @@ func adoptionOf(d event.DesiredOrderV1) []string {
 
 // parked lists the orders whose newest state waits before a desired state was made.
 func parked(ctx context.Context, js jetstream.JetStream, r Request) (map[string]bool, error) {
+	list, err := open(ctx, js, stageMap, r.Store)
 	orders := map[string]bool{}
-	consumer, err := js.OrderedConsumer(ctx, topology.Failures, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.FailuresOf(stageMap)}})
+	for _, f := range list {
+		orders[f.Store+"/"+f.Key] = true
+	}
+	return orders, err
+}
+
+// open lists the open failures of a stage, of one store or of every one.
+func open(ctx context.Context, js jetstream.JetStream, stage, store string) (list []event.FailureParkedV1, err error) {
+	consumer, err := js.OrderedConsumer(ctx, topology.Failures, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.FailuresOf(stage)}})
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Failures, err)
 	}
@@ -68,12 +77,11 @@ func parked(ctx context.Context, js jetstream.JetStream, r Request) (map[string]
 			return nil, fmt.Errorf("read %s: %w", topology.Failures, err)
 		}
 		f, err := codec.Decode[event.FailureParkedV1](m.Data())
-		open := f.State == event.FailureParked || f.State == event.FailureRetried
-		if err == nil && open && (r.Store == "" || r.Store == f.Store) {
-			orders[f.Store+"/"+f.Key] = true
+		if err == nil && (f.State == event.FailureParked || f.State == event.FailureRetried) && (store == "" || store == f.Store) {
+			list = append(list, f)
 		}
 	}
-	return orders, nil
+	return list, nil
 }
 
 const patience = 30 * time.Second // for the next message of a stream that is read to its end

@@ -24,7 +24,7 @@ import (
 )
 
 // Reparse is what the parser of now makes of the deliveries that the newest order events were made from: what a parser fix
-// changes.
+// changes. Deliveries that the parser of then parked are among them.
 type Reparse struct {
 	Hash     string     `json:"hash"` // names exactly what applying would publish
 	Looked   int        `json:"looked"`
@@ -43,6 +43,7 @@ type Reparsed struct {
 	Delivery uint64 `json:"delivery"` // in WOO
 	Hash     string `json:"hash"`     // of the state as it is parsed now
 	Fields   int    `json:"fields"`
+	Parked   bool   `json:"parked,omitempty"` // the parser of then parked the delivery
 }
 
 // parser parses deliveries of the past again.
@@ -51,6 +52,7 @@ type parser struct {
 	request     Request
 	result      Reparse
 	groups      contrast.Groups
+	freed       map[[2]string]bool // orders that a parked delivery changes
 }
 
 // Parse shows what parsing history again would change; it writes nothing. Of the request store, orders, since and until
@@ -69,25 +71,36 @@ func (p *parser) all(ctx context.Context, js jetstream.JetStream, progress func(
 	if p.orders, err = js.Stream(ctx, topology.Orders); err != nil {
 		return fmt.Errorf("stream %s: %w", topology.Orders, err)
 	}
+	waiting, err := open(ctx, js, stageParse, p.request.Store)
+	if err != nil {
+		return err
+	}
 	list, err := newestEvents(ctx, js)
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	for i, sequence := range list {
+	sum, done := sha256.New(), 0
+	take := func(c Reparsed, state event.OrderStateV1, err error) error {
+		if done++; progress != nil {
+			progress(done, len(waiting)+len(list))
+		}
+		if err != nil || c.Hash == "" {
+			return err
+		}
+		fmt.Fprintf(sum, "%s\t%s\t%d\t%s\n", c.Store, c.Order, c.Sequence, c.Hash)
+		p.result.Changes = append(p.result.Changes, c)
+		return change(c, state)
+	}
+	for _, f := range waiting {
+		c, state, err := p.unread(ctx, f)
+		if err := take(c, state, err); err != nil {
+			return fmt.Errorf("%s %d: %w", f.Message.Stream, f.Message.Sequence, err)
+		}
+	}
+	for _, sequence := range list {
 		c, state, err := p.one(ctx, sequence)
-		if err != nil {
+		if err := take(c, state, err); err != nil {
 			return fmt.Errorf("ORDERS %d: %w", sequence, err)
-		}
-		if c.Hash != "" {
-			fmt.Fprintf(sum, "%s\t%s\t%d\t%s\n", c.Store, c.Order, c.Sequence, c.Hash)
-			p.result.Changes = append(p.result.Changes, c)
-			if err := change(c, state); err != nil {
-				return err
-			}
-		}
-		if progress != nil {
-			progress(i+1, len(list))
 		}
 	}
 	p.result.Groups = p.groups.Sorted()
@@ -134,7 +147,7 @@ func (p *parser) one(ctx context.Context, sequence uint64) (c Reparsed, news eve
 	if err != nil {
 		return c, news, err
 	}
-	if !p.wanted(last) {
+	if !p.wanted(last) || p.freed[[2]string{last.Store, last.Order}] {
 		return c, news, nil
 	}
 	p.result.Looked++
@@ -181,7 +194,7 @@ func (p *parser) compare(last event.OrderStateV1, sequence uint64, d parse.Deliv
 		return c, state, err
 	}
 	p.groups.Add(last.Store, last.Order, differences)
-	return Reparsed{last.Store, last.Order, sequence, d.Sequence, news.Hash, len(differences)}, *news, nil
+	return Reparsed{last.Store, last.Order, sequence, d.Sequence, news.Hash, len(differences), false}, *news, nil
 }
 
 // content is an order state without what names its making.
@@ -217,6 +230,7 @@ func ApplyParse(ctx context.Context, js jetstream.JetStream, r Request, hash, by
 		done, err := again(ctx, js, publisher, c, state)
 		if done {
 			published++
+			err = settled(ctx, js, publisher, c)
 		}
 		return err
 	})
