@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -157,5 +158,54 @@ func TestAReplayGoesThereAndBack(t *testing.T) {
 	}
 	if memo := w.SalesOrders()["wc-so-main-36"].Memo; memo != "Woo 36" {
 		t.Errorf("memo %q, want that of the last replay", memo)
+	}
+}
+
+// An order that is shipped after its plan was made is not what was approved: it is left out and listed.
+func TestAnOrderThatShippedSinceThePlanIsLeftOut(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true, Adjust: watchful})
+	w.Load(world.Captures(t))
+	w.Post(changed(t, "order.created-multi"))
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	p := plan(t, w, shorter)
+	if err := replay.Save(t.Context(), w.JS, p, shorter); err != nil {
+		t.Fatal(err)
+	}
+	ships(t, w, "37")
+	done, err := replay.Apply(t.Context(), w.JS, p.Hash, "me", "", nil)
+	if err != nil || done.Published != 1 || len(done.Left) != 1 || done.Left[0].Order != "37" || !strings.Contains(done.Left[0].Reason, "keep") {
+		t.Errorf("%+v, %v: want order 37 left out, because it would be kept", done, err)
+	}
+}
+
+// While an account's writes are on hold a plan says so: nothing is written, and what was asked already is behind.
+func TestAPlanKnowsThatWritesAreOnHold(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true, Adjust: func(c *host.Config) {
+		world.Unwatched(c)
+		account := c.Accounts[demo.Account]
+		account.Writes = "hold"
+		c.Accounts[demo.Account] = account
+		store := c.Stores["legacy"]
+		store.Start = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+		c.Stores["legacy"] = store
+	}})
+	all := world.Captures(t)
+	w.Load(all)
+	w.Post(changed(t, "order.created-simple"))
+	w.Post(changed(t, "legacy-8.9.3-order.created-variation"))
+	w.Settle()
+	p := plan(t, w, shorter)
+	for _, c := range changesIn(t, p) {
+		want := map[string]replay.Effect{"main": replay.EffectHold, "legacy": replay.EffectNone}[c.Store]
+		if c.Effect != want || !c.Unsent {
+			t.Errorf("order %s/%s: %s, unsent %v; want %s of what was never sent", c.Store, c.Order, c.Effect, c.Unsent, want)
+		}
+	}
+	if p.Changed != 2 || p.Cost.Writes != 0 {
+		t.Errorf("%d changes, %d writes, want two and none", p.Changed, p.Cost.Writes)
+	}
+	if same := plan(t, w, mapping.Default); same.Changed != 0 || same.Same != 1 || len(same.Behind) != 1 || same.Behind[0].Kind != event.OutcomeHeld {
+		t.Errorf("%d changes, %d same, behind %+v: want the held order behind, that of before the start the same", same.Changed, same.Same, same.Behind)
 	}
 }
