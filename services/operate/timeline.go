@@ -206,6 +206,9 @@ func outcome(m *jetstream.RawStreamMsg) (Step, error) {
 	}
 	if so := o.Ledger.SalesOrder; so != nil && o.Fault == nil {
 		step.Detail = fmt.Sprintf("sales order %s (id %s), status %s, total %s, mapping revision %s", so.TranID, so.ID, so.Status, so.Total, so.Revision)
+		if o.Reason != "" {
+			step.Detail += "; " + o.Reason
+		}
 	}
 	if o.Fault != nil {
 		step.What += ": " + o.Fault.Code

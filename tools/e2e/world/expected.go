@@ -11,7 +11,7 @@ import (
 var expectedTSV string
 
 type expectation struct {
-	store, order, status, total, currency, lines, date string
+	store, order, status, total, tax, currency, lines, date string
 }
 
 func expected(t testing.TB) []expectation {
@@ -22,10 +22,10 @@ func expected(t testing.TB) []expectation {
 			continue
 		}
 		f := strings.Split(strings.TrimSpace(line), "\t")
-		if len(f) < 7 {
-			t.Fatalf("expected.tsv: %q: want seven columns", line)
+		if len(f) < 8 {
+			t.Fatalf("expected.tsv: %q: want eight columns", line)
 		}
-		list = append(list, expectation{f[0], f[1], f[2], f[3], f[4], f[5], f[6]})
+		list = append(list, expectation{f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]})
 	}
 	return list
 }
@@ -96,6 +96,16 @@ func (w World) Totals() map[string]string {
 		}
 	}
 	return totals
+}
+
+// Taxes gives the shop's tax in the expected totals by externalId.
+func (w World) Taxes() map[string]string {
+	w.t.Helper()
+	taxes := map[string]string{}
+	for _, want := range expected(w.t) {
+		taxes["wc-so-"+want.store+"-"+want.order] = want.tax
+	}
+	return taxes
 }
 
 // RoundingLines lists the rounding lines of every sales order as "externalId amount".

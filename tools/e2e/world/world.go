@@ -273,6 +273,7 @@ type SalesOrder struct {
 	Note        string              `json:"custbody_wc_customer_note"`
 	Memo        string              `json:"memo"`
 	Total       json.Number         `json:"total"`
+	TaxTotal    json.Number         `json:"taxTotal"`
 	Currency    struct{ ID string } `json:"currency"`
 	Status      struct{ ID string } `json:"status"`
 	Item        struct {
