@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
@@ -29,21 +25,10 @@ var taxModes = map[event.TaxMode]netsuitesim.TaxMode{
 // document is the shipped mapping with a tax strategy and a money policy.
 func document(t *testing.T, mode event.TaxMode, policy mapping.MoneyPolicy) string {
 	t.Helper()
-	d, err := mapping.Parse(mapping.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt, d.Payments.Policy = mode, "WOO-TAX", "-Not Taxable-", policy
-	d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
-	data, err := yaml.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "mapping.yaml")
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return adjusted(t, func(d *mapping.Document) {
+		d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt, d.Payments.Policy = mode, "WOO-TAX", "-Not Taxable-", policy
+		d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
+	})
 }
 
 // billsAtOnce tells whether the policy bills an order itself.

@@ -128,10 +128,12 @@ func (d Document) checkMoney(p *problems) {
 	p.want(b.Policy == "" || b.Policy.known(), "payments.policy", "want order, deposit, cash-sale or invoice")
 	for _, name := range sorted(b.Gateways) {
 		b.Gateways[name].check(p, "payments.gateways."+name)
+		b.Gateways[name].checkParts(p, "payments.gateways."+name, b.Policy)
 	}
 	if b.GiftCards != nil {
 		b.GiftCards.check(p, "payments.gift_cards")
 		p.want(b.GiftCards.Policy == "" || b.GiftCards.Policy == PolicyOrder || b.GiftCards.Policy == PolicyDeposit, "payments.gift_cards.policy", "want order or deposit")
+		p.want(len(b.GiftCards.Parts) == 0, "payments.gift_cards.parts", "want none: each card is a payment")
 	}
 }
 

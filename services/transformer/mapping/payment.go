@@ -31,6 +31,7 @@ type Gateway struct {
 	AmountMeta string      `yaml:"amount_meta"` // order meta key that holds the amount paid where it is not the total
 	FeeMeta    string      `yaml:"fee_meta"`    // order meta key of the gateway's fee, e.g. "_stripe_fee"
 	FeeField   string      `yaml:"fee_field"`   // deposit field it is noted in; the deposit's amount stays the customer's
+	Parts      []Part      `yaml:"parts"`       // of orders that are paid in several payments, a deposit each
 }
 
 // GiftCards says what redeemed gift cards become: a payment beside the gateway's.
@@ -70,6 +71,7 @@ type till struct {
 	scope   *scope
 	gateway Gateway
 	known   bool
+	day     string // YYYY-MM-DD, of a payment that has a day of its own
 }
 
 func (m *Mapping) till(o event.OrderStateV1, s *scope) till {
@@ -101,12 +103,27 @@ func (t till) stands() bool {
 
 // captured tells whether the gateway took the money: authorised is not captured.
 func (t till) captured() bool {
-	return t.stands() && t.order.Payment.PaidAt != nil && !slices.Contains(t.gateway.Authorised, t.order.Status)
+	return t.stands() && t.order.Payment.PaidAt != nil && !t.authorised()
 }
+
+// authorised tells whether the state of the order says that the gateway only holds the money.
+func (t till) authorised() bool { return slices.Contains(t.gateway.Authorised, t.order.Status) }
 
 // deposits are the order's payments as customer deposits: none for 0.00, none before date_paid.
 func (t till) deposits() ([]event.Deposit, error) {
+	list, err := t.payments()
+	if err != nil {
+		return nil, err
+	}
+	return t.cards(list)
+}
+
+// payments are the gateway's: one, or one per part.
+func (t till) payments() ([]event.Deposit, error) {
 	list := []event.Deposit{}
+	if t.inParts() {
+		return t.partial(list)
+	}
 	amount, err := t.paid()
 	if err != nil {
 		return nil, err
@@ -118,7 +135,7 @@ func (t till) deposits() ([]event.Deposit, error) {
 		}
 		list = append(list, d)
 	}
-	return t.cards(list)
+	return list, nil
 }
 
 // paid is the amount of the gateway's payment.
@@ -198,6 +215,8 @@ func (t till) deposit(key string, amount money.Amount, g Gateway, question strin
 // paidOn is the local date of the payment; a gift card is redeemed when the order is placed.
 func (t till) paidOn() string {
 	switch p := t.order.Payment; {
+	case t.day != "":
+		return t.day
 	case p.LocalDate != "":
 		return p.LocalDate
 	case p.PaidAt != nil:

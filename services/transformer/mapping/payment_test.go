@@ -206,3 +206,86 @@ func TestGiftCardPaysAll(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Written by hand: 28.14 is paid as 10.00 on 20 November and the rest later.
+func TestPartialPayments(t *testing.T) {
+	parts := func(d *Document) {
+		d.Payments.Gateways["rig_card"] = Gateway{Authorised: []string{"on-hold"}, Parts: []Part{
+			{Key: "first", AmountMeta: "_first", PaidMeta: "_first_paid"}, {Key: "rest", AmountMeta: "_rest", PaidMeta: "_rest_paid"}, {Key: "tip", AmountMeta: "_tip"},
+		}}
+	}
+	const (
+		first = "wc-cd-main-36-first 10.00 undepFunds=true tranDate=2026-11-20"
+		rest  = "wc-cd-main-36-rest 18.14 undepFunds=true tranDate=2026-11-22"
+	)
+	for name, c := range map[string]struct {
+		meta   []string
+		status string
+		unpaid bool // without date_paid
+		want   []string
+	}{
+		"in one":                      {nil, "processing", false, []string{"wc-cd-main-36-payment 28.14 undepFunds=true tranDate=2026-11-22"}},
+		"nothing yet":                 {[]string{"_first", "10.00"}, "processing", false, []string{}},
+		"the first, with its day":     {[]string{"_first", "10.00", "_first_paid", "2026-11-20T22:00:00", "_rest", "18.14"}, "partially-paid", true, []string{first}},
+		"both":                        {[]string{"_first", "10.00", "_first_paid", "2026-11-20", "_rest", "18.14", "_rest_paid", "yes"}, "processing", false, []string{first, rest}},
+		"of nothing":                  {[]string{"_first", "0.00", "_first_paid", "2026-11-20"}, "processing", false, []string{}},
+		"not known yet":               {[]string{"_first", "", "_first_paid", "2026-11-20"}, "processing", false, []string{}},
+		"authorised":                  {[]string{"_first", "10.00", "_first_paid", "2026-11-20"}, "on-hold", false, []string{}},
+		"undone":                      {[]string{"_first", "10.00", "_first_paid", "2026-11-20"}, "failed", false, []string{}},
+		"by date_paid":                {[]string{"_tip", "2.00"}, "processing", false, []string{"wc-cd-main-36-tip 2.00 undepFunds=true tranDate=2026-11-22"}},
+		"by date_paid, which is none": {[]string{"_tip", "2.00"}, "processing", true, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := orders(t)["order.created-simple"]
+			o.Status = c.status
+			for i := 0; i < len(c.meta); i += 2 {
+				meta(c.meta[i], c.meta[i+1])(&o)
+			}
+			if c.unpaid {
+				o.Payment.PaidAt, o.Payment.LocalDate = nil, ""
+			}
+			d, err := variant(t, parts, func(d *Document) {
+				d.Statuses[2].When = `order.status in ["processing", "partially-paid"]`
+			}).Map(o, Context{Account: "ns"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, deposits(d)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A part whose amount is no amount parks the order, named.
+func TestPartOfNoAmount(t *testing.T) {
+	o := orders(t)["order.created-simple"]
+	meta("_first", "ten")(&o)
+	_, err := variant(t, func(d *Document) {
+		d.Payments.Gateways["rig_card"] = Gateway{Parts: []Part{{Key: "first", AmountMeta: "_first"}}}
+	}).Map(o, Context{Account: "ns"})
+	if err == nil || !strings.Contains(err.Error(), "meta_data._first") {
+		t.Errorf("%v, want the meta key named", err)
+	}
+}
+
+func TestPartsAreChecked(t *testing.T) {
+	for want, g := range map[string]Gateway{
+		"want policy deposit":             {Policy: PolicyInvoice, Parts: []Part{{Key: "a", AmountMeta: "_a"}}},
+		"want amount_meta or parts":       {AmountMeta: "_paid", Parts: []Part{{Key: "a", AmountMeta: "_a"}}},
+		"want a name of its own":          {Parts: []Part{{Key: "a", AmountMeta: "_a"}, {Key: "a", AmountMeta: "_b"}}},
+		"neither payment nor gift-1":      {Parts: []Part{{Key: "payment", AmountMeta: "_a"}}},
+		"parts[0].key":                    {Parts: []Part{{Key: "gift-2", AmountMeta: "_a"}}},
+		"parts[0].amount_meta":            {Parts: []Part{{Key: "a"}}},
+		"gateways.rig_card.parts[1].key:": {Parts: []Part{{Key: "a", AmountMeta: "_a"}, {Key: "A b", AmountMeta: "_b"}}},
+	} {
+		d, err := Parse(Default)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Payments.Gateways["rig_card"] = g
+		if err := d.check().in(&tree{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", g.Parts, err, want)
+		}
+	}
+}
