@@ -51,7 +51,8 @@ func CreditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 		numbers[l.Key] = l.Line
 	}
 	for _, bill := range bills {
-		c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount.Sub(r.Shipping).Sub(r.ShippingTax)}
+		c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount}
+		c.cover(r.Shipping, r.ShippingTax)
 		if c.take(r.Lines, numbers) {
 			return c, nil
 		}
@@ -68,15 +69,24 @@ func (c *Credited) take(lines []event.CreditLine, numbers map[string]string) boo
 		if !billed {
 			return false
 		}
-		c.lines, c.rest = append(c.lines, creditLine{l, line}), c.rest.Sub(l.Amount).Sub(l.Tax)
+		c.lines = append(c.lines, creditLine{l, line})
+		c.cover(l.Amount, l.Tax)
 	}
 	return true
+}
+
+// cover takes what a line says off the rest. Its tax is told with it, unless the order has its tax as lines.
+func (c *Credited) cover(amount, tax money.Amount) {
+	c.rest = c.rest.Sub(amount)
+	if c.Order.SalesOrder.TaxMode != event.TaxLines {
+		c.rest = c.rest.Sub(tax)
+	}
 }
 
 // Refs lists the references the body needs.
 func (c Credited) Refs() []event.Ref {
 	refs := fieldRefs(c.Refund.Fields)
-	if !c.rest.IsZero() && c.Refund.Item != nil {
+	if (!c.rest.IsZero() || c.shippingAlone()) && c.Refund.Item != nil {
 		refs = append(refs, *c.Refund.Item)
 	}
 	for _, tax := range c.Order.SalesOrder.TaxDetails {
@@ -89,25 +99,15 @@ func (c Credited) Refs() []event.Ref {
 // it does not name stay out. An invoice that is open takes the credit first.
 func (c Credited) Body(externalID string, ids IDs) ([]byte, error) {
 	body := object{"externalId": externalID, "shippingCost": number(c.Refund.Shipping.String())}
-	fields := c.Refund.Fields
-	if c.Bill.Record == "invoice" { // how the money goes back stands on the customer refund
-		fields = map[string]event.Value{}
-		if day, dated := c.Refund.Fields["tranDate"]; dated {
-			fields["tranDate"] = day
-		}
-	}
-	if err := setFields(body, fields, ids); err != nil {
+	if err := setFields(body, c.fields(), ids); err != nil {
 		return nil, err
 	}
-	lines := make([]object, 0, len(c.lines)+1)
-	for _, l := range c.lines {
-		lines = append(lines, object{"line": number(l.line), "quantity": number(l.Quantity.String()), "price": id(customPrice), "amount": number(l.Amount.String())})
+	lines, err := c.items(ids)
+	if err != nil {
+		return nil, err
 	}
-	if !c.rest.IsZero() {
-		if c.Refund.Item == nil {
-			return nil, fault.New(fault.RefundUncovered, c.rest.String()+" of the refund stand on no line; want refunds.item in the mapping", fault.Field("refund.amount", c.Refund.Amount.String()))
-		}
-		lines = append(lines, object{"item": id(ids[*c.Refund.Item]), "quantity": number("1"), "price": id(customPrice), "rate": number(c.rest.String()), "amount": number(c.rest.String())})
+	if c.shippingAlone() {
+		body["shippingCost"] = number("0")
 	}
 	body["item"] = list{lines}
 	if open := smaller(c.Bill.Open, c.Refund.Amount); open.Sign() > 0 {
@@ -120,6 +120,49 @@ func (c Credited) Body(externalID string, ids IDs) ([]byte, error) {
 	body["taxDetailsOverride"], body["taxDetails"] = true, list{taxDetails(rows, ids)}
 	return codec.Encode(body)
 }
+
+// fields are the refund's own; how the money of an invoice goes back stands on the customer refund.
+func (c Credited) fields() map[string]event.Value {
+	if c.Bill.Record != "invoice" {
+		return c.Refund.Fields
+	}
+	fields := map[string]event.Value{}
+	if day, dated := c.Refund.Fields["tranDate"]; dated {
+		fields["tranDate"] = day
+	}
+	return fields
+}
+
+// items are the bill's lines, and one for what none of them covers.
+func (c Credited) items(ids IDs) ([]object, error) {
+	lines := make([]object, 0, len(c.lines)+1)
+	for _, l := range c.lines {
+		lines = append(lines, object{"line": number(l.line), "quantity": number(l.Quantity.String()), "price": id(customPrice), "amount": number(l.Amount.String())})
+	}
+	rest := c.rest
+	if c.shippingAlone() {
+		rest = c.Refund.Shipping
+	}
+	if rest.IsZero() {
+		return lines, nil
+	}
+	if c.Refund.Item == nil {
+		return nil, fault.New(fault.RefundUncovered, rest.String()+" of the refund stand on no line; want refunds.item in the mapping", fault.Field("refund.amount", c.Refund.Amount.String()))
+	}
+	line := object{"item": id(ids[*c.Refund.Item]), "quantity": number("1"), "price": id(customPrice), "rate": number(rest.String()), "amount": number(rest.String())}
+	if c.shippingAlone() && c.Order.SalesOrder.TaxMode == event.TaxOverride && !c.Refund.ShippingTax.IsZero() {
+		line["taxDetailsReference"] = shippingLine
+	}
+	return append(lines, line), nil
+}
+
+// shippingAlone tells whether nothing but the cost of shipping goes back: NetSuite wants a line of every credit, so that it
+// stands on one, with its tax.
+func (c Credited) shippingAlone() bool {
+	return len(c.lines) == 0 && c.rest.IsZero() && !c.Refund.Shipping.IsZero()
+}
+
+const shippingLine = "shipping" // tax reference of that line
 
 const shippingReference = "SHIPPING"
 
@@ -141,6 +184,11 @@ func (c Credited) taxes() ([]event.TaxDetail, error) {
 		rows = append(rows, shared...)
 	}
 	shared, err := c.share(shippingReference, c.Refund.Shipping, c.Refund.ShippingTax)
+	for i := range shared {
+		if c.shippingAlone() {
+			shared[i].Reference = shippingLine
+		}
+	}
 	return append(rows, shared...), err
 }
 
@@ -153,6 +201,11 @@ func (c Credited) share(reference string, basis, tax money.Amount) ([]event.TaxD
 	for _, row := range c.Order.SalesOrder.TaxDetails {
 		if row.Reference == reference {
 			rows, weights = append(rows, row), append(weights, row.Amount)
+		}
+	}
+	if money.Sum(weights...).IsZero() { // all of it went back: the order bears none any more, only the rates
+		for i, row := range rows {
+			weights[i] = money.AmountOf(row.Rate.Decimal())
 		}
 	}
 	if len(rows) == 0 {

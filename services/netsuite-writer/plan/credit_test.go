@@ -91,3 +91,29 @@ func TestCreditBody(t *testing.T) {
 		t.Errorf("tax that the order does not bear: %v", err)
 	}
 }
+
+// All of a line went back, and the order bears no tax of it any more: its rates share the tax of the credit. By hand: 6 % and 2 %
+// of 10.00.
+func TestCreditOfAWholeLine(t *testing.T) {
+	row := func(code, rate string) event.TaxDetail {
+		return event.TaxDetail{Reference: "line-1", TaxCode: event.Ref{Key: code}, Rate: money.MustParseNumber(rate)}
+	}
+	c := Credited{Order: event.DesiredOrderV1{SalesOrder: event.SalesOrder{Currency: "USD", TaxDetails: []event.TaxDetail{row("CA", "6"), row("SF", "2")}}}}
+	rows, err := c.share("line-1", money.MustParse("10"), money.MustParse("0.80"))
+	if err != nil || len(rows) != 2 || rows[0].Amount.String() != "0.60" || rows[1].Amount.String() != "0.20" {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
+// Where the shop's tax stands on lines of the order, no line of goods bears it: it goes back as money that no line covers.
+func TestCreditWhereTaxIsALine(t *testing.T) {
+	d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{TaxMode: event.TaxLines}}
+	r := event.CustomerRefund{
+		Amount: money.MustParse("10"), Shipping: money.MustParse("3"), ShippingTax: money.MustParse("0.25"),
+		Lines: []event.CreditLine{{Key: "line-1", Quantity: money.Int(1), Amount: money.MustParse("6"), Tax: money.MustParse("0.75")}},
+	}
+	c, err := CreditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "1"}}, []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}})
+	if err != nil || c.rest.String() != "1.00" {
+		t.Errorf("rest %s, %v; want the tax of 1.00", c.rest, err)
+	}
+}

@@ -16,6 +16,7 @@ type basket struct {
 	currency money.Currency
 	entries  []entry
 	shipping entry
+	shipped  money.Amount      // the shop's whole cost of shipping, without tax
 	keys     map[string]string // id of a line, fee or shipping line → key of its entry
 	fold     fold
 	given    money.Amount            // net and tax that went back with lines
@@ -37,6 +38,7 @@ type entry struct {
 }
 
 const shippingReference = "SHIPPING" // SuiteTax's reference of the shipping cost, and the key of its entry
+const shippingLine = "shipping"      // key and tax reference of the line that says it instead
 
 func (m *Mapping) basket(o event.OrderStateV1, s *scope) (*basket, error) {
 	b := &basket{mapping: m, currency: o.Currency}
@@ -114,13 +116,30 @@ func (b *basket) fee(f event.Fee) {
 // ship sums the shipping lines into one cost, and their taxes into one row per rate.
 func (b *basket) ship(shipments []event.Shipment) {
 	b.shipping = entry{key: shippingReference}
+	if b.shipsByLine() {
+		b.shipping = entry{key: shippingLine, item: item(b.mapping.document.Shipping.Item), name: "Shipping", quantity: one}
+	}
 	var taxes []event.LineTax
-	for _, s := range shipments {
-		b.key(s.ID, shippingReference)
+	for i, s := range shipments {
+		if i == 0 && s.Title != "" {
+			b.shipping.name += ": " + s.Title
+		}
+		b.key(s.ID, b.shipping.key)
 		b.shipping.total = b.shipping.total.Add(s.Total.Round(b.currency))
 		taxes = plusTaxes(taxes, s.Taxes)
 	}
 	b.shipping.taxes = b.rounded(taxes)
+	b.shipped, b.shipping.subtotal = b.shipping.total, b.shipping.total
+}
+
+func (b *basket) shipsByLine() bool { return b.mapping.document.Shipping.As == ShippingLine }
+
+// cost is what stands on the order as its shipping cost: nothing where a line says it.
+func (b *basket) cost() money.Amount {
+	if b.shipsByLine() {
+		return money.Zero
+	}
+	return b.shipping.total
 }
 
 func (b *basket) rounded(taxes []event.LineTax) []event.LineTax {
@@ -187,7 +206,7 @@ func (b *basket) giveBack(refunds []event.Refund) {
 			b.reduce(e, g, b.goodsTax)
 		}
 	}
-	if g, given := sums[shippingReference]; given {
+	if g, given := sums[b.shipping.key]; given {
 		b.reduce(&b.shipping, g, b.shipTax)
 	}
 }
@@ -271,7 +290,16 @@ func (b *basket) each(l event.RefundLine, call func(key string, l event.RefundLi
 	}
 }
 
-// credits are a refund's lines by the keys of the sales order, and the shipping given back with its tax.
+// pieces of a shipping line that an amount without tax gives back: the one, or none.
+func (b *basket) pieces(amount money.Amount) money.Number {
+	if amount.Equal(b.shipped) {
+		return one
+	}
+	return money.Number{}
+}
+
+// credits are a refund's lines by the keys of the sales order, and the shipping given back with its tax. A shipping line is a
+// piece where all of it goes back; a part of it is money alone, for its one piece can be credited once.
 func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shipping, tax money.Amount) {
 	list = []event.CreditLine{}
 	for _, l := range lines {
@@ -286,6 +314,9 @@ func (b *basket) credits(lines []event.RefundLine) (list []event.CreditLine, shi
 			}
 			c := &list[at]
 			c.Quantity, c.Amount, c.Tax = c.Quantity.Add(l.Quantity), c.Amount.Add(l.Total.Round(b.currency)), c.Tax.Add(l.Tax.Round(b.currency))
+			if key == shippingLine {
+				c.Quantity = b.pieces(c.Amount)
+			}
 		})
 	}
 	return list, shipping, tax

@@ -41,7 +41,7 @@ func (m *Mapping) books(o event.OrderStateV1, s *scope, from *basket) (*books, e
 			return nil, err
 		}
 	}
-	if err := b.levyShipping(from.shipping); err != nil {
+	if err := b.ship(from); err != nil {
 		return nil, err
 	}
 	b.wholeTax(o, from)
@@ -54,7 +54,19 @@ func (m *Mapping) books(o event.OrderStateV1, s *scope, from *basket) (*books, e
 	for _, card := range cards { // a payment, not a discount: the shop's total is what was left to pay
 		b.total = b.total.Add(card.Amount)
 	}
-	return b, b.balance(from.shipping.total, len(o.Lines)+len(o.Fees))
+	return b, b.balance(from.cost(), len(o.Lines)+len(o.Fees))
+}
+
+// ship writes what shipping costs as a line, or the tax of the cost that the order has. Shipping that is free has no line.
+func (b *books) ship(from *basket) error {
+	switch {
+	case !from.shipsByLine():
+		return b.levyShipping(from.shipping)
+	case from.shipped.IsZero() && from.shipping.tax().IsZero():
+		return nil
+	default:
+		return b.entry(from.shipping)
+	}
 }
 
 // entry writes a line and the discount beneath it. A line that costs more than before its discount, as a

@@ -100,6 +100,8 @@ func (d Document) checkTaxes(p *problems) {
 	p.want(slices.Contains([]event.TaxMode{"", event.TaxOverride, event.TaxCodes, event.TaxEngine, event.TaxLines}, strategy), "taxes.strategy", "want override, codes, engine or lines")
 	p.want(strategy != event.TaxLines || d.Taxes.Item != "", "taxes.item", "strategy lines wants the item of tax lines")
 	p.want(slices.Contains([]DiscountForm{"", DiscountLines, DiscountHeader}, d.Discounts.As), "discounts.as", "want lines or header")
+	p.want(slices.Contains([]ShippingForm{"", ShippingCost, ShippingLine}, d.Shipping.As), "shipping.as", "want cost or line")
+	p.want(d.Shipping.As != ShippingLine || d.Shipping.Item != "", "shipping.item", "line wants the item of the shipping line")
 	// A legacy code is computed on each line; a header discount would leave the tax of the price before it.
 	p.want(strategy != event.TaxCodes || d.Discounts.As != DiscountHeader, "discounts.as", "strategy codes wants discounts as lines")
 	for _, key := range sorted(d.Taxes.Combined) {

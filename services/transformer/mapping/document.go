@@ -226,10 +226,21 @@ type SalesOrderBlock struct {
 	Fields map[string]string `yaml:"fields"` // NetSuite field → expression
 }
 
-// ShippingBlock says which ship item a shipping method becomes.
+// ShippingBlock says which ship item a shipping method becomes, and where its cost stands.
 type ShippingBlock struct {
+	As      ShippingForm      `yaml:"as"`
+	Item    string            `yaml:"item"`    // of the line, with as line
 	Methods map[string]string `yaml:"methods"` // "<method>:<instance>" or "<method>" → ship item name
 }
+
+// ShippingForm is where the cost of shipping stands.
+type ShippingForm string
+
+// The forms of the cost of shipping.
+const (
+	ShippingCost ShippingForm = "cost" // of the order: shippingCost, its tax under the reference SHIPPING; the default
+	ShippingLine ShippingForm = "line" // a line of an other-charge item, with a tax reference of its own, where the account does not know SHIPPING
+)
 
 // DiscountBlock says how coupons and other discounts are written.
 type DiscountBlock struct {

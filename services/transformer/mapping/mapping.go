@@ -256,7 +256,7 @@ func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, s *sc
 	}
 	maps.Copy(fields, books.fields)
 	maps.Copy(fields, routed)
-	if err := m.ship(fields, o, basket.shipping.total); err != nil {
+	if err := m.ship(fields, o, basket.cost()); err != nil {
 		return err
 	}
 	for i := range books.lines {

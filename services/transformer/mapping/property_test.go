@@ -163,6 +163,7 @@ func (g *generator) refund() money.Amount {
 func TestMoneyOfGeneratedOrders(t *testing.T) {
 	mappings := map[string]*Mapping{}
 	for _, mode := range strategies {
+		mappings[fmt.Sprint(mode, " shipping as line")] = variant(t, strategy(mode), everyCode, shippingAsLine)
 		for _, p := range policies {
 			for _, form := range []DiscountForm{DiscountLines, DiscountHeader} {
 				if mode == event.TaxCodes && form == DiscountHeader {

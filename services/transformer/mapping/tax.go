@@ -46,11 +46,9 @@ func (b *books) levyShipping(e entry) error {
 	return nil
 }
 
-// rows gives one override row per rate. A closed line of which all tax went back has none.
+// rows gives one override row per rate. A closed line of which all tax went back keeps its rates, of nothing: a credit of what
+// is billed is told by them.
 func (b *books) rows(e entry) ([]event.TaxDetail, error) {
-	if e.closed && e.tax().IsZero() {
-		return nil, nil
-	}
 	rows := make([]event.TaxDetail, 0, len(e.taxes))
 	for _, t := range e.taxes {
 		rate, err := b.rate(e, t)
