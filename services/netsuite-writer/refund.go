@@ -65,13 +65,16 @@ func (j *job) refunded(id string, r event.CustomerRefund, amount, fromDeposits m
 }
 
 // credit gives back what is billed: a cash sale by a cash refund, an invoice by a credit memo, and what of that no open
-// invoice takes by a customer refund.
+// invoice takes by a customer refund. What no bill has yet comes from the order's deposits.
 func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, made map[string]money.Amount) error {
 	memo := creditFor(j.ledger, r.Refund)
 	if memo == nil {
 		bills, err := w.bills(ctx, j)
 		if err != nil {
 			return err
+		}
+		if plan.Unbilled(r, j.ledger.SalesOrder.Lines, bills) {
+			return w.fromDeposits(ctx, j, r, made)
 		}
 		c, err := plan.CreditOf(r, j.desired, j.ledger.SalesOrder.Lines, bills)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -110,4 +111,33 @@ func TestRefundsOfBilledOrders(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A line of a partly billed order that nobody has billed is given back from the order's deposit: no bill has it to credit.
+func TestRefundOfAnUnbilledLine(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	lines := changed(t, "order.updated-partial-refund-lines")
+	if _, err := w.Shop.Load(shopsim.Load{Store: "main", Order: lines.Body, Refunds: [][]byte{[]byte(tee), []byte(amount)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.Post(changed(t, "order.created-multi"))
+	w.Settle()
+	beanies, err := codec.Decode[netsuitesim.Shipment]([]byte(`{"order":"wc-so-main-37","lines":[{"line":2,"quantity":2}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.NetSuite.Fulfil(beanies); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.NetSuite.Bill("wc-so-main-37"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time nothing is made
+		w.Post(lines)
+		w.Settle()
+	}
+	// 10.00 of no line are credited from the one bill there is.
+	sameTotals(t, "credit memos", transactions(w, "creditMemo"), map[string]string{"wc-cm-main-37-71": "10.00"})
+	sameTotals(t, "refunds", transactions(w, "customerRefund"), map[string]string{"wc-cr-main-37-71": "10.00", "wc-cr-main-37-72": "21.44"})
+	checkParked(t, w, nil)
 }

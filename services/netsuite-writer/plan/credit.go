@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -58,6 +59,29 @@ func CreditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 		}
 	}
 	return Credited{}, fault.New(fault.RefundUncovered, "one bill of the order must hold all lines of the refund; credit it in NetSuite", fault.Field("refund.id", r.Refund))
+}
+
+// Unbilled tells whether all that a refund gives back are pieces of lines that no bill holds.
+func Unbilled(r event.CustomerRefund, order []event.LedgerLine, bills []Billed) bool {
+	rest := r.Amount
+	for _, l := range r.Lines {
+		number := numberOf(order, l.Key)
+		billed := slices.ContainsFunc(bills, func(b Billed) bool { return b.Lines[number] != "" })
+		if l.Quantity.Sign() <= 0 || number == "" || billed {
+			return false
+		}
+		rest = rest.Sub(l.Amount).Sub(l.Tax)
+	}
+	return len(r.Lines) > 0 && rest.IsZero()
+}
+
+func numberOf(order []event.LedgerLine, key string) string {
+	for _, l := range order {
+		if l.Key == key {
+			return l.Line
+		}
+	}
+	return ""
 }
 
 func (c *Credited) take(lines []event.CreditLine, numbers map[string]string) bool {

@@ -117,3 +117,27 @@ func TestCreditWhereTaxIsALine(t *testing.T) {
 		t.Errorf("rest %s, %v; want the tax of 1.00", c.rest, err)
 	}
 }
+
+func TestUnbilled(t *testing.T) {
+	order := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "2"}, {Key: "line-3", Line: "3"}}
+	bills := []Billed{{Lines: map[string]string{"1": "1"}}, {Lines: map[string]string{"3": "1"}}}
+	line := func(key, quantity string) event.CreditLine {
+		return event.CreditLine{Key: key, Quantity: money.MustParseNumber(quantity), Amount: money.MustParse("4"), Tax: money.MustParse("1")}
+	}
+	for name, c := range map[string]struct {
+		amount string
+		lines  []event.CreditLine
+		want   bool
+	}{
+		"a line that nobody billed":      {"5", []event.CreditLine{line("line-2", "1")}, true},
+		"one of them billed":             {"10", []event.CreditLine{line("line-2", "1"), line("line-3", "1")}, false},
+		"an amount alone":                {"5", nil, false},
+		"money beside the line":          {"6", []event.CreditLine{line("line-2", "1")}, false},
+		"money without a piece":          {"5", []event.CreditLine{line("line-2", "0")}, false},
+		"a line that the order has none": {"5", []event.CreditLine{line("line-9", "1")}, false},
+	} {
+		if got := Unbilled(event.CustomerRefund{Amount: money.MustParse(c.amount), Lines: c.lines}, order, bills); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
