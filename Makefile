@@ -69,7 +69,7 @@ sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDER
 	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 30m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings
-interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes against each other, INTERLEAVINGS (20000) of them; a failure prints its seed
+interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes against each other, INTERLEAVINGS (20000) of them; the seed is printed
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
 
 .PHONY: flash-sale
