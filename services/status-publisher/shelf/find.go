@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/internal/woo"
 )
@@ -26,7 +27,7 @@ type row struct {
 
 // find gives the spot of each SKU, from memory or from the shop. What the shop could not be asked has the error and is
 // not remembered.
-func (s *Shelf) find(ctx context.Context, skus []string, result *Result) map[string]spot {
+func (s *Shelf) find(ctx context.Context, skus []string) (map[string]spot, []event.Call) {
 	spots := make(map[string]spot, len(skus))
 	var ask []string
 	for _, sku := range skus {
@@ -36,17 +37,19 @@ func (s *Shelf) find(ctx context.Context, skus []string, result *Result) map[str
 			ask = append(ask, sku)
 		}
 	}
-	for _, group := range grouped(ask) {
-		rows, err := s.list(ctx, group, result)
-		for _, sku := range group {
-			if err != nil {
-				spots[sku] = spot{err: err}
+	var calls []event.Call
+	groups := grouped(ask)
+	for i, found := range together(s.atOnce, groups, func(group []string) listed { return s.list(ctx, group) }) {
+		calls = append(calls, found.calls...)
+		for _, sku := range groups[i] {
+			if found.err != nil {
+				spots[sku] = spot{err: found.err}
 				continue
 			}
-			spots[sku] = s.remember(sku, rows[sku])
+			spots[sku] = s.remember(sku, found.rows[sku])
 		}
 	}
-	return spots
+	return spots, calls
 }
 
 // grouped cuts a list into look-ups. A SKU with a comma goes alone: commas separate SKUs, and WooCommerce takes the
@@ -68,26 +71,34 @@ func grouped(skus []string) (groups [][]string) {
 	return groups
 }
 
+// listed is what the shop has of some SKUs, and what it took to ask.
+type listed struct {
+	rows  map[string][]row // by SKU
+	calls []event.Call
+	err   error
+}
+
 // list reads every row of some SKUs, page by page.
-func (s *Shelf) list(ctx context.Context, skus []string, result *Result) (map[string][]row, error) {
-	bySKU := map[string][]row{}
+func (s *Shelf) list(ctx context.Context, skus []string) (found listed) {
+	found.rows = map[string][]row{}
 	for page := 1; ; page++ {
 		query := url.Values{"sku": {strings.Join(skus, ",")}, "per_page": {fmt.Sprint(maxBatch)}, "page": {fmt.Sprint(page)}}
 		answer, err := s.shop.Get(ctx, "find products", "/products?"+query.Encode())
 		answer.Call.Grouped = len(skus)
-		result.Calls = append(result.Calls, answer.Call)
-		if err != nil {
-			return nil, err
+		found.calls = append(found.calls, answer.Call)
+		if found.err = err; err != nil {
+			return found
 		}
 		rows, err := codec.Decode[[]row](answer.Body)
 		if err != nil {
-			return nil, fault.New(fault.Unexpected, "the shop must answer with a list of products", fault.Because(err))
+			found.err = fault.New(fault.Unexpected, "the shop must answer with a list of products", fault.Because(err))
+			return found
 		}
 		for _, r := range rows {
-			bySKU[r.SKU] = append(bySKU[r.SKU], r)
+			found.rows[r.SKU] = append(found.rows[r.SKU], r)
 		}
 		if len(rows) < maxBatch {
-			return bySKU, nil
+			return found
 		}
 	}
 }

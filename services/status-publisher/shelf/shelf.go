@@ -1,6 +1,6 @@
 // Package shelf puts stock quantities on a shop's products: it finds the product or variation of each SKU, several at
-// once, remembers it for a while, and writes in batches. It keeps no quantities and retries none: who calls it again
-// brings the newest (Invariant 4).
+// once, remembers it for a while, and writes in batches, as many requests at a time as it is allowed. It keeps no
+// quantities and retries none: who calls it again brings the newest (Invariant 4).
 package shelf
 
 import (
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -33,8 +35,9 @@ type Shop interface {
 
 // Shelf is the stock of one shop. It is safe for several goroutines.
 type Shelf struct {
-	shop Shop
-	now  func() time.Time
+	shop   Shop
+	atOnce int
+	now    func() time.Time
 
 	mu    sync.Mutex
 	known map[string]spot
@@ -47,9 +50,9 @@ type spot struct {
 	until      time.Time
 }
 
-// New makes a shelf.
-func New(shop Shop, now func() time.Time) *Shelf {
-	return &Shelf{shop: shop, now: now, known: map[string]spot{}}
+// New makes a shelf that has so many requests under way at most, one at least.
+func New(shop Shop, atOnce int, now func() time.Time) *Shelf {
+	return &Shelf{shop: shop, atOnce: max(1, atOnce), now: now, known: map[string]spot{}}
 }
 
 // Result is what came of a write: an entry for every SKU, nil where the shop holds the quantity now. An unknown, an
@@ -60,42 +63,71 @@ type Result struct {
 	Calls  []event.Call
 }
 
+// add lays what came of other writes over it.
+func (r *Result) add(others ...Result) {
+	for _, other := range others {
+		maps.Copy(r.Errors, other.Errors)
+		r.Calls = append(r.Calls, other.Calls...)
+	}
+}
+
 // Write puts quantities, whole numbers, on the shop's products by SKU.
 func (s *Shelf) Write(ctx context.Context, units map[string]money.Number) Result {
 	result := Result{Errors: make(map[string]error, len(units))}
+	spots, calls := s.find(ctx, slices.Sorted(maps.Keys(units)))
+	result.Calls = calls
 	groups := map[string][]item{}
-	for sku, spot := range s.find(ctx, slices.Sorted(maps.Keys(units)), &result) {
+	for sku, spot := range spots {
 		if result.Errors[sku] = spot.err; spot.err == nil {
 			groups[spot.parent] = append(groups[spot.parent], item{sku, spot.id, units[sku]})
 		}
 	}
+	var batches []batch
 	for _, parent := range slices.Sorted(maps.Keys(groups)) {
-		items := groups[parent]
-		slices.SortFunc(items, bySKU)
-		for group := range slices.Chunk(items, maxBatch) {
-			s.put(ctx, parent, group, &result)
+		slices.SortFunc(groups[parent], bySKU)
+		for items := range slices.Chunk(groups[parent], maxBatch) {
+			batches = append(batches, batch{parent, items})
 		}
 	}
+	result.add(together(s.atOnce, batches, func(b batch) Result { return s.put(ctx, b) })...)
 	return result
+}
+
+// together does something for each of a list, at most n at a time, and gives what came of each.
+func together[T, R any](n int, list []T, do func(T) R) []R {
+	done := make([]R, len(list))
+	var group errgroup.Group
+	group.SetLimit(n)
+	for i, of := range list {
+		group.Go(func() error { done[i] = do(of); return nil })
+	}
+	_ = group.Wait() // each says itself what came of it
+	return done
+}
+
+// batch is what one request writes: products, or the variations of one.
+type batch struct {
+	parent string
+	items  []item
 }
 
 // put writes one batch. One that is refused as a whole, e.g. by a plugin's lower limit, says nothing of its items: it is
 // sent in halves.
-func (s *Shelf) put(ctx context.Context, parent string, items []item, result *Result) {
-	answer, err := s.shop.Post(ctx, "write stock", batchPath(parent), map[string]any{"update": bodies(items)})
-	answer.Call.Grouped = len(items)
+func (s *Shelf) put(ctx context.Context, b batch) Result {
+	result := Result{Errors: map[string]error{}}
+	answer, err := s.shop.Post(ctx, "write stock", batchPath(b.parent), map[string]any{"update": bodies(b.items)})
+	answer.Call.Grouped = len(b.items)
 	result.Calls = append(result.Calls, answer.Call)
-	if fault.ClassOf(err) == fault.Terminal && len(items) > 1 {
-		half := len(items) / 2
-		s.put(ctx, parent, items[:half], result)
-		s.put(ctx, parent, items[half:], result)
-		return
+	if fault.ClassOf(err) == fault.Terminal && len(b.items) > 1 {
+		half := len(b.items) / 2
+		result.add(s.put(ctx, batch{b.parent, b.items[:half]}), s.put(ctx, batch{b.parent, b.items[half:]}))
+		return result
 	}
 	told := map[string]error{}
 	if err == nil {
 		told, err = itemErrors(answer.Body)
 	}
-	for _, i := range items {
+	for _, i := range b.items {
 		itemErr, spoken := told[i.id]
 		switch {
 		case err != nil:
@@ -109,6 +141,7 @@ func (s *Shelf) put(ctx context.Context, parent string, items []item, result *Re
 			s.Forget(i.sku) // the product may be another by now
 		}
 	}
+	return result
 }
 
 func batchPath(parent string) string {

@@ -141,7 +141,7 @@ func newShelf(t *testing.T, s *shop) (*Shelf, *clock) {
 	client := rest.New(rest.Options{URL: server.URL, ConsumerKey: "ck", ConsumerSecret: "cs", Concurrency: 2, Timeout: 10 * time.Second})
 	t.Cleanup(client.Close)
 	c := &clock{time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
-	return New(client, c.now), c
+	return New(client, 2, c.now), c
 }
 
 func (r Result) codes(t *testing.T, want map[string]fault.Code) {
@@ -178,6 +178,49 @@ func TestManyInFewCalls(t *testing.T) {
 	}
 }
 
+// As many requests are under way as the shelf may have, and no more.
+func TestRequestsGoTogether(t *testing.T) {
+	const atOnce = 3
+	s := &crowd{shop: &shop{}, full: make(chan struct{}), wants: atOnce}
+	units := s.shop.simple(10 * asked)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	client := rest.New(rest.Options{URL: server.URL, ConsumerKey: "ck", ConsumerSecret: "cs", Concurrency: 2 * atOnce, Timeout: 10 * time.Second})
+	t.Cleanup(client.Close)
+	New(client, atOnce, time.Now).Write(natstest.Context(t), units).codes(t, nil)
+	s.shop.holds(t, units)
+	if s.most != atOnce {
+		t.Errorf("%d requests at once, want %d", s.most, atOnce)
+	}
+}
+
+// crowd answers nobody before so many have asked at once.
+type crowd struct {
+	shop  *shop
+	full  chan struct{}
+	wants int
+
+	mu         sync.Mutex
+	here, most int
+}
+
+func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	if c.here++; c.here == c.wants && c.most < c.wants {
+		close(c.full)
+	}
+	c.most = max(c.most, c.here)
+	c.mu.Unlock()
+	select {
+	case <-c.full:
+	case <-r.Context().Done():
+	}
+	c.shop.ServeHTTP(w, r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.here--
+}
+
 func TestVariationsAndWhatCannotBeWritten(t *testing.T) {
 	s := &shop{products: []*product{
 		{ID: 7, Parent: 5, Type: "variation", SKU: "RED", Manage: true}, {ID: 8, Parent: 5, Type: "variation", SKU: "BLUE", Manage: "parent"},
@@ -192,7 +235,8 @@ func TestVariationsAndWhatCannotBeWritten(t *testing.T) {
 	want := map[string]fault.Code{"BLUE": fault.ShopStockUnmanaged, "TWICE": fault.ShopSKUAmbiguous, "FREE": fault.ShopStockUnmanaged, "NONE": fault.ShopSKUUnknown}
 	shelf.Write(natstest.Context(t), units).codes(t, want)
 	s.holds(t, map[string]money.Number{"RED": units["RED"], "A,B": units["A,B"]})
-	if !slices.Equal(s.batches, []string{"/products/batch 1", "/products/5/variations/batch 1"}) {
+	slices.Sort(s.batches) // they go together
+	if !slices.Equal(s.batches, []string{"/products/5/variations/batch 1", "/products/batch 1"}) {
 		t.Errorf("batches %v", s.batches)
 	}
 	s.products = append(s.products, &product{ID: 13, Type: "simple", SKU: "NONE", Manage: true})

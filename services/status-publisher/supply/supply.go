@@ -54,7 +54,7 @@ func New(o Options) *Supply {
 		if !reachable || account.Watch.Stock != config.On || store.Back.Owner.Stock != config.ByNetSuite {
 			continue
 		}
-		s.desks[name] = newDesk(s, name, rulesOf(store), store.Stock.SKUs, shelf.New(shop, o.Now))
+		s.desks[name] = newDesk(s, name, rulesOf(store), store.Stock.SKUs, shelf.New(shop, store.Concurrency-1, o.Now)) // one request is left to orders
 		if s.books[store.Account] == nil {
 			s.books[store.Account] = stock.NewBook(kitsOf(account.Kits))
 		}
