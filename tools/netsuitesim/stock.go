@@ -23,6 +23,30 @@ type Stock struct {
 // SetStock changes what an item has at a location, as a count or an adjustment
 // does, and returns the item's id. SuiteQL shows it in aggregateItemLocation.
 func (s *Server) SetStock(in Stock) (string, error) {
+	ids, err := s.SetStocks([]Stock{in})
+	if err != nil {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// SetStocks is SetStock for many at once: all of them or none.
+func (s *Server) SetStocks(list []Stock) ([]string, error) {
+	var ids []string
+	err := s.store.update(person, func(t *tx) error {
+		for _, in := range list {
+			id, err := t.setStock(in)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func (t *tx) setStock(in Stock) (string, error) {
 	onHand, err := decimal.NewFromString(in.OnHand.String())
 	if err != nil {
 		return "", fmt.Errorf("onHand %q: want a decimal number", in.OnHand)
@@ -31,26 +55,21 @@ func (s *Server) SetStock(in Stock) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("available %q: want a decimal number", in.Available)
 	}
-	var id string
-	err = s.store.update(person, func(t *tx) error {
-		item := t.byTitle(items, in.SKU)
-		if item == nil {
-			return fmt.Errorf("sku %q: unknown item", in.SKU)
-		}
-		if t.target(group("location"), fields{"id": in.Location}) == nil {
-			return fmt.Errorf("location %q: unknown", in.Location)
-		}
-		id = decimalID(item.id)
-		l, _ := levelsOf(item, in.Location)
-		l.onHand, l.kept = onHand, decimal.Zero
-		if in.Available != "" {
-			l.kept = onHand.Sub(l.committed).Sub(available)
-		}
-		t.put(t.onto(item, in.Location, l))
-		t.submit("inventory", item.id, false)
-		return nil
-	})
-	return id, err
+	item := t.byTitle(items, in.SKU)
+	if item == nil {
+		return "", fmt.Errorf("sku %q: unknown item", in.SKU)
+	}
+	if t.target(group("location"), fields{"id": in.Location}) == nil {
+		return "", fmt.Errorf("location %q: unknown", in.Location)
+	}
+	l, _ := levelsOf(item, in.Location)
+	l.onHand, l.kept = onHand, decimal.Zero
+	if in.Available != "" {
+		l.kept = onHand.Sub(l.committed).Sub(available)
+	}
+	t.put(t.onto(item, in.Location, l))
+	t.submit("inventory", item.id, false)
+	return decimalID(item.id), nil
 }
 
 // levels are what an item has at a location. Committed is promised to orders,

@@ -58,6 +58,8 @@ var indexes = []string{
 	`CREATE INDEX customer_external ON customer (externalid)`,
 	`CREATE INDEX customer_email ON customer (email)`,
 	`CREATE INDEX item_itemid ON item (itemid)`,
+	`CREATE INDEX item_id ON item (id)`,
+	`CREATE INDEX stock_item ON aggregateitemlocation (item)`,
 }
 
 // views are tables that hold nothing of their own.

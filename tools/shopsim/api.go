@@ -80,6 +80,22 @@ func (s *Server) Edit(store string, order int64, change []byte) error {
 	})
 }
 
+// Refund gives money of an order back as a merchant does; refund is a REST body.
+func (s *Server) Refund(store string, order int64, refund []byte) error {
+	shop, err := s.shop(store)
+	if err != nil {
+		return fmt.Errorf("refund: %w", err)
+	}
+	body, err := phpjson.Parse(refund)
+	if err != nil {
+		return fmt.Errorf("refund order %d: %w", order, err)
+	}
+	return shop.update(func(t *tx) error {
+		_, err := t.refund(order, body)
+		return err
+	})
+}
+
 // Load is an order's state to be put into a store as it is.
 type Load struct {
 	Store   string

@@ -19,6 +19,7 @@ type article struct {
 	gtin, weight      string
 	color, colorName  string // of a variation
 	size              string // "" = any
+	variable          bool   // has variations beyond the captured store's
 }
 
 // catalogue is what the captured store sells: same ids, SKUs and prices.

@@ -24,7 +24,8 @@ type Placement struct {
 	Count    int    // 0 places one
 	Checkout string // Block or Classic; "" draws one for each order
 	Status   string // the status after checkout; "" leaves it to the payment method
-	Product  int64  // one unit of this product or variation and nothing else, as long as it is in stock; 0 draws a basket
+	Product  int64  // this product or variation and nothing else, as long as it is in stock; 0 draws a basket
+	Quantity int64  // of Product; 0 buys one
 }
 
 func (p Placement) check() error {
@@ -33,6 +34,9 @@ func (p Placement) check() error {
 	}
 	if !slices.Contains([]string{"", Block, Classic}, p.Checkout) {
 		return fmt.Errorf("checkout %q: must be %s or %s", p.Checkout, Block, Classic)
+	}
+	if p.Quantity < 0 {
+		return fmt.Errorf("quantity %d: must be at least 1", p.Quantity)
 	}
 	if p.Product != 0 && articleOf(p.Product).sku == "" {
 		return fmt.Errorf("product %d: must be one of the catalogue that has a SKU", p.Product)
@@ -68,7 +72,7 @@ func (t *tx) checkout(p Placement) int64 {
 	dice := t.shop.dice(id, "basket")
 	b := t.fillBasket(dice, id)
 	if p.Product != 0 {
-		b.items = []pickedItem{{p.Product, 1}}
+		b.items = []pickedItem{{p.Product, max(p.Quantity, 1)}}
 	}
 	if p.Checkout != "" {
 		b.checkout = p.Checkout

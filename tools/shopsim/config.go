@@ -15,9 +15,10 @@
 //	GET  /sim/faults, POST /sim/faults      Faults
 //	GET  /sim/log                           []Entry: requests answered, webhooks sent
 //	GET  /sim/stats                         Stats
-//	POST /sim/orders                        {"store","count","checkout":"block|classic","status","product"} places orders, gives {"ids"}
+//	POST /sim/orders                        {"store","count","checkout":"block|classic","status","product","quantity"} places orders, gives {"ids"}
 //	POST /sim/orders/{id}/status            {"store","status"}; also "trash", "restored", "deleted"
 //	POST /sim/orders/{id}/edit              {"store","change":{…}}: a REST body, as a merchant's edit
+//	POST /sim/orders/{id}/refund            {"store","refund":{…}}: a REST body, as a merchant's refund
 //	POST /sim/load                          {"store","order":{…},"refunds":[…],"deleted":bool} sets state without webhooks
 //	POST /sim/traffic                       {"on":true,"orders_per_minute":20}
 //	POST /sim/deliver                       {"store","topic","body"} sends a body as a delivery now

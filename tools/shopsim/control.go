@@ -21,6 +21,7 @@ func (s *Server) controls() http.Handler {
 	mux.HandleFunc("POST /sim/orders", control(s.simPlace))
 	mux.HandleFunc("POST /sim/orders/{id}/status", s.simStatus)
 	mux.HandleFunc("POST /sim/orders/{id}/edit", s.simEdit)
+	mux.HandleFunc("POST /sim/orders/{id}/refund", s.simRefund)
 	mux.HandleFunc("POST /sim/load", control(s.simLoad))
 	mux.HandleFunc("POST /sim/traffic", control(s.simTraffic))
 	mux.HandleFunc("POST /sim/deliver", s.simDeliver)
@@ -95,6 +96,7 @@ type placeBody struct {
 	Checkout string `json:"checkout"`
 	Status   string `json:"status"`
 	Product  int64  `json:"product"`
+	Quantity int64  `json:"quantity"`
 }
 
 func (s *Server) simPlace(in placeBody) (any, error) {
@@ -131,6 +133,21 @@ func (s *Server) simEdit(w http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		return in, s.Edit(in.Store, id, in.Change)
+	})(w, r)
+}
+
+type refundBody struct {
+	Store  string          `json:"store"`
+	Refund json.RawMessage `json:"refund"`
+}
+
+func (s *Server) simRefund(w http.ResponseWriter, r *http.Request) {
+	control(func(in refundBody) (any, error) {
+		id, err := orderID(r)
+		if err != nil {
+			return nil, err
+		}
+		return in, s.Refund(in.Store, id, in.Refund)
 	})(w, r)
 }
 

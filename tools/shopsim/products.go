@@ -12,7 +12,7 @@ import (
 // a product of type "variation" there.
 func (t *tx) newProduct(a article) *phpjson.Value {
 	kind, query := "simple", ""
-	if a.id == 26 {
+	if a.id == 26 || a.variable {
 		kind = "variable"
 	}
 	if a.parent != 0 {

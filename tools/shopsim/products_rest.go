@@ -1,7 +1,6 @@
 package shopsim
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -32,15 +31,22 @@ func listProducts(c *call) (*reply, error) {
 	}
 	include := c.query.ids("include")
 	var rows []*phpjson.Value
-	for _, row := range c.shop.all(products) {
+	for _, row := range c.shop.skusOrAll(skus) {
 		asked := len(skus) > 0 || len(include) > 0
-		bySKU := len(skus) == 0 || slices.Contains(skus, row.Get("sku").Text())
-		if bySKU && among(include, row) && (asked || !isVariation(row)) {
+		if among(include, row) && (asked || !isVariation(row)) {
 			rows = append(rows, row)
 		}
 	}
 	sortRows(rows, "id", order == "desc")
 	return c.listed(p, rows, c.shop.productView), nil
+}
+
+// skusOrAll gives the products of some SKUs, or every one.
+func (s *shop) skusOrAll(skus []string) []*phpjson.Value {
+	if len(skus) == 0 {
+		return s.all(products)
+	}
+	return s.labelled(skus)
 }
 
 // putProduct writes a product. On one whose stock is not managed a stock

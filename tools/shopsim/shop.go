@@ -66,8 +66,9 @@ type shop struct {
 
 	mu      sync.Mutex
 	rows    map[kind]map[int64]*phpjson.Value
-	journal *journal.Journal // nil keeps the state in memory
-	waiting map[event]bool   // deliveries that have not been taken up yet
+	skus    map[string]map[int64]bool // ids of products and variations
+	journal *journal.Journal          // nil keeps the state in memory
+	waiting map[event]bool            // deliveries that have not been taken up yet
 	queue   []queued
 	wake    chan struct{}
 }
@@ -109,7 +110,7 @@ func (s *shop) clear() {
 	for _, k := range []kind{orders, products, customers, refunds, notes, parcels, mails, webhooks, deliveries, sequences} {
 		s.rows[k] = map[int64]*phpjson.Value{}
 	}
-	s.waiting, s.queue = map[event]bool{}, nil
+	s.waiting, s.queue, s.skus = map[event]bool{}, nil, map[string]map[int64]bool{}
 }
 
 // reset forgets everything and starts from the seeded state again. Delivery
@@ -192,7 +193,36 @@ func (s *shop) store(p place, row *phpjson.Value) {
 		s.waiting[eventOf(row)] = true
 		s.queue = append(s.queue, queued{id: p.id, due: time.Now().Add(s.delay)})
 	}
+	if p.kind == products {
+		s.label(p.id, row)
+	}
 	s.rows[p.kind][p.id] = row
+}
+
+// label keeps the index of SKUs; a store has one too.
+func (s *shop) label(id int64, row *phpjson.Value) {
+	old, sku := s.rows[products][id].Get("sku").Text(), row.Get("sku").Text()
+	if old == sku && s.skus[sku][id] {
+		return
+	}
+	delete(s.skus[old], id)
+	if s.skus[sku] == nil {
+		s.skus[sku] = map[int64]bool{}
+	}
+	s.skus[sku][id] = true
+}
+
+// labelled gives the products of some SKUs.
+func (s *shop) labelled(skus []string) []*phpjson.Value {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows := map[int64]*phpjson.Value{}
+	for _, sku := range skus {
+		for id := range s.skus[sku] {
+			rows[id] = s.rows[products][id]
+		}
+	}
+	return sorted(rows)
 }
 
 func eventOf(delivery *phpjson.Value) event {
