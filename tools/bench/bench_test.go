@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -165,5 +166,18 @@ func TestPipelineIsMeasured(t *testing.T) {
 	}
 	if d.orders != 30 || d.ideal != 120*time.Millisecond || d.took < d.ideal || d.maxInFlight > slots {
 		t.Errorf("drain %+v: want 30 orders, ideal 120ms, not faster than that, at most %d in flight", d, slots)
+	}
+}
+
+// What the shop was asked and told is counted: where the SKUs are is asked the first time only.
+func TestStockIsMeasured(t *testing.T) {
+	var out strings.Builder
+	b, c := bench{&out, true, sampleOrder(t)}, stockCase{skus: 12, variations: 4, concurrency: 2}
+	if err := b.with(t.Context(), func(p *pipeline) error { return b.counted(t.Context(), p, c) }, c.setUp); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || strings.Contains(lines[0], " 0 GET") || !strings.Contains(lines[1], " 0 GET") || strings.Contains(out.String(), " 0 POST") {
+		t.Errorf("want look-ups the first time and writes both times:\n%s", out.String())
 	}
 }
