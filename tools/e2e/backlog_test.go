@@ -139,7 +139,7 @@ func TestLearntMaximaServeBatches(t *testing.T) {
 func TestBatchOfAnEarlierLifeOverwritesNothing(t *testing.T) {
 	const orders = 60
 	const before = 4 * time.Second // that NetSuite lets a job wait
-	o := demo.Options{Mute: true, Slots: 1, Dir: t.TempDir(), Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) { c.AsyncDelay = before }}
+	o := demo.Options{Mute: true, Slots: 1, Dir: t.TempDir(), Mapping: ordersAlone(t), Adjust: impatient, Account: func(c *netsuitesim.Config) { c.AsyncDelay = before }}
 	w := world.Start(t, o)
 	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 100}); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orderstream/orderstream/contracts/capture"
+	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/services/ingest/signature"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/tools/e2e/world"
@@ -174,7 +175,7 @@ func trouble(seed uint64) netsuitesim.Faults {
 
 // How many orders are played and compared at once, and after how many the world begins anew, so that memory stays bounded.
 const (
-	atOnce   = 1000
+	atOnce   = 2500
 	perWorld = 10_000
 )
 
@@ -186,7 +187,7 @@ func TestRandomSequences(t *testing.T) {
 	t.Logf("%s=%d %s=%d", seedEnv, seed, ordersEnv, orders)
 	template := changed(t, "order.created-multi")
 	for first := 0; first < orders && !t.Failed(); first += perWorld {
-		o := demo.Options{Mute: true, Dir: t.TempDir()}
+		o := demo.Options{Mute: true, Dir: t.TempDir(), Adjust: impatient}
 		w := world.Start(t, o)
 		for n := first; n < min(orders, first+perWorld) && !t.Failed(); n += atOnce {
 			var plays []play
@@ -197,6 +198,13 @@ func TestRandomSequences(t *testing.T) {
 		}
 		w.Stop()
 	}
+}
+
+// impatient gives a request up soon: what a restart leaves under way is waited for as long.
+func impatient(c *host.Config) {
+	a := c.Accounts[demo.Account]
+	a.Timeout = 3_000_000_000 // nanoseconds
+	c.Accounts[demo.Account] = a
 }
 
 // playAll plays orders in the middle of which the services are started anew, and compares them.
