@@ -34,16 +34,15 @@ func said[T any](t *testing.T, w world.World, words ...string) T {
 // The verbs of the language that ask history: what the last orders exercise, why an order of a mapping whose name is not
 // its key is what it is, an event of it derived again.
 func TestTheLanguageAsksHistory(t *testing.T) {
-	w := world.Start(t, demo.Options{Mute: true, Adjust: world.Unwatched})
-	all := world.Captures(t)
-	w.Load(all)
 	file := filepath.Join(t.TempDir(), "shop.yaml")
 	document := bytes.Replace(mapping.Default, []byte("mapping: default"), []byte("mapping: shop"), 1)
 	document = append(document, "\nclasses: [{name: dollars, when: order.currency == \"USD\"}, {name: yen, when: order.currency == \"XXX\"}]\n"...)
 	if err := os.WriteFile(file, document, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said[operate.Published](t, w, "mapping", "publish", file, "--mapping", "default", "-m", "a name of its own")
+	w := world.Start(t, demo.Options{Mute: true, Adjust: world.Unwatched, Mapping: file})
+	all := world.Captures(t)
+	w.Load(all)
 	for _, c := range all {
 		w.Post(c)
 	}
