@@ -127,7 +127,7 @@ func TestLearntMaximaServeBatches(t *testing.T) {
 			alone++
 		}
 	}
-	if first := int(w.NetSuite.Stats().Records["salesOrder"]); first != orders+1 || alone > orders/2 {
+	if first := w.NetSuite.Stats().Records["salesOrder"]; first != orders+1 || alone > orders/2 {
 		t.Errorf("%d sales orders, %d of the backlog written by themselves", first, alone)
 	}
 	if reason := lastOutcome(t, w, fmt.Sprint(210_000+orders-1)).Reason; !strings.Contains(reason, "salesOrder.description was cut") {
