@@ -5,6 +5,7 @@ MODULES  := schemas contracts services tools
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 20s
+TIMEOUT  ?= 30m
 OUTAGE   ?= 60s
 
 SEQUENCE_ORDERS ?= 10000
@@ -25,11 +26,11 @@ run: build ## Run everything in one process, with doubles of the shop and of Net
 
 .PHONY: test
 test: ## Run all tests
-	$(GO) test work
+	$(GO) test -timeout $(TIMEOUT) work
 
 .PHONY: race
 race: ## Run all tests under the race detector
-	$(GO) test -race work
+	$(GO) test -race -timeout $(TIMEOUT) work
 
 .PHONY: vet
 vet: ## gofmt and go vet

@@ -97,7 +97,7 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/orderstream/orderstream/contracts v0.0.0
-	github.com/orderstream/orderstream/schemas v0.0.0 // indirect
+	github.com/orderstream/orderstream/schemas v0.0.0
 	github.com/orderstream/orderstream/services v0.0.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/spf13/pflag v1.0.9 // indirect

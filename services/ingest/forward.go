@@ -37,6 +37,8 @@ type forwarder struct {
 const (
 	forwardRecords = 512
 	forwardBytes   = 8 << 20
+	gatherFrom     = 14                    // records of a batch: when there are so many, more are on their way
+	gatherFor      = 20 * time.Millisecond // and are waited for: a large batch costs little more than a small one
 	firstWait      = 50 * time.Millisecond
 	lastWait       = 2 * time.Second
 	awayAfter      = time.Second      // a shorter absence is not worth a word
@@ -66,6 +68,9 @@ func (f *forwarder) run(ctx context.Context) {
 			continue
 		}
 		after = f.forward(ctx, records)
+		if len(records) >= gatherFrom && len(records) < forwardRecords {
+			pause(ctx, gatherFor)
+		}
 	}
 }
 

@@ -137,6 +137,7 @@ func TestLearntMaximaServeBatches(t *testing.T) {
 
 // A batch whose sender is gone may still run. A newer state waits for it, else the batch would overwrite it. Invariant 4.
 func TestBatchOfAnEarlierLifeOverwritesNothing(t *testing.T) {
+	t.Parallel()
 	const orders = 60
 	const before = 4 * time.Second // that NetSuite lets a job wait
 	o := demo.Options{Mute: true, Slots: 1, Dir: t.TempDir(), Mapping: ordersAlone(t), Adjust: impatient, Account: func(c *netsuitesim.Config) { c.AsyncDelay = before }}

@@ -29,6 +29,7 @@ func sameTotals(t *testing.T, what string, got, want map[string]string) {
 
 // One deposit per payment, one refund per refund. Invariant 2.
 func TestPaymentsAndRefunds(t *testing.T) {
+	t.Parallel()
 	w := world.Start(t, demo.Options{Mute: true})
 	all := world.Captures(t)
 	w.Load(all)

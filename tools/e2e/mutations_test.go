@@ -144,6 +144,7 @@ func shown(p replay.Plan) (list []string) {
 // Every mistake in a mapping shows in the plan, by the field that it is about; a plan reaches NetSuite with nothing, and
 // the same history gives the same hash.
 func TestEveryMutationShowsInThePlan(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
 	if err := os.WriteFile(file, full, 0o600); err != nil {
 		t.Fatal(err)

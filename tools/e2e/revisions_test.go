@@ -50,6 +50,7 @@ func record(t *testing.T, w world.World) func() [][]byte {
 // Invariant 6 over a whole history: real orders and their edits, mapped with two revisions that were made active in turn
 // and by a replay. Every desired state ever made is derived again bit for bit with the revision that it names.
 func TestTheWholeHistoryIsDerivedAgain(t *testing.T) {
+	t.Parallel()
 	w := world.Start(t, demo.Options{Mute: true, Adjust: world.Unwatched})
 	ctx := context.Background()
 	made := record(t, w)

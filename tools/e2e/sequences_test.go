@@ -183,6 +183,7 @@ const (
 // one sales order each, the last state right with its note and lines, one deposit per payment, one refund per refund,
 // totals to the cent. Invariants 2, 3, 4 and 5.
 func TestRandomSequences(t *testing.T) {
+	t.Parallel()
 	orders, seed := int(number(t, ordersEnv, 120)), number(t, seedEnv, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d %s=%d", seedEnv, seed, ordersEnv, orders)
 	template := changed(t, "order.created-multi")

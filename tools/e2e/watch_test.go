@@ -564,6 +564,7 @@ func nextChange(t *testing.T, js jetstream.JetStream, kind string, nth int) even
 // Many changes are read in pages by key and in groups: none is lost at a page's end though all share a second, and the
 // calls stay few.
 func TestWatchReadsManyInFewCalls(t *testing.T) {
+	t.Parallel()
 	w := startWatched(t, "Asia/Tokyo", november)
 	const orders = 1050 // more than a page
 	for n := range orders {
