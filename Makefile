@@ -11,6 +11,7 @@ OUTAGE   ?= 60s
 SEQUENCE_ORDERS ?= 10000
 INTERLEAVINGS ?= 20000
 FLASH_SALE_ORDERS ?= 30000
+BOTH_SIDES ?= 40
 
 .PHONY: help
 help: ## Print this help
@@ -70,17 +71,23 @@ sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDER
 	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 30m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings
-interleavings: ## Play NetSuite's changes, people's edits, echoes and crashes against each other, INTERLEAVINGS (20000) of them; the seed is printed
+interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (40) times through everything; the seeds are printed
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
+	SIDES_INTERLEAVINGS=$(BOTH_SIDES) $(GO) test -count=1 -timeout 60m -parallel 4 -v -run BothSidesConverge ./tools/e2e
 
 .PHONY: flash-sale
 flash-sale: ## Let FLASH_SALE_ORDERS (30000) buyers of two shops take a twentieth of as many units; what is oversold stays within the bound
 	FLASH_SALE_ORDERS=$(FLASH_SALE_ORDERS) $(GO) test -count=1 -timeout 60m -v -run FlashSaleOfManyOrders ./tools/e2e
 
 .PHONY: soak
-soak: ## Both with a million each (hours)
+soak: ## A million sequences, and a million interleavings in all (hours)
 	SEQUENCE_ORDERS=1000000 $(GO) test -count=1 -timeout 48h -v -run RandomSequences ./tools/e2e
-	BACK_INTERLEAVINGS=1000000 $(GO) test -count=1 -timeout 48h -v -run Interleavings ./services/status-publisher
+	$(MAKE) interleavings-soak
+
+.PHONY: interleavings-soak
+interleavings-soak: ## The million interleavings alone
+	BACK_INTERLEAVINGS=980000 $(GO) test -count=1 -timeout 48h -v -run Interleavings ./services/status-publisher
+	SIDES_INTERLEAVINGS=20000 $(GO) test -count=1 -timeout 48h -parallel 4 -v -run BothSidesConverge ./tools/e2e
 
 .PHONY: foreign
 foreign: ## Check the NetSuite double with clients that others wrote (npm; says so where npm is absent)

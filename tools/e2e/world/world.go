@@ -146,13 +146,13 @@ func (w World) TryPost(c capture.Delivery) (int, error) {
 // Settle waits until every delivery has gone its whole way.
 func (w World) Settle() {
 	w.t.Helper()
-	w.settle(consumers())
+	w.settle(Consumers())
 }
 
 // Gather waits until every delivery has become a desired state, whatever the writer does.
 func (w World) Gather() {
 	w.t.Helper()
-	w.settle(consumers()[:4])
+	w.settle(Consumers()[:4])
 }
 
 // Until waits for what a condition sees.
@@ -192,7 +192,7 @@ func (w World) settle(among [][2]string) {
 }
 
 // Busy names what still has something to do, or "".
-func (w World) Busy(ctx context.Context) (string, error) { return w.busy(ctx, consumers()) }
+func (w World) Busy(ctx context.Context) (string, error) { return w.busy(ctx, Consumers()) }
 
 func (w World) busy(ctx context.Context, among [][2]string) (string, error) {
 	waiting, err := w.Waiting(ctx)
@@ -255,7 +255,8 @@ func Get[T any](w World, url string) T {
 	return value
 }
 
-func consumers() [][2]string {
+// Consumers lists the durable consumers, as stream and name, that have nothing to do in a world at rest.
+func Consumers() [][2]string {
 	return [][2]string{
 		{topology.Woo, topology.ConsumerParse}, {topology.Orders, topology.ConsumerMap}, {topology.Reads, topology.ConsumerRead}, {topology.Customers, topology.ConsumerMapCustomers},
 		{topology.Desired, topology.WriterOf(demo.Account)}, {topology.Outcomes, topology.ConsumerPublish}, {topology.Outcomes, topology.ConsumerWriteFailures},

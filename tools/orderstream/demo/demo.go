@@ -49,6 +49,7 @@ type Options struct {
 	Log      *slog.Logger
 	People   netsuitesim.Warehouse      // of NetSuite's double: they ship what is ordered; the zero value does nothing by itself
 	Stock    bool                       // what the shops may sell follows NetSuite's stock
+	Units    []host.Unit                // what runs; nil: all of Units
 	Adjust   func(*host.Config)         // last changes to the configuration
 	Account  func(*netsuitesim.Config)  // last changes to NetSuite's double
 	Store    func(*shopsim.StoreConfig) // last changes to each store of the shop's double
@@ -62,6 +63,7 @@ func Units() []host.Unit {
 // Demo is a running demo.
 type Demo struct {
 	Facts    Facts
+	Config   host.Config
 	Host     *host.Host
 	NATS     *embednats.Server
 	JS       jetstream.JetStream
@@ -95,7 +97,11 @@ func Start(ctx context.Context, o Options) (_ *Demo, err error) {
 	if o.Adjust != nil {
 		o.Adjust(&config)
 	}
-	if d.Host, err = host.Start(ctx, config, o.Log, d.connector(o), Units()...); err != nil {
+	if o.Units == nil {
+		o.Units = Units()
+	}
+	d.Config = config
+	if d.Host, err = host.Start(ctx, config, o.Log, d.connector(o), o.Units...); err != nil {
 		return nil, err
 	}
 	d.onStop(func() {

@@ -1,0 +1,260 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/tools/e2e/world"
+)
+
+// bodies are what was written about one thing of an order, oldest first.
+type bodies []string
+
+// news leaves out what says the same as the write before.
+func (w bodies) news() int {
+	news := 0
+	for i, body := range w {
+		if i == 0 || body != w[i-1] {
+			news++
+		}
+	}
+	return news
+}
+
+// check compares both sides, and what was written with what was changed. A unit that died left a write that nobody heard
+// of: it may be made again, where it says the same and does no harm.
+func (m *match) check(o *deal) {
+	wrote := m.of(o)
+	refunds := m.paidBack(o, wrote)
+	documents := len(o.numbers) + o.bills + o.repaid + refunds
+	completed := 0
+	if len(o.numbers) == 3 {
+		completed = 1
+	}
+	// A refund writes its sales order again, as it stands: when the order tells of it, and when it is read. So does each
+	// death: what a dead writer may have left under way is written once more.
+	m.counts(o, "so", wrote, min(max(o.writes, wrote["so"].news()), o.writes+o.doubts), 2*o.given+m.deaths())
+	m.counts(o, "cd", wrote, 1, 0)
+	m.counts(o, "_orderstream_documents", wrote, documents, 0)
+	m.counts(o, "status completed", wrote, completed, 0)
+	if parcelOf[o.store] == "mail" { // the numbers stand on the order too
+		m.counts(o, "_orderstream_tracking", wrote, len(o.numbers), 0)
+	}
+	m.facts(o, wrote)
+	m.notes(o, wrote)
+	for what, want := range map[string]int{parcelOf[o.store]: len(o.numbers), "refunds": o.repaid} {
+		if got := len(wrote[what]); got != want {
+			m.t.Fatalf("%s: %d times %s, want %d even where a unit died: %q", o.name(), got, what, want, wrote[what])
+		}
+		delete(wrote, what)
+	}
+	for what, bodies := range wrote {
+		m.t.Fatalf("%s: nobody's change is behind %s: %q", o.name(), what, bodies)
+	}
+	m.mails(o)
+	m.agree(o)
+	m.events(o)
+}
+
+// events: what we wrote to the shop is no event. One tells of the new order, one of each change, one more of a refund that
+// was read.
+func (m *match) events(o *deal) {
+	b := &backward{World: m.World, t: m.sides.t}
+	if n, most := b.count(topology.Orders, subject.OrdersOf(o.store, fmt.Sprint(o.id))), 1+o.changes+o.given; n > most {
+		m.t.Fatalf("%s: %d events of %d changes, %d refunds among them", o.name(), n, o.changes, o.given)
+	}
+}
+
+// remember ends a match: of its writes it keeps what each sales order was told last.
+func (s *sides) remember() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.wrote {
+		if d.what == "so" {
+			s.left[d.order] = d.body
+		}
+	}
+	s.wrote, s.read, s.died = nil, map[string]bool{}, 0
+}
+
+// news leaves out what only says once more what was written: of an order that a dead writer had in hand.
+func (s *sides) news() (news []deed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := maps.Clone(s.left)
+	for _, d := range s.wrote {
+		if d.what != "so" || last[d.order] != d.body {
+			news = append(news, d)
+		}
+		if d.what == "so" {
+			last[d.order] = d.body
+		}
+	}
+	return news
+}
+
+// end: what was put off comes at last, and says the same.
+func (s *sides) end() {
+	s.t.Helper()
+	s.remember()
+	s.Settle()
+	if news := s.news(); len(news) > 0 {
+		s.t.Fatalf("what was put off writes news: %v", news)
+	}
+}
+
+// strangers: beside the orders only customers are written, each once.
+func (m *match) strangers() {
+	customers := map[string]int{}
+	for _, d := range m.news() {
+		if slices.ContainsFunc(m.orders, func(o *deal) bool { return o.name() == d.order }) {
+			continue
+		}
+		if customers[d.order]++; d.what != "cust" || customers[d.order] > 1+m.deaths() {
+			m.t.Fatalf("nobody's change is behind %s of %q: %s", d.what, d.order, d.body)
+		}
+	}
+}
+
+// logged: NetSuite's own log has the writes of sales orders that went through the doors, and one at most beside them where a
+// unit died before it was answered.
+func (m *match) logged() {
+	m.Until("NetSuite's log has every write of a sales order", func() bool {
+		done := 0
+		for _, d := range m.deeds() {
+			if d.what == "so" {
+				done++
+			}
+		}
+		for _, e := range m.NetSuite.Log("/salesOrder/eid:", 0) {
+			if e.Method != http.MethodGet && e.Status < 300 && e.Time.After(m.began) {
+				done--
+			}
+		}
+		return done <= 0 && -done <= m.deaths()
+	})
+}
+
+// parcelOf is what is written for a parcel, by each store's custom.
+var parcelOf = map[string]string{"main": "fulfillments", "legacy": "shipment-trackings", "v104": "mail"}
+
+// of gathers what was written about an order.
+func (m *match) of(o *deal) map[string]bodies {
+	wrote := map[string]bodies{}
+	for _, d := range m.deeds() {
+		if d.order == o.name() {
+			wrote[d.what] = append(wrote[d.what], d.body)
+		}
+	}
+	return wrote
+}
+
+// counts holds a number of writes against the changes behind them; again are those that may say the same again.
+func (m *match) counts(o *deal, what string, wrote map[string]bodies, want, again int) {
+	w := wrote[what]
+	delete(wrote, what)
+	if w.news() != want || len(w)-want > again+m.deaths() {
+		m.t.Fatalf("%s: %d times %s, %d of them news, want %d and at most %d again: %q", o.name(), len(w), what, w.news(), want, again+m.deaths(), w)
+	}
+}
+
+// paidBack counts the records that the shop's refunds have in NetSuite: a customer refund, a credit of what was billed, or
+// both; each is made once.
+func (m *match) paidBack(o *deal, wrote map[string]bodies) int {
+	records, refunds := map[string]int{}, map[string]bool{}
+	for _, what := range []string{"cr", "cm"} {
+		for _, body := range wrote[what] {
+			found := externalID.FindStringSubmatch(body)
+			records[found[1]]++
+			refunds[found[1][len("wc-cr"):]] = true
+		}
+		delete(wrote, what)
+	}
+	for id, n := range records {
+		if n > 1 && m.deaths() == 0 {
+			m.t.Fatalf("%s: %s was written %d times", o.name(), id, n)
+		}
+	}
+	if len(refunds) != o.given {
+		m.t.Fatalf("%s: NetSuite was told of %v, want the shop's %d refunds", o.name(), records, o.given)
+	}
+	return len(records)
+}
+
+// facts are told when they change: no more often than people changed something.
+func (m *match) facts(o *deal, wrote map[string]bodies) {
+	w := wrote["_orderstream"]
+	delete(wrote, "_orderstream")
+	if n := w.news(); n < 1 || n > 1+o.changes || len(w)-n > m.deaths() {
+		m.t.Fatalf("%s: its sales order was told %d times, %d of them news, with %d changes: %q", o.name(), len(w), n, o.changes, w)
+	}
+}
+
+// notes tell what left while something is still to be shipped; each state is told once, the last one in any case.
+func (m *match) notes(o *deal, wrote map[string]bodies) {
+	w := wrote["notes"]
+	delete(wrote, "notes")
+	told := map[string]bool{}
+	for _, body := range w {
+		told[body] = true
+	}
+	parts := min(len(o.numbers), 2)
+	if len(told) != len(w) || len(w) > parts || len(w) == 0 && parts == len(o.numbers) && parts > 0 {
+		m.t.Fatalf("%s: notes %q about %d of 3 pieces", o.name(), w, len(o.numbers))
+	}
+}
+
+// mails: the customer hears of each number once.
+func (m *match) mails(o *deal) {
+	mails, err := m.Shop.Mails(o.store, o.id)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	all := strings.Join(mails, "\n") + "\n"
+	for _, number := range o.numbers {
+		if strings.Count(all, number) != 1 || len(mails) != len(o.numbers) {
+			m.t.Fatalf("%s: the customer was mailed %q for the numbers %q", o.name(), mails, o.numbers)
+		}
+	}
+}
+
+// agree: each side shows what the other's people did, as far as it may still change.
+func (m *match) agree(o *deal) {
+	shop, order := m.shows(o), m.salesOrder(o)
+	status, letter := "processing", "B"
+	if o.held {
+		status, letter = "on-hold", "A"
+	}
+	if len(o.numbers) == 3 {
+		status = "completed"
+	}
+	if shop.Status != status || len(shop.Refunds) != o.given+o.repaid {
+		m.t.Fatalf("%s: the shop shows %s and %d refunds, want %s and %d", o.name(), shop.Status, len(shop.Refunds), status, o.given+o.repaid)
+	}
+	if order.Note != o.told.note || !o.bound() && (order.Note != shop.Note || order.Status.ID != letter) {
+		m.t.Fatalf("%s: NetSuite holds %q and %s, it was told %q; the shop shows %q and %s", o.name(), order.Note, order.Status.ID, o.told.note, shop.Note, shop.Status)
+	}
+}
+
+// salesOrder is an order as NetSuite holds it.
+func (m *match) salesOrder(o *deal) world.SalesOrder {
+	raw, err := m.NetSuite.State("salesOrder")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var all []world.SalesOrder
+	if err := json.Unmarshal(raw, &all); err != nil {
+		m.t.Fatal(err)
+	}
+	at := slices.IndexFunc(all, func(s world.SalesOrder) bool { return s.ExternalID == o.salesOrder() })
+	if at < 0 {
+		m.t.Fatalf("NetSuite has no order %s", o.salesOrder())
+	}
+	return all[at]
+}
