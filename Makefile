@@ -5,7 +5,7 @@ MODULES  := schemas contracts services tools
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 20s
-TIMEOUT  ?= 30m
+TIMEOUT  ?= 45m
 OUTAGE   ?= 60s
 
 SEQUENCE_ORDERS ?= 10000
@@ -68,7 +68,7 @@ outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is 
 
 .PHONY: sequences
 sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDERS (10000) of them; the seed is printed
-	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 30m -v -run RandomSequences ./tools/e2e
+	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 45m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings
 interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (40) times through everything; the seeds are printed

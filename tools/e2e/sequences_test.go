@@ -175,7 +175,7 @@ func trouble(seed uint64) netsuitesim.Faults {
 
 // How many orders are played and compared at once, and after how many the world begins anew, so that memory stays bounded.
 const (
-	atOnce   = 2500
+	atOnce   = 1000
 	perWorld = 10_000
 )
 
