@@ -143,6 +143,9 @@ func (t *tx) change(at spot, touched map[int64]bool, how func(*levels)) {
 // fill commits what has become available to the orders that lack it, the oldest
 // first. Their time of change stays: nobody saved them.
 func (t *tx) fill(item int64) {
+	if !t.anyAvailable(item) {
+		return // however many orders wait
+	}
 	for _, id := range slices.Sorted(maps.Keys(t.store.lacking[item])) {
 		order := t.get(transactions, id)
 		if order == nil {
@@ -166,6 +169,21 @@ func (t *tx) fill(item int64) {
 			t.put(next)
 		}
 	}
+}
+
+// anyAvailable tells whether an item has something to give at one of the
+// locations that orders were served from.
+func (t *tx) anyAvailable(item int64) bool {
+	r := t.get(items, item)
+	if r == nil {
+		return false
+	}
+	for location := range r.fields.sub(stockField) {
+		if l, _ := levelsOf(r, location); l.available().IsPositive() {
+			return true
+		}
+	}
+	return false
 }
 
 // spotOf says where a line's goods lie: at its own location, else at the
