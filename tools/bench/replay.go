@@ -62,8 +62,7 @@ func (b bench) planned(ctx context.Context, n int) (err error) {
 	if err != nil {
 		return err
 	}
-	before := live()
-	peak := watchHeap()
+	before, peak := watchHeap()
 	started := time.Now()
 	plan, err := replay.Make(ctx, js, candidate, replay.Request{Slots: slots}, nil)
 	took, most := time.Since(started), peak()
@@ -152,24 +151,19 @@ func synced(d event.DesiredOrderV1, sequence uint64) event.SyncRecordedV1 {
 	}
 }
 
-// live is the heap in use after a collection: here the index of JetStream over what it stores.
-func live() uint64 {
+// watchHeap gives the heap in use after a collection, and samples it until the returned function is called, which gives
+// the most it held.
+func watchHeap() (before uint64, peak func() uint64) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse
-}
-
-// watchHeap samples the heap until the returned function is called, which gives the most it held.
-func watchHeap() func() uint64 {
-	runtime.GC()
+	before = m.HeapInuse
 	done := make(chan struct{})
-	var most uint64
+	most := before
 	var sampling sync.WaitGroup
 	sampling.Go(func() {
 		ticker := time.NewTicker(50 * time.Millisecond)
 		defer ticker.Stop()
-		var m runtime.MemStats
 		for {
 			runtime.ReadMemStats(&m)
 			most = max(most, m.HeapInuse)
@@ -180,5 +174,5 @@ func watchHeap() func() uint64 {
 			}
 		}
 	})
-	return func() uint64 { close(done); sampling.Wait(); return most }
+	return before, func() uint64 { close(done); sampling.Wait(); return most }
 }
