@@ -2,6 +2,7 @@ package netsuitewriter
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -10,8 +11,8 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// people finds or makes the customer of an order. Look-up and creation are serialised per identity: two first
-// orders of one guest run in two lanes.
+// people finds or makes the customer of an order. Look-up and creation are serialised per identity and per e-mail: two
+// first orders of one guest run in two lanes, and those of one person in two stores.
 type people struct {
 	scribe    scribe
 	directory *directory
@@ -25,7 +26,7 @@ func customerBy(by, key string) event.Ref { return event.Ref{Record: "customer",
 
 // customerRefs are the references under which an order's customer is looked up.
 func customerRefs(d event.DesiredOrderV1) []event.Ref {
-	refs := []event.Ref{customerBy("externalId", d.Customer.ExternalID), customerBy("email", d.Customer.Email)}
+	refs := []event.Ref{customerBy("externalId", d.Customer.ExternalID), customerBy("email", strings.ToLower(d.Customer.Email))}
 	if d.Customer.Default != nil {
 		refs = append(refs, *d.Customer.Default)
 	}
@@ -56,8 +57,13 @@ func (p *people) find(ctx context.Context, d event.DesiredOrderV1, fresh bool) (
 // adoptOrMake looks for the e-mail before it makes a record. Two records of one e-mail are a question for a
 // person, never a guess.
 func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours event.Ref, calls []event.Call) (event.RecordID, []event.Call, error) {
-	if d.Customer.Email != "" {
-		email := customerBy("email", d.Customer.Email)
+	email := customerBy("email", strings.ToLower(d.Customer.Email))
+	if email.Key != "" {
+		release, err := p.lock(ctx, email.Key)
+		if err != nil {
+			return event.RecordID{}, calls, err
+		}
+		defer release()
 		records, made, err := p.directory.find(ctx, []event.Ref{email}, true)
 		calls = append(calls, made...)
 		if err != nil {
@@ -77,6 +83,7 @@ func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours e
 	calls = append(calls, made...)
 	if err == nil {
 		p.directory.learn(ours, id)
+		p.directory.learn(email, id) // a query may not show it yet
 	}
 	return event.RecordID{ID: id, ExternalID: d.Customer.ExternalID}, calls, err
 }

@@ -124,6 +124,21 @@ func TestCustomerIsMadeOnce(t *testing.T) {
 	}
 }
 
+// A person who orders as a guest and with an account in one moment is one customer.
+func TestOneEmailIsOneCustomer(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	guest := changed(t, "order.created-simple")
+	member := changed(t, "order.created-simple", `"id":36,`, `"id":37,`, `"number":"36"`, `"number":"37"`, `"customer_id":0`, `"customer_id":5`)
+	faults(t, w, netsuitesim.Rule{Kind: "latency", LatencyMs: 300, Match: netsuitesim.Match{Method: "PUT", PathContains: "customer/"}})
+	w.Post(guest)
+	w.Post(member)
+	w.Settle()
+	first, second := lastOutcome(t, w, "36").Ledger.Customer, lastOutcome(t, w, "37").Ledger.Customer
+	if n := customers(w)[emailOf(t, guest)]; n != 1 || first == nil || second == nil || first.ID != second.ID || first.Adopted == second.Adopted {
+		t.Errorf("%d customers, %+v and %+v, want one: made by one order, adopted by the other", n, first, second)
+	}
+}
+
 func emailOf(t *testing.T, c capture.Delivery) string {
 	t.Helper()
 	_, rest, found := strings.Cut(string(c.Body), `"email":"`)
