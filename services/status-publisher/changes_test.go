@@ -251,6 +251,24 @@ func TestApproval(t *testing.T) {
 	}
 }
 
+// What the shop lets go on is no approval of NetSuite's people, even where the writer has not recorded yet that it told
+// NetSuite so.
+func TestTheShopLetsGoOn(t *testing.T) {
+	b := prepare(t, nil)
+	b.placed("processing")
+	b.ledgered("A")
+	d := event.DesiredOrderV1{Envelope: event.Envelope{Type: "desired.v1.order", ID: "desired:36", Store: "main", Time: begun}, Account: "ns", Order: "36", SalesOrder: event.SalesOrder{OrderStatus: "B", Currency: "USD"}}
+	m, err := publish.JSON(topology.Desired, subject.Desired{Kind: "order", Account: "ns", Store: "main", Key: "36"}.String(), d.Envelope, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store([]publish.Message{m})
+	b.returned(sold("B", line("1", "0")))
+	if notes := b.shop.notes["36"]; len(notes) > 0 {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 // Invariants 2 and 7: a crash between write and record repeats neither the status nor a note.
 func TestACrashAfterTheWrite(t *testing.T) {
 	b := prepare(t, nil)

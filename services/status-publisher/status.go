@@ -123,23 +123,39 @@ func (s *Service) ledgerOf(ctx context.Context, c change) (event.LedgerOrder, er
 
 // ledgerWhole is everything that the writer knows of the order in NetSuite.
 func (s *Service) ledgerWhole(ctx context.Context, c change) (event.Ledger, error) {
-	stream, err := s.stream(ctx, topology.Outcomes)
+	outcome, err := s.outcomeOf(ctx, c)
+	return outcome.Ledger, err
+}
+
+// outcomeOf is what the writer recorded of the order last; the zero value before it did.
+func (s *Service) outcomeOf(ctx context.Context, c change) (event.SyncRecordedV1, error) {
+	outcome, _, err := newest[event.SyncRecordedV1](ctx, s, topology.Outcomes, subject.Sync{Account: c.Account, Store: c.Store, Order: c.Order}.String())
+	return outcome, err
+}
+
+// released tells whether the writer is about to approve the order itself: a state asks for it that no outcome tells of.
+func (s *Service) released(ctx context.Context, c change, recorded uint64) (bool, error) {
+	desired, at, err := newest[event.DesiredOrderV1](ctx, s, topology.Desired, subject.Desired{Kind: "order", Account: c.Account, Store: c.Store, Key: c.Order}.String())
+	return at > recorded && desired.SalesOrder.OrderStatus != plan.Pending, err
+}
+
+// newest gives the newest message of a subject and its sequence; 0 where there is none.
+func newest[T any](ctx context.Context, s *Service, of, name string) (message T, sequence uint64, err error) {
+	stream, err := s.stream(ctx, of)
 	if err != nil {
-		return event.Ledger{}, err
+		return message, 0, err
 	}
-	name := subject.Sync{Account: c.Account, Store: c.Store, Order: c.Order}.String()
 	raw, err := stream.GetLastMsgForSubject(ctx, name)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return event.Ledger{}, nil
+		return message, 0, nil
 	}
 	if err != nil {
-		return event.Ledger{}, publish.Classify(err)
+		return message, 0, publish.Classify(err)
 	}
-	outcome, err := codec.Decode[event.SyncRecordedV1](raw.Data)
-	if err != nil {
-		return event.Ledger{}, fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(name, ""), fault.Because(err))
+	if message, err = codec.Decode[T](raw.Data); err != nil {
+		return message, 0, fault.New(fault.MessageUndecodable, "want a message of the stream "+of, fault.Field(name, ""), fault.Because(err))
 	}
-	return outcome.Ledger, nil
+	return message, raw.Sequence, nil
 }
 
 // order reads an order of the shop.
@@ -179,11 +195,26 @@ func (s *Service) tell(topic string) func(context.Context, change, entry) (*done
 	}
 }
 
+// approval words what people in NetSuite approved, not what the shop let go on.
+func (s *Service) approval(ctx context.Context, c change) (plan.Note, error) {
+	outcome, err := s.outcomeOf(ctx, c)
+	if err != nil || outcome.Ledger.SalesOrder == nil {
+		return plan.Note{}, err
+	}
+	note := plan.Approved(c.TranID, outcome.Ledger.SalesOrder.Status, c.Status)
+	if note.Text == "" {
+		return note, nil
+	}
+	if ours, err := s.released(ctx, c, outcome.Desired.Sequence); ours || err != nil {
+		return plan.Note{}, err
+	}
+	return note, nil
+}
+
 // noteOf words a topic; without text there is nothing to say. The shop is asked only where NetSuite's lines speak.
 func (s *Service) noteOf(ctx context.Context, c change, topic string, calls *[]event.Call) (plan.Note, error) {
 	if topic == plan.TopicApproved {
-		ledger, err := s.ledgerOf(ctx, c)
-		return plan.Approved(c.TranID, ledger.Status, c.Status), err
+		return s.approval(ctx, c)
 	}
 	if !plan.Speak(c.Lines) {
 		return plan.Note{}, nil
