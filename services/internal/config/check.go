@@ -98,7 +98,7 @@ func (c Config) mistakes() []mistake {
 
 // checkCredentials proves that an account has exactly one way to log in, and all of it.
 func checkCredentials(a Account, report func(field, value, rule string)) {
-	machine := []struct{ field, value string }{{"client_id", a.ClientID}, {"certificate_id", a.Certificate}, {"private_key", a.PrivateKey.String()}}
+	machine := []struct{ field, value string }{{"client_id", string(a.ClientID)}, {"certificate_id", string(a.Certificate)}, {"private_key", a.PrivateKey.String()}}
 	for _, m := range machine {
 		switch {
 		case a.TBA == nil && m.value == "":
@@ -108,6 +108,6 @@ func checkCredentials(a Account, report func(field, value, rule string)) {
 		}
 	}
 	if a.TBA != nil && a.Next != nil {
-		report("next.certificate_id", a.Next.ID, "want it without tba: a token has no certificate")
+		report("next.certificate_id", string(a.Next.ID), "want it without tba: a token has no certificate")
 	}
 }

@@ -151,8 +151,8 @@ type Account struct {
 	URL       string `json:"url"`        // service URL; empty: derived from AccountID
 
 	// OAuth 2.0 client credentials (machine to machine), or TBA.
-	ClientID    string       `json:"client_id"`
-	Certificate string       `json:"certificate_id"`
+	ClientID    Text         `json:"client_id"`
+	Certificate Text         `json:"certificate_id"`
 	PrivateKey  Secret       `json:"private_key"` // PEM
 	Algorithm   string       `json:"algorithm"`   // PS256 … ES512; empty: by the key
 	Next        *Certificate `json:"next"`        // takes over as soon as NetSuite accepts it
@@ -198,7 +198,7 @@ type Retry struct {
 
 // Certificate is a further key pair of the same client.
 type Certificate struct {
-	ID         string `json:"certificate_id"`
+	ID         Text   `json:"certificate_id"`
 	PrivateKey Secret `json:"private_key"` // PEM
 	Algorithm  string `json:"algorithm"`   // empty: by the key
 }

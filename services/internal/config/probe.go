@@ -71,6 +71,12 @@ func (p *probe) optional(path string, s Secret) {
 	}
 }
 
+func (p *probe) text(path string, t Text) {
+	if _, err := t.Value(); err != nil {
+		p.report(path, string(t), "want a text, or a reference that can be read", err)
+	}
+}
+
 func (p *probe) door(c Config) {
 	for key, store := range c.Stores {
 		for i, s := range store.Secrets {
@@ -102,10 +108,13 @@ func (p *probe) shops(c Config) {
 func (p *probe) logins(c Config) {
 	for key, account := range c.Accounts {
 		path := "accounts." + key + "."
+		p.text(path+"client_id", account.ClientID)
+		p.text(path+"certificate_id", account.Certificate)
 		if account.PrivateKey.IsSet() {
 			p.key(path+"private_key", account.PrivateKey)
 		}
 		if account.Next != nil {
+			p.text(path+"next.certificate_id", account.Next.ID)
 			p.key(path+"next.private_key", account.Next.PrivateKey)
 		}
 		if t := account.TBA; t != nil {

@@ -57,6 +57,10 @@ notifier: {channels: [pager]}
 		"no key":            {"key.pem", "secret", []Part{Logins}, []string{"accounts.ns.private_key", "no PEM block"}},
 		"a torn key":        {"key.pem", "torn.pem", []Part{Logins}, []string{"accounts.ns.private_key", "PKCS #8"}},
 		"next key":          {"client_id: c,", `client_id: c, next: {certificate_id: n, private_key: "file:DIR/nope"},`, []Part{Logins}, []string{"accounts.ns.next.private_key"}},
+		"ids in files":      {"client_id: c, certificate_id: k", `client_id: "file:DIR/secret", certificate_id: "file:DIR/secret"`, []Part{Logins}, nil},
+		"ids not there":     {"client_id: c, certificate_id: k", `client_id: "env:NOT_SET_ANYWHERE", certificate_id: "file:DIR/nope"`, []Part{Logins}, []string{`accounts.ns.client_id = "env:NOT_SET_ANYWHERE"`, "accounts.ns.certificate_id"}},
+		"a key as its id":   {"certificate_id: k", `certificate_id: "file:DIR/key.pem"`, []Part{Logins}, []string{"accounts.ns.certificate_id", "one line"}},
+		"next id":           {"client_id: c,", `client_id: c, next: {certificate_id: "file:DIR/empty", private_key: "file:DIR/key.pem"},`, []Part{Logins}, []string{"accounts.ns.next.certificate_id", "one line"}},
 		"token":             {`client_id: c, certificate_id: k, private_key: "file:DIR/key.pem"`, `tba: {consumer_key: "file:DIR/secret", consumer_secret: "file:DIR/secret", token_id: "env:NOT_SET_ANYWHERE", token_secret: "file:DIR/empty"}`, []Part{Logins}, []string{"accounts.ns.tba.token_id", "accounts.ns.tba.token_secret"}},
 		"channel":           {"channels: [pager]", "channels: [pager, off]", []Part{People}, []string{"channels.off.url"}},
 		"every one of them": {`["file:DIR/secret"], consumer_key: "file:DIR/secret"`, `["env:NOT_SET_ANYWHERE"], consumer_key: "env:NOT_SET_ANYWHERE"`, Parts, []string{"webhook_secrets.0", "consumer_key"}},
@@ -75,7 +79,7 @@ notifier: {channels: [pager]}
 			if part = strings.ReplaceAll(part, "DIR", dir); !strings.Contains(err.Error(), part) {
 				t.Errorf("%s: %v, want it to name %s", name, err, part)
 			}
-			if strings.Contains(err.Error(), "s3cret-value") {
+			if strings.Contains(err.Error(), "s3cret-value") || strings.Contains(err.Error(), "BEGIN") {
 				t.Errorf("%s: the message shows a secret: %v", name, err)
 			}
 		}

@@ -75,3 +75,23 @@ func (s Secret) Value() (string, error) {
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }
+
+// Text is written out, or a reference as a secret has it: for what is no secret but is replaced together with one, e.g.
+// the id of a key.
+type Text string
+
+// Value gives the text, or fetches what the reference refers to. More than one line is refused: it may be a key, and a
+// text may be shown.
+func (t Text) Value() (string, error) {
+	if !strings.HasPrefix(string(t), "env:") && !strings.HasPrefix(string(t), "file:") {
+		return string(t), nil
+	}
+	value, err := SecretOf(string(t)).Value()
+	if err != nil {
+		return "", err
+	}
+	if value = strings.TrimSpace(value); value == "" || strings.ContainsAny(value, "\r\n") {
+		return "", fmt.Errorf("%s: want one line of text", t)
+	}
+	return value, nil
+}

@@ -67,28 +67,53 @@ func (TBA) GoString() string { return hidden }
 
 // OptionsOf reads an account's section of the configuration and fetches its secrets.
 func OptionsOf(key string, account config.Account) (Options, error) {
-	var problems []error
-	read := func(field string, secret config.Secret) string {
-		if !secret.IsSet() {
-			return ""
-		}
-		value, err := secret.Value()
-		if err != nil {
-			problems = append(problems, fault.New(fault.ConfigurationWrong, "want a secret that can be read", fault.Field("accounts."+key+"."+field, secret.String()), fault.Because(err)))
-		}
-		return value
+	credentials, err := credentialsOf(key, account)
+	return Options{URL: account.URL, Credentials: credentials, Concurrency: account.Concurrency, Timeout: account.Timeout.Std()}, err
+}
+
+// credentialsOf fetches what it can and reports the rest.
+func credentialsOf(key string, account config.Account) (Credentials, error) {
+	r := reader{section: "accounts." + key + "."}
+	c := Credentials{
+		ClientID: r.text("client_id", account.ClientID), CertificateID: r.text("certificate_id", account.Certificate),
+		PrivateKey: r.secret("private_key", account.PrivateKey), Algorithm: account.Algorithm,
 	}
-	credentials := Credentials{ClientID: account.ClientID, CertificateID: account.Certificate, PrivateKey: read("private_key", account.PrivateKey), Algorithm: account.Algorithm}
 	if n := account.Next; n != nil {
-		credentials.Next = &Certificate{ID: n.ID, PrivateKey: read("next.private_key", n.PrivateKey), Algorithm: n.Algorithm}
+		c.Next = &Certificate{ID: r.text("next.certificate_id", n.ID), PrivateKey: r.secret("next.private_key", n.PrivateKey), Algorithm: n.Algorithm}
 	}
 	if t := account.TBA; t != nil {
-		credentials.TBA = &TBA{
-			Account: account.AccountID, ConsumerKey: read("tba.consumer_key", t.ConsumerKey), ConsumerSecret: read("tba.consumer_secret", t.ConsumerSecret),
-			TokenID: read("tba.token_id", t.TokenID), TokenSecret: read("tba.token_secret", t.TokenSecret),
+		c.TBA = &TBA{
+			Account: account.AccountID, ConsumerKey: r.secret("tba.consumer_key", t.ConsumerKey), ConsumerSecret: r.secret("tba.consumer_secret", t.ConsumerSecret),
+			TokenID: r.secret("tba.token_id", t.TokenID), TokenSecret: r.secret("tba.token_secret", t.TokenSecret),
 		}
 	}
-	return Options{URL: account.URL, Credentials: credentials, Concurrency: account.Concurrency, Timeout: account.Timeout.Std()}, errors.Join(problems...)
+	return c, errors.Join(r.problems...)
+}
+
+// reader fetches the values of an account's section.
+type reader struct {
+	section  string
+	problems []error
+}
+
+func (r *reader) secret(field string, s config.Secret) string {
+	if !s.IsSet() {
+		return ""
+	}
+	value, err := s.Value()
+	return r.checked(field, s.String(), value, err)
+}
+
+func (r *reader) text(field string, t config.Text) string {
+	value, err := t.Value()
+	return r.checked(field, string(t), value, err)
+}
+
+func (r *reader) checked(field, reference, value string, err error) string {
+	if err != nil {
+		r.problems = append(r.problems, fault.New(fault.ConfigurationWrong, "want a secret that can be read", fault.Field(r.section+field, reference), fault.Because(err)))
+	}
+	return value
 }
 
 // authority authorises requests.
