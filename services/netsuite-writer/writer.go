@@ -87,7 +87,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 	if err := gauge(key, limiter); err != nil {
 		return nil, err
 	}
-	options.Limiter = limiter
+	options.Limiter, options.Log = limiter, env.Log.With("account", key)
 	client, err := suitetalk.New(options)
 	if err != nil {
 		return nil, err

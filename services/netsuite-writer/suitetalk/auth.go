@@ -67,8 +67,9 @@ func (TBA) GoString() string { return hidden }
 
 // OptionsOf reads an account's section of the configuration and fetches its secrets.
 func OptionsOf(key string, account config.Account) (Options, error) {
-	credentials, err := credentialsOf(key, account)
-	return Options{URL: account.URL, Credentials: credentials, Concurrency: account.Concurrency, Timeout: account.Timeout.Std()}, err
+	login := func() (Credentials, error) { return credentialsOf(key, account) }
+	credentials, err := login()
+	return Options{URL: account.URL, Credentials: credentials, Login: login, Concurrency: account.Concurrency, Timeout: account.Timeout.Std()}, err
 }
 
 // credentialsOf fetches what it can and reports the rest.
@@ -120,17 +121,23 @@ func (r *reader) checked(field, reference, value string, err error) string {
 type authority interface {
 	// header gives the Authorization header of a request.
 	header(ctx context.Context, method, target string) (string, error)
-	// renew hears that NetSuite refused a header, and NetSuite's clock (an HTTP date), and tells whether another
-	// header may fare better.
-	renew(ctx context.Context, refused, date string) (bool, error)
+	// renew hears that NetSuite refused a header, and NetSuite's clock (an HTTP date), and gives what may fare better;
+	// nil: nothing.
+	renew(ctx context.Context, refused, date string) (*retry, error)
 	close()
+}
+
+// retry authorises the repetition of a refused request, and hears when NetSuite accepted it.
+type retry struct {
+	header   func(ctx context.Context, method, target string) (string, error)
+	accepted func()
 }
 
 func newAuthority(options Options, base string, client *http.Client) (authority, error) {
 	if tba := options.Credentials.TBA; tba != nil {
-		return newSigner(*tba)
+		return newSigner(*tba, newLogin(options))
 	}
-	return newBearer(options.Credentials, base+tokenPath, client, options.Timeout)
+	return newBearer(options.Credentials, newLogin(options), base+tokenPath, client, options.Timeout)
 }
 
 // standing remembers when NetSuite last accepted the credentials. NetSuite may report too many requests in flight as

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -33,8 +34,10 @@ import (
 type Options struct {
 	URL         string // service URL, e.g. https://1234567.suitetalk.api.netsuite.com
 	Credentials Credentials
-	Concurrency int     // requests in flight at most, when there is no Limiter
-	Limiter     Limiter // nil: Concurrency slots, lanes alike
+	Login       func() (Credentials, error) // reads the credentials again at each renewal and refusal; nil: they are fixed
+	Log         *slog.Logger                // hears of credentials that were replaced; nil: nobody does
+	Concurrency int                         // requests in flight at most, when there is no Limiter
+	Limiter     Limiter                     // nil: Concurrency slots, lanes alike
 	Timeout     time.Duration
 }
 
@@ -169,11 +172,13 @@ func (c *Client) authorised(ctx context.Context, r Request) (Answer, error) {
 		if failed != nil {
 			return answer, failed
 		}
-		if again {
-			if header, failed = c.authority.header(ctx, r.Method, target); failed != nil {
+		if again != nil {
+			if header, failed = again.header(ctx, r.Method, target); failed != nil {
 				return answer, failed
 			}
-			answer, err = c.send(ctx, r, target, header)
+			if answer, err = c.send(ctx, r, target, header); err == nil {
+				again.accepted()
+			}
 		}
 	}
 	return answer, c.standing.judge(answer, err)

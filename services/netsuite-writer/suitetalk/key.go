@@ -30,6 +30,31 @@ type pair struct {
 	method      jwt.SigningMethod
 }
 
+// same tells whether both sign alike.
+func (p pair) same(o pair) bool {
+	key, comparable := p.key.(interface{ Equal(crypto.PrivateKey) bool })
+	return comparable && p.client == o.client && p.certificate == o.certificate && p.method == o.method && key.Equal(o.key)
+}
+
+// pairsOf reads the pairs of credentials, newest first; with an error, those that can be used.
+func pairsOf(c Credentials) ([]pair, error) {
+	var pairs []pair
+	var problems []error
+	add := func(certificate Certificate, section string) {
+		p, err := newPair(c.ClientID, certificate, section)
+		if err != nil {
+			problems = append(problems, err)
+			return
+		}
+		pairs = append(pairs, p)
+	}
+	if c.Next != nil {
+		add(*c.Next, "next.")
+	}
+	add(Certificate{ID: c.CertificateID, PrivateKey: c.PrivateKey, Algorithm: c.Algorithm}, "")
+	return pairs, errors.Join(problems...)
+}
+
 // newPair reads a key; field is its name in the configuration, in front of it the section.
 func newPair(client string, c Certificate, section string) (pair, error) {
 	key, err := parseKey(c.PrivateKey)

@@ -29,7 +29,7 @@ const (
 type bearer struct {
 	url     string
 	http    *http.Client
-	pairs   []pair // newest first
+	login   *login
 	timeout time.Duration
 	clock   clock
 
@@ -42,6 +42,10 @@ type bearer struct {
 	until   time.Time // the token serves
 	renewAt time.Time // its successor is fetched
 	flight  *flight   // the renewal under way, if any
+
+	// Of the renewal under way alone.
+	pairs    []pair // as the credentials were read last, newest first
+	accepted *pair  // that gave the last token
 }
 
 // flight is one renewal.
@@ -51,18 +55,11 @@ type flight struct {
 	err   error
 }
 
-func newBearer(c Credentials, tokenURL string, client *http.Client, timeout time.Duration) (*bearer, error) {
-	b := &bearer{url: tokenURL, http: client, timeout: timeout, clock: clock{now: time.Now}}
+func newBearer(c Credentials, login *login, tokenURL string, client *http.Client, timeout time.Duration) (*bearer, error) {
+	b := &bearer{url: tokenURL, login: login, http: client, timeout: timeout, clock: clock{now: time.Now}}
 	b.life, b.end = context.WithCancel(context.Background())
-	if c.Next != nil {
-		next, err := newPair(c.ClientID, *c.Next, "next.")
-		if err != nil {
-			return nil, err
-		}
-		b.pairs = append(b.pairs, next)
-	}
-	current, err := newPair(c.ClientID, Certificate{ID: c.CertificateID, PrivateKey: c.PrivateKey, Algorithm: c.Algorithm}, "")
-	b.pairs = append(b.pairs, current)
+	var err error
+	b.pairs, err = pairsOf(c)
 	return b, err
 }
 
@@ -76,14 +73,14 @@ func (b *bearer) header(ctx context.Context, _, _ string) (string, error) {
 	return bearerWord + token, err
 }
 
-func (b *bearer) renew(ctx context.Context, refused, _ string) (bool, error) {
+func (b *bearer) renew(ctx context.Context, refused, _ string) (*retry, error) {
 	b.mu.Lock()
 	if bearerWord+b.token == refused { // nobody renewed it meanwhile
 		b.token = ""
 	}
 	b.mu.Unlock()
 	_, err := b.get(ctx)
-	return true, err
+	return &retry{header: b.header, accepted: func() {}}, err
 }
 
 func (b *bearer) get(ctx context.Context) (string, error) {
@@ -130,12 +127,33 @@ func (b *bearer) fly() {
 	close(done.done)
 }
 
-// ask tries the newest certificate first and falls back while NetSuite refuses it. An outage ends the tour: it says
-// nothing about a certificate.
+// ask reads the credentials again when all were refused: their files may have been replaced meanwhile.
 func (b *bearer) ask(ctx context.Context) (string, time.Duration, error) {
+	tried := b.candidates()
+	token, life, err := b.tour(ctx, tried)
+	if fault.CodeOf(err) != fault.NetSuiteUnauthorised || b.login.read == nil {
+		return token, life, err
+	}
+	news := without(b.candidates(), tried)
+	if len(news) == 0 {
+		return token, life, err
+	}
+	token, life, again := b.tour(ctx, news)
+	if fault.CodeOf(again) == fault.NetSuiteUnauthorised {
+		again = errors.Join(err, again)
+	}
+	return token, life, again
+}
+
+// tour tries the newest certificate first and falls back while NetSuite refuses it. An outage ends the tour: it says
+// nothing about a certificate.
+func (b *bearer) tour(ctx context.Context, pairs []pair) (string, time.Duration, error) {
 	var refusals []error
-	for _, p := range b.pairs {
+	for _, p := range pairs {
 		token, life, err := b.askWith(ctx, p)
+		if err == nil {
+			b.accept(p)
+		}
 		if fault.CodeOf(err) != fault.NetSuiteUnauthorised {
 			return token, life, err
 		}
