@@ -68,7 +68,7 @@ type Ledger struct {
 	Bill       *RecordID     `json:"bill,omitempty"` // invoice or cash sale made by the money policy
 	Deposits   []LedgerMoney `json:"deposits,omitempty"`
 	Refunds    []LedgerMoney `json:"refunds,omitempty"` // customer refunds
-	Credits    []LedgerMoney `json:"credits,omitempty"` // credit memos
+	Credits    []LedgerMoney `json:"credits,omitempty"` // credit memos, and cash refunds that are shares of a refund; several of one refund have its key
 	Attempts   int           `json:"attempts"`          // failed attempts on the current desired state, only when NetSuite was asked
 }
 
@@ -84,7 +84,7 @@ type LedgerMoney struct {
 	RecordID
 	Key     string       `json:"key"` // the shop's payment or refund
 	Amount  money.Amount `json:"amount"`
-	Settled bool         `json:"settled,omitempty"` // of a credit memo: it went to an open bill, no money goes back
+	Settled bool         `json:"settled,omitempty"` // of a credit: no money goes back any more; an open bill took it, or it is a cash refund
 
 	FromDeposits *money.Amount `json:"from_deposits,omitempty"` // of a refund: what it took from deposits; absent: all of it
 }

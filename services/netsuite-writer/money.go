@@ -87,13 +87,17 @@ func (w *writer) withdrawn(ctx context.Context, j *job) error {
 	if len(deleted) == 0 {
 		return nil
 	}
-	found, err := w.look(ctx, j, w.payments, plan.Money{Refunds: deleted}.ExternalIDs())
+	var names []string
+	for _, r := range deleted {
+		names = append(names, recordsOf(j.ledger, r)...)
+	}
+	found, err := w.look(ctx, j, w.payments, names)
 	if err != nil {
 		return err
 	}
 	for _, r := range deleted {
 		var records []string
-		for _, externalID := range []string{r.ExternalID, plan.CreditID(r)} {
+		for _, externalID := range recordsOf(j.ledger, r) {
 			if p, is := found[strings.ToLower(externalID)]; is {
 				records = append(records, p.id)
 			}
@@ -111,6 +115,17 @@ func (w *writer) withdrawn(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
+}
+
+// recordsOf lists the externalIds that a refund's records may have, the shares known to the ledger included.
+func recordsOf(l event.Ledger, r event.CustomerRefund) []string {
+	names := []string{r.ExternalID, plan.CreditID(r)}
+	for _, credit := range l.Credits {
+		if credit.Key == r.Refund && !slices.Contains(names, credit.ExternalID) {
+			names = append(names, credit.ExternalID)
+		}
+	}
+	return names
 }
 
 // lacking is the money to book, and what is left to NetSuite's people by the store's owners.
@@ -134,7 +149,7 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 		if p, is := found[strings.ToLower(r.ExternalID)]; is {
 			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
 		}
-		if p, is := found[strings.ToLower(plan.CreditID(r))]; is && creditFor(j.ledger, r.Refund) == nil {
+		if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {
 			j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
 		}
 	}

@@ -3,6 +3,7 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -67,32 +68,60 @@ func (j *job) refunded(id string, r event.CustomerRefund, amount, fromDeposits m
 // credit gives back what is billed: a cash sale by a cash refund, an invoice by a credit memo, and what of that no open
 // invoice takes by a customer refund. What no bill has yet comes from the order's deposits.
 func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, made map[string]money.Amount) error {
-	memo := creditFor(j.ledger, r.Refund)
-	if memo == nil {
-		bills, err := w.bills(ctx, j)
-		if err != nil {
-			return err
-		}
-		if plan.Unbilled(r, j.ledger.SalesOrder.Lines, bills) {
-			return w.fromDeposits(ctx, j, r, made)
-		}
-		c, err := plan.CreditOf(r, j.desired, j.ledger.SalesOrder.Lines, bills)
-		if err != nil {
-			return err
-		}
-		if c.Bill.Record == "cashSale" {
-			return w.cashRefund(ctx, j, r, c, made)
-		}
-		if err := w.creditMemo(ctx, j, r, c); err != nil {
-			return err
-		}
-		memo = creditFor(j.ledger, r.Refund)
+	if memo := entered(j.ledger, plan.CreditID(r)); memo != nil && memo.Amount.Equal(r.Amount) {
+		return w.payCredits(ctx, j, r, money.Zero, made)
 	}
-	return w.payCredit(ctx, j, r, memo, made)
+	bills, err := w.bills(ctx, j)
+	if err != nil {
+		return err
+	}
+	s, err := plan.SharesOf(r, j.desired, j.ledger.SalesOrder.Lines, bills)
+	switch {
+	case err != nil:
+		return err
+	case len(s.Credits) == 0:
+		return w.fromDeposits(ctx, j, r, made)
+	case s.Whole() && s.Credits[0].Record() == "cashRefund":
+		return w.cashRefund(ctx, j, r, s.Credits[0], made)
+	case !s.Whole():
+		if err := w.prepare(ctx, j, r, s); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.Credits {
+		if err := w.makeCredit(ctx, j, c); err != nil {
+			return err
+		}
+	}
+	return w.payCredits(ctx, j, r, s.Unbilled, made)
+}
+
+// prepare makes sure, before anything of a shared refund is made, that the deposits hold their part of it, and enters what an
+// earlier try made.
+func (w *writer) prepare(ctx context.Context, j *job, r event.CustomerRefund, s plan.Shares) error {
+	if _, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, s.Unbilled); err != nil {
+		return err
+	}
+	var missing []string
+	for _, c := range s.Credits {
+		if entered(j.ledger, c.ExternalID()) == nil {
+			missing = append(missing, c.ExternalID())
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := w.look(ctx, j, w.payments, missing)
+	for _, externalID := range missing {
+		if p, is := found[strings.ToLower(externalID)]; is {
+			j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, externalID, r.Refund, p.total))
+		}
+	}
+	return err
 }
 
 func (w *writer) cashRefund(ctx context.Context, j *job, r event.CustomerRefund, c plan.Credited, made map[string]money.Amount) error {
-	id, err := w.post(ctx, j, creditDocument("cashRefund", r.ExternalID, c))
+	id, err := w.post(ctx, j, creditDocument(c))
 	if err == nil {
 		j.refunded(id, r, r.Amount, money.Zero)
 		made[r.ExternalID] = r.Amount
@@ -100,55 +129,113 @@ func (w *writer) cashRefund(ctx context.Context, j *job, r event.CustomerRefund,
 	return err
 }
 
-func (w *writer) creditMemo(ctx context.Context, j *job, r event.CustomerRefund, c plan.Credited) error {
-	id, err := w.post(ctx, j, creditDocument("creditMemo", plan.CreditID(r), c))
+// makeCredit makes a credit that is not there yet. One of another amount may have been put right since it was entered.
+func (w *writer) makeCredit(ctx context.Context, j *job, c plan.Credited) error {
+	amount := c.Refund.Amount
+	held := entered(j.ledger, c.ExternalID())
+	switch {
+	case held == nil:
+		id, err := w.post(ctx, j, creditDocument(c))
+		if err == nil {
+			j.ledger.Credits = append(j.ledger.Credits, entryOf(id, c.ExternalID(), c.Refund.Refund, amount))
+		}
+		return err
+	case held.Amount.Equal(amount):
+		return nil
+	}
+	found, err := w.look(ctx, j, w.receipts, []string{held.ExternalID})
+	if err != nil {
+		return err
+	}
+	p, err := receipt(found, *held, amount)
 	if err == nil {
-		j.ledger.Credits = append(j.ledger.Credits, entryOf(id, plan.CreditID(r), r.Refund, r.Amount))
+		held.ID, held.Amount = p.id, amount
 	}
 	return err
 }
 
-// creditDocument makes record out of the bill. Without replace=item NetSuite would take every line over.
-func creditDocument(record, externalID string, c plan.Credited) document {
-	return document{record: record, externalID: externalID, refs: c.Refs(), request: func(ids plan.IDs) (suitetalk.Request, error) {
-		body, err := c.Body(externalID, ids)
-		return suitetalk.Transform(c.Bill.Record, c.Bill.ID, record, body, sublists...), err
+// receipt is a credit as NetSuite holds it; one whose amount is not what it has to give back is a question. Invariant 5: to
+// the cent.
+func receipt(found map[string]paper, credit event.LedgerMoney, want money.Amount) (paper, error) {
+	p, is := found[strings.ToLower(credit.ExternalID)]
+	switch {
+	case !is:
+		return p, fault.New(fault.NetSuiteAmbiguous, "the credit must be found after the write", fault.Field("externalId", credit.ExternalID))
+	case !p.total.Equal(want):
+		return p, fault.New(fault.RefundUncovered, "the credit must be "+want.String()+" of the refund; put it right in NetSuite", fault.Field(credit.ExternalID, p.total.String()))
+	default:
+		return p, nil
+	}
+}
+
+// creditDocument makes the credit out of the bill. Without replace=item NetSuite would take every line over.
+func creditDocument(c plan.Credited) document {
+	return document{record: c.Record(), externalID: c.ExternalID(), refs: c.Refs(), request: func(ids plan.IDs) (suitetalk.Request, error) {
+		body, err := c.Body(c.ExternalID(), ids)
+		return suitetalk.Transform(c.Bill.Record, c.Bill.ID, c.Record(), body, sublists...), err
 	}}
 }
 
-// payCredit pays out what is left of a credit memo. NetSuite may have applied it by itself, so that is looked up: what an
-// open invoice took comes back from the order's deposits where they hold it, else no money was received for it.
-func (w *writer) payCredit(ctx context.Context, j *job, r event.CustomerRefund, memo *event.LedgerMoney, made map[string]money.Amount) error {
-	found, err := w.look(ctx, j, w.receipts, []string{memo.ExternalID})
+// payCredits pays out what is left of a refund's credits, and the part of it that is not billed from the deposits. NetSuite
+// may have applied a credit memo by itself, so that is looked up: what an open invoice took comes back from the order's
+// deposits where they hold it, else no money was received for it. A cash refund has paid itself.
+func (w *writer) payCredits(ctx context.Context, j *job, r event.CustomerRefund, unbilled money.Amount, made map[string]money.Amount) error {
+	papers, err := w.creditPapers(ctx, j, r)
 	if err != nil {
 		return err
 	}
-	p, is := found[strings.ToLower(memo.ExternalID)]
-	if !is {
-		return fault.New(fault.NetSuiteAmbiguous, "the credit memo must be found after the write", fault.Field("externalId", memo.ExternalID))
-	}
-	if !p.total.Equal(r.Amount) {
-		return fault.New(fault.RefundUncovered, "the credit memo must be the refund's amount "+r.Amount.String()+"; put it right in NetSuite", fault.Field(memo.ExternalID, p.total.String()))
-	}
-	taken := p.total.Sub(p.open)
-	deposits, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, taken)
+	var open []plan.Part
+	paid := unbilled
+	deposits, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, unbilled)
 	if err != nil {
-		deposits, taken = nil, money.Zero
+		return err
 	}
-	var credits []plan.Part
-	if !p.open.IsZero() {
-		credits = []plan.Part{{Document: memo.ID, Amount: p.open}}
+	for _, p := range papers {
+		if !p.open.IsZero() {
+			open = append(open, plan.Part{Document: p.id, Amount: p.open})
+		}
+		taken := p.total.Sub(p.open)
+		if parts, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, paid.Add(taken)); err == nil {
+			deposits, paid = parts, paid.Add(taken)
+		}
 	}
-	if len(deposits)+len(credits) == 0 {
-		memo.Settled = true
+	if len(deposits)+len(open) == 0 {
+		plan.Settle(&j.ledger, r.Refund)
 		return nil
 	}
-	return w.payBack(ctx, j, r, p.open.Add(taken), deposits, credits, made)
+	for _, part := range open {
+		paid = paid.Add(part.Amount)
+	}
+	return w.payBack(ctx, j, r, paid, deposits, open, made)
 }
 
-func creditFor(l event.Ledger, refund string) *event.LedgerMoney {
+// creditPapers reads the credit memos of a refund as NetSuite holds them, and makes sure that every credit has its amount.
+func (w *writer) creditPapers(ctx context.Context, j *job, r event.CustomerRefund) (memos []paper, err error) {
+	made := slices.DeleteFunc(slices.Clone(j.ledger.Credits), func(credit event.LedgerMoney) bool { return credit.Key != r.Refund })
+	var ids []string
+	for _, credit := range made {
+		ids = append(ids, credit.ExternalID)
+	}
+	found, err := w.look(ctx, j, w.receipts, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, credit := range made {
+		p, err := receipt(found, credit, credit.Amount)
+		if err != nil {
+			return nil, err
+		}
+		if plan.IsMemo(credit, r) {
+			memos = append(memos, p)
+		}
+	}
+	return memos, nil
+}
+
+// entered finds a credit in the ledger.
+func entered(l event.Ledger, externalID string) *event.LedgerMoney {
 	for i := range l.Credits {
-		if l.Credits[i].Key == refund {
+		if strings.EqualFold(l.Credits[i].ExternalID, externalID) {
 			return &l.Credits[i]
 		}
 	}

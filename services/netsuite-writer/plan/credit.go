@@ -31,6 +31,7 @@ type Credited struct {
 	Refund event.CustomerRefund
 	Order  event.DesiredOrderV1
 	Bill   Billed
+	part   int // number of the share; 0: this is the whole refund
 	lines  []creditLine
 	rest   money.Amount // what no line covers
 }
@@ -40,25 +41,21 @@ type creditLine struct {
 	line string // of the bill
 }
 
-// CreditOf finds the bill that a refund goes to: the first that holds all of its lines. An order whose tax NetSuite
-// computes is a question: a credit would have NetSuite's tax and not the refund's. A line that gives back money and no
-// piece cannot be told by its line: it is money that no line covers, like an amount alone.
-func CreditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (Credited, error) {
-	if mode := d.SalesOrder.TaxMode; mode == event.TaxCodes || mode == event.TaxEngine {
-		return Credited{}, fault.New(fault.RefundUncovered, "NetSuite computes this order's tax, and a credit of its own making need not be the refund; credit the bill in NetSuite", fault.Field("refund.id", r.Refund))
+// computed asks about a refund of an order whose tax NetSuite computes: a credit would have NetSuite's tax and not the
+// refund's.
+func computed(r event.CustomerRefund, d event.DesiredOrderV1) error {
+	if mode := d.SalesOrder.TaxMode; mode != event.TaxCodes && mode != event.TaxEngine {
+		return nil
 	}
-	numbers := map[string]string{}
-	for _, l := range order {
-		numbers[l.Key] = l.Line
-	}
-	for _, bill := range bills {
-		c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount}
-		c.cover(r.Shipping, r.ShippingTax)
-		if c.take(r.Lines, numbers) {
-			return c, nil
-		}
-	}
-	return Credited{}, fault.New(fault.RefundUncovered, "one bill of the order must hold all lines of the refund; credit it in NetSuite", fault.Field("refund.id", r.Refund))
+	return fault.New(fault.RefundUncovered, "NetSuite computes this order's tax, and a credit of its own making need not be the refund; credit the bill in NetSuite", fault.Field("refund.id", r.Refund))
+}
+
+// credited tells a refund by the lines of a bill; false where it does not hold all of them. A line that gives back money and
+// no piece cannot be told by its line: it is money that no line covers, like an amount alone.
+func credited(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bill Billed) (Credited, bool) {
+	c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount}
+	c.cover(r.Shipping, r.ShippingTax)
+	return c, c.take(r.Lines, order)
 }
 
 // Unbilled tells whether all that a refund gives back are pieces of lines that no bill holds.
@@ -84,12 +81,12 @@ func numberOf(order []event.LedgerLine, key string) string {
 	return ""
 }
 
-func (c *Credited) take(lines []event.CreditLine, numbers map[string]string) bool {
+func (c *Credited) take(lines []event.CreditLine, order []event.LedgerLine) bool {
 	for _, l := range lines {
 		if l.Quantity.Sign() <= 0 {
 			continue
 		}
-		line, billed := c.Bill.Lines[numbers[l.Key]]
+		line, billed := c.Bill.Lines[numberOf(order, l.Key)]
 		if !billed {
 			return false
 		}

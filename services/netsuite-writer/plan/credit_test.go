@@ -9,6 +9,15 @@ import (
 	"github.com/orderstream/orderstream/contracts/money"
 )
 
+// creditOf is the credit of a refund that goes to one bill.
+func creditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (Credited, error) {
+	s, err := SharesOf(r, d, order, bills)
+	if err != nil || !s.Whole() {
+		return Credited{}, err
+	}
+	return s.Credits[0], nil
+}
+
 func TestCreditOf(t *testing.T) {
 	order := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "3"}}
 	bills := []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}, {ID: "21", Record: "invoice", Lines: map[string]string{"1": "1", "3": "2"}}}
@@ -26,7 +35,7 @@ func TestCreditOf(t *testing.T) {
 		"money without a piece":              {[]event.CreditLine{line("line-2", "0")}, "20", "10.00"},
 		"a line nobody billed":               {[]event.CreditLine{line("line-9", "1")}, "", ""},
 	} {
-		got, err := CreditOf(event.CustomerRefund{Refund: "7", Amount: money.MustParse("10"), Lines: c.lines}, event.DesiredOrderV1{}, order, bills)
+		got, err := creditOf(event.CustomerRefund{Refund: "7", Amount: money.MustParse("10"), Lines: c.lines}, event.DesiredOrderV1{}, order, bills)
 		if got.Bill.ID != c.bill || c.bill != "" && got.rest.String() != c.rest || (c.bill == "") != (fault.CodeOf(err) == fault.RefundUncovered) {
 			t.Errorf("%s: bill %q, rest %s, %v; want %q, %s", name, got.Bill.ID, got.rest, err, c.bill, c.rest)
 		}
@@ -51,7 +60,7 @@ func TestCreditBody(t *testing.T) {
 		Shipping: money.MustParse("3.10"), ShippingTax: money.MustParse("0.19"), Item: &item,
 	}
 	bills := []Billed{{ID: "20", Record: "invoice", Open: money.MustParse("5"), Lines: map[string]string{"4": "2"}}}
-	c, err := CreditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "4"}}, bills)
+	c, err := creditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "4"}}, bills)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +87,7 @@ func TestCreditBody(t *testing.T) {
 	for _, mode := range []event.TaxMode{event.TaxCodes, event.TaxEngine} {
 		computed := d
 		computed.SalesOrder.TaxMode = mode
-		if _, err := CreditOf(r, computed, nil, bills); fault.CodeOf(err) != fault.RefundUncovered || !strings.Contains(err.Error(), "computes") {
+		if _, err := creditOf(r, computed, nil, bills); fault.CodeOf(err) != fault.RefundUncovered || !strings.Contains(err.Error(), "computes") {
 			t.Errorf("%s: %v", mode, err)
 		}
 	}
@@ -112,7 +121,7 @@ func TestCreditWhereTaxIsALine(t *testing.T) {
 		Amount: money.MustParse("10"), Shipping: money.MustParse("3"), ShippingTax: money.MustParse("0.25"),
 		Lines: []event.CreditLine{{Key: "line-1", Quantity: money.Int(1), Amount: money.MustParse("6"), Tax: money.MustParse("0.75")}},
 	}
-	c, err := CreditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "1"}}, []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}})
+	c, err := creditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "1"}}, []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}})
 	if err != nil || c.rest.String() != "1.00" {
 		t.Errorf("rest %s, %v; want the tax of 1.00", c.rest, err)
 	}

@@ -115,14 +115,23 @@ func holds(list []event.LedgerMoney, key string) bool {
 	return false
 }
 
-// settled tells whether a credit memo went to an open bill: no money goes back.
+// settled tells whether all credits of a refund are done: no money goes back any more.
 func settled(credits []event.LedgerMoney, key string) bool {
+	known := false
 	for _, credit := range credits {
-		if credit.Key == key {
-			return credit.Settled
+		if credit.Key == key && !credit.Settled {
+			return false
 		}
+		known = known || credit.Key == key
 	}
-	return false
+	return known
+}
+
+// Settle says of all credits of a refund that no money goes back any more.
+func Settle(l *event.Ledger, refund string) {
+	for i := range l.Credits {
+		l.Credits[i].Settled = l.Credits[i].Settled || l.Credits[i].Key == refund
+	}
 }
 
 // Deposit writes the body of a customer deposit of a sales order, which brings customer and currency.

@@ -35,6 +35,21 @@ func TestLacking(t *testing.T) {
 	}
 }
 
+// A refund that no customer refund pays out is done once all of its credits are.
+func TestLackingOfSharedRefunds(t *testing.T) {
+	d := event.DesiredOrderV1{Refunds: []event.CustomerRefund{{ExternalID: "wc-cr-main-36-7", Refund: "7", Amount: money.MustParse("3.00")}}}
+	done, open := booked("1", "7", "1.00"), booked("2", "7", "2.00")
+	done.Settled = true
+	ledger := event.Ledger{Credits: []event.LedgerMoney{done, open, booked("3", "8", "2.00")}}
+	if m := Lacking(d, ledger); len(m.Refunds) != 1 {
+		t.Errorf("lacking %v, want the refund", m.ExternalIDs())
+	}
+	Settle(&ledger, "7")
+	if m := Lacking(d, ledger); !m.Empty() || ledger.Credits[2].Settled {
+		t.Errorf("lacking %v, want nothing; credits %+v", m.ExternalIDs(), ledger.Credits)
+	}
+}
+
 func TestAllot(t *testing.T) {
 	deposits := []event.LedgerMoney{booked("11", "payment", "50.00"), booked("12", "gift-1", "20.00")}
 	for name, c := range map[string]struct {
