@@ -100,6 +100,9 @@ func TestRefundsThatAreNotTold(t *testing.T) {
 	}{
 		"from the shop":                 {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "wc-cr-main-36-9" }), "from-shop", ""},
 		"from the shop, in capitals":    {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "WC-CR-MAIN-36-9" }), "from-shop", ""},
+		"a share of one from the shop":  {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "wc-cr-main-36-9-2" }), "from-shop", ""},
+		"its share, in capitals":        {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Record.ExternalID = "WC-CM-MAIN-36-9-3" }), "from-shop", ""},
+		"in the writer's credits":       {paid(event.ChangeRefund, "78", "5.00"), "from-shop", ""},
 		"in the writer's ledger":        {paid(event.ChangeRefund, "77", "5.00"), "from-shop", ""},
 		"deleted before it was told":    {with(paid(event.ChangeRefund, "1", "5.00"), func(c *event.NetSuiteChangedV1) { c.Deleted = true }), "gone", ""},
 		"more than the order has":       {paid(event.ChangeRefund, "1", "100.01"), "", "money-mismatch"},
@@ -114,7 +117,9 @@ func TestRefundsThatAreNotTold(t *testing.T) {
 			t.Parallel()
 			b := prepare(t, nil)
 			o := b.placed("processing")
-			b.ledgeredWith(event.Ledger{Refunds: []event.LedgerMoney{{RecordID: event.RecordID{ID: "77"}, Key: "9"}}})
+			b.ledgeredWith(event.Ledger{
+				Refunds: []event.LedgerMoney{{RecordID: event.RecordID{ID: "77"}, Key: "9"}}, Credits: []event.LedgerMoney{{RecordID: event.RecordID{ID: "78"}, Key: "10"}},
+			})
 			b.returned(c.change)
 			e := b.entry("refund", "36-"+c.change.Record.ID)
 			switch {

@@ -47,6 +47,7 @@ func TestNamesOfExternalIDs(t *testing.T) {
 	names := namesOf([]string{"main", "main-2", "eu"})
 	for externalID, want := range map[string]name{
 		"wc-so-main-36": {"main", "36"}, "WC-SO-MAIN-36": {"main", "36"}, "wc-so-main-2-36": {"main-2", "36"}, "wc-cr-main-36-9": {"main", "36"},
+		"wc-cr-main-36-9-2": {"main", "36"}, "wc-cm-main-2-36-9-3": {"main-2", "36"},
 		"wc-cd-eu-7-paypal-1": {"eu", "7"}, "wc-so-other-36": {}, "wc-cust-main-36": {}, "so-main-36": {}, "": {}, "wc-so-main-": {}, "wc-so-mainx-1": {},
 	} {
 		if got, ours := names.of(externalID); got != want && ours || ours != (want != name{}) {
