@@ -269,6 +269,17 @@ func TestTheShopLetsGoOn(t *testing.T) {
 	}
 }
 
+// A change that waited tells of the time before the shop took the order back: nobody approved it since.
+func TestAnApprovalOfBefore(t *testing.T) {
+	b := prepare(t, nil)
+	b.placed("on-hold")
+	b.ledgeredWith(event.Ledger{SalesOrder: &event.LedgerOrder{RecordID: event.RecordID{ID: "1001"}, Status: "A", VerifiedAt: begun.Add(time.Minute)}})
+	b.returned(sold("B", line("1", "0")))
+	if notes := b.shop.notes["36"]; len(notes) > 0 {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 // Invariants 2 and 7: a crash between write and record repeats neither the status nor a note.
 func TestACrashAfterTheWrite(t *testing.T) {
 	b := prepare(t, nil)

@@ -3,6 +3,7 @@ package statuspublisher
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -198,8 +199,8 @@ func (s *Service) tell(topic string) func(context.Context, change, entry) (*done
 // approval words what people in NetSuite approved, not what the shop let go on.
 func (s *Service) approval(ctx context.Context, c change) (plan.Note, error) {
 	outcome, err := s.outcomeOf(ctx, c)
-	if err != nil || outcome.Ledger.SalesOrder == nil {
-		return plan.Note{}, err
+	if err != nil || outcome.Ledger.SalesOrder == nil || outcome.Ledger.SalesOrder.VerifiedAt.Truncate(time.Second).After(c.ModifiedAt) {
+		return plan.Note{}, err // what is older, by NetSuite's seconds, says how the order stood before
 	}
 	note := plan.Approved(c.TranID, outcome.Ledger.SalesOrder.Status, c.Status)
 	if note.Text == "" {
