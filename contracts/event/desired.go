@@ -137,6 +137,14 @@ func (o SalesOrder) Goods() map[string]money.Number {
 	return goods
 }
 
+// AdoptedBy lists the fields of Adoption.
+func (o SalesOrder) AdoptedBy() (fields []string) {
+	for _, key := range o.Adoption {
+		fields = append(fields, key.Field)
+	}
+	return fields
+}
+
 // AdoptionKey is one field under which another connector may have stored the order.
 type AdoptionKey struct {
 	Field string `json:"field"` // SuiteQL column of transaction, e.g. "otherrefnum"

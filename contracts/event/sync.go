@@ -59,6 +59,15 @@ type DesiredTaken struct {
 	Mapping  string  `json:"mapping"`
 	Revision string  `json:"revision"`
 	Rule     string  `json:"rule"`
+
+	With *DesiredWith `json:"with,omitempty"` // nil: not recorded, and the state is derived again only where there was nothing
+}
+
+// DesiredWith is what the mapping was given beside the order's event, the revision apart. With it the state of the hash can
+// be derived again when DESIRED holds it no longer (Invariant 6).
+type DesiredWith struct {
+	Adoption []string `json:"adoption,omitempty"` // fields under which a first create looks for the order
+	Inputs   *Inputs  `json:"inputs,omitempty"`
 }
 
 // Ledger is everything known about an order in NetSuite.

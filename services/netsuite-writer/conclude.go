@@ -67,6 +67,7 @@ func (w *writer) entry(j *job, o outcome, cause error) (publish.Message, error) 
 		Desired: event.DesiredTaken{
 			Sequence: j.message.Sequence, Orders: d.Source.Sequence, Version: d.Source.Version, Status: d.Source.Status, Hash: d.Hash,
 			Mapping: d.Source.Mapping, Revision: d.Source.Revision, Rule: d.Policy.Rule,
+			With: &event.DesiredWith{Adoption: d.SalesOrder.AdoptedBy(), Inputs: d.Inputs},
 		},
 	}
 	if body.Calls == nil {

@@ -196,11 +196,9 @@ func DeriveEvent(ctx context.Context, js jetstream.JetStream, store, order, revi
 // derive maps a state as the held one was mapped: for the account, from the event, at the position, with the adoption fields
 // and the look-ups of then.
 func derive(m *mapping.Mapping, held event.DesiredOrderV1, state event.OrderStateV1) (event.DesiredOrderV1, error) {
-	var adoption []string
-	for _, key := range held.SalesOrder.Adoption {
-		adoption = append(adoption, key.Field)
-	}
-	return m.Map(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: adoption, Inputs: held.Inputs})
+	return m.Map(state, mapping.Context{
+		Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: held.SalesOrder.AdoptedBy(), Inputs: held.Inputs,
+	})
 }
 
 // source reads what DESIRED holds of an order, and the state it was made from.

@@ -63,8 +63,8 @@ routing:
 		t.Error("the location is not explained by rule austin")
 	}
 	proof, err := operate.Prove(t.Context(), w.JS, nil)
-	if err != nil || !proof.Holds() || proof.States != 1 {
-		t.Errorf("%+v, %v: want the state to come out as it was stored", proof, err)
+	if err != nil || !proof.Holds() || proof.States != 1 || proof.Past.States == 0 || proof.Past.Unprovable != 0 {
+		t.Errorf("%+v, %v: want the state to come out as it was stored, and as its outcomes name it", proof, err)
 	}
 }
 

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -103,14 +106,52 @@ func TestTheWholeHistoryIsDerivedAgain(t *testing.T) {
 	if len(proof.Revisions) != 2 || proof.Revisions[first.Before] < 45+4 || proof.Revisions[first.Revision] < 4+done.Published {
 		t.Errorf("by revision %v, want those of both", proof.Revisions)
 	}
-	if present, err := operate.Prove(ctx, w.JS, nil); err != nil || !present.Holds() || present.States < 45 {
-		t.Errorf("what DESIRED holds: %+v, %v", present, err)
-	}
+	past(t, w, first, done.Published)
 	if err := prover.Add(ctx, bytes.Replace(states[0], []byte(`"total":"`), []byte(`"total":"1`), 1)); err != nil {
 		t.Fatal(err)
 	}
 	if forged := prover.Proof(); forged.Holds() || len(forged.Different) != 1 {
 		t.Errorf("a forged state passes: %+v", forged)
+	}
+}
+
+// past proves what is stored: what DESIRED holds by its bytes, and by the hash of each outcome what it holds no longer. An
+// outcome that says otherwise is found.
+func past(t *testing.T, w world.World, other operate.Published, replayed int) {
+	t.Helper()
+	stream, err := w.JS.Stream(t.Context(), topology.Outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := int(stream.CachedInfo().State.Msgs)
+	all := 0
+	proof, err := operate.Prove(t.Context(), w.JS, func(done, of int) {
+		if all++; done != all || of < 45+outcomes {
+			t.Errorf("%d of %d, want %d", done, of, all)
+		}
+	})
+	if err != nil || !proof.Holds() || proof.States < 45 {
+		t.Errorf("what DESIRED holds: %+v, %v", proof, err)
+	}
+	was := proof.Past
+	if was.States != outcomes || was.States <= proof.States || was.Gone != 0 || was.Unprovable != 0 || was.Stored != was.Derived || all != proof.States+outcomes {
+		t.Errorf("%d outcomes, %d states told: %+v, want each state that they are about, more than DESIRED holds", outcomes, all, was)
+	}
+	if len(was.Revisions) != 2 || was.Revisions[other.Before] < 45+4 || was.Revisions[other.Revision] < 4+replayed {
+		t.Errorf("of the past by revision %v, want those of both", was.Revisions)
+	}
+	forged := lastOutcome(t, w, "36")
+	forged.Desired.Hash = strings.Repeat("0", 64)
+	data, err := codec.Encode(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.JS.Publish(t.Context(), subject.Sync{Account: forged.Account, Store: "main", Order: "36"}.String(), data); err != nil {
+		t.Fatal(err)
+	}
+	proof, err = operate.Prove(t.Context(), w.JS, nil)
+	if now := proof.Past; err != nil || proof.Holds() || proof.Differing != 0 || now.Differing != 1 || len(now.Different) != 1 || !strings.HasPrefix(now.Different[0], "main/36 at ") {
+		t.Errorf("a forged outcome of order 36: %+v, %v", now, err)
 	}
 }
 

@@ -128,7 +128,7 @@ func printComparison(w io.Writer, text []string, c replay.Comparison) {
 
 func (a *app) prove() *cobra.Command {
 	return &cobra.Command{
-		Use: "prove", Short: "Derive every desired state again, each with its own revision, and compare the bytes", Args: cobra.NoArgs,
+		Use: "prove", Short: "Derive every desired state again, each with its own revision: those of now by their bytes, those of the past by the hash in their outcomes", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				p, err := operate.Prove(ctx, js, a.bar("states derived again"))
@@ -138,17 +138,28 @@ func (a *app) prove() *cobra.Command {
 				if err := a.print(p, func(w io.Writer) { printProof(w, p) }); err != nil || p.Holds() {
 					return err
 				}
-				return fmt.Errorf("%d of %d desired states come out otherwise", len(p.Different), p.States)
+				return fmt.Errorf("%d of %d desired states come out otherwise, of those that outcomes name %d of %d", p.Differing, p.States, p.Past.Differing, p.Past.States)
 			})
 		},
 	}
 }
 
 func printProof(w io.Writer, p operate.Proof) {
-	fmt.Fprintf(w, "%d desired states derived again with %d revisions; of %d the order's state is no longer kept\n  stored   %s\n  derived  %s\n",
-		p.States, len(p.Revisions), p.Gone, p.Stored, p.Derived)
-	for _, d := range p.Different {
-		fmt.Fprintln(w, "  differs ", d)
+	printDerivation(w, "desired states", p.Derivation)
+	printDerivation(w, "outcomes' states", p.Past)
+	if p.Past.Unprovable > 0 {
+		fmt.Fprintf(w, "%d outcomes do not say what the mapping was given beside the order: not provable\n", p.Past.Unprovable)
+	}
+}
+
+func printDerivation(w io.Writer, what string, d operate.Derivation) {
+	fmt.Fprintf(w, "%d %s derived again with %d revisions; of %d the order's state is no longer kept\n  stored   %s\n  derived  %s\n",
+		d.States, what, len(d.Revisions), d.Gone, d.Stored, d.Derived)
+	for _, name := range d.Different {
+		fmt.Fprintln(w, "  differs ", name)
+	}
+	if more := d.Differing - len(d.Different); more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
 	}
 }
 
