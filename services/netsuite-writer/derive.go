@@ -10,6 +10,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
@@ -41,6 +42,17 @@ func derive(js jetstream.JetStream, book *failures.Book) consume.Handler {
 			return nil, err
 		}
 		return resolve(ctx, book, newest)
+	}
+}
+
+// parkOutcome parks an outcome that cannot be read, beside the failure of the order itself.
+func parkOutcome(book *failures.Book) consume.Parker {
+	return func(ctx context.Context, m consume.Message, cause error) ([]publish.Message, error) {
+		store, key := "", m.Subject
+		if s, err := subject.ParseSync(m.Subject); err == nil {
+			store, key = s.Store, "outcome-"+s.Order
+		}
+		return book.Park(ctx, store, key, m.Position(), failures.FaultOf(cause), m.StoredAt)
 	}
 }
 

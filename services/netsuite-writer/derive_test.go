@@ -145,6 +145,21 @@ func TestTwoProcessesDeriveOneOrder(t *testing.T) {
 	})
 }
 
+// An outcome that cannot be decoded is parked once and holds up nothing.
+func TestAnUnreadableOutcomeIsParked(t *testing.T) {
+	s := natstest.Start(t)
+	m := publish.Message{Stream: topology.Outcomes, Subject: subject.Sync{Account: "ns", Store: "main", Order: "36"}.String(), ID: "broken", Data: []byte("{")}
+	if _, err := publish.New(s.JS).Publish(natstest.Context(t), m); err != nil {
+		t.Fatal(err)
+	}
+	derived(t, s, event.FailureParked)
+	raw := s.Next(t, topology.Failures, subject.FailuresOf(StageWrite), 0)
+	entry, err := codec.Decode[event.FailureParkedV1](raw.Data)
+	if err != nil || entry.Key != "outcome-36" || entry.Store != "main" || entry.Fault.Code != "message-undecodable" || entry.Message.Stream != topology.Outcomes {
+		t.Errorf("%+v, %v; want the outcome itself parked", entry, err)
+	}
+}
+
 // An order's first outcome has no failure before it: nothing is read for it.
 func TestFirstOutcomeIsKnown(t *testing.T) {
 	s := natstest.Start(t)

@@ -213,7 +213,7 @@ func newWatcher(env host.Env, key string, c config.Account, client *suitetalk.Cl
 // the ledger, no crash hides one (Invariant 3).
 func deriver(js jetstream.JetStream, log *slog.Logger, book *failures.Book) (*consume.Consumer, error) {
 	return consume.New(js, log, consume.Config{
-		Stream: topology.Outcomes, Durable: topology.ConsumerWriteFailures, Stage: "write-failures", Handle: derive(js, book), Settle: true, Attempts: 0,
+		Stream: topology.Outcomes, Durable: topology.ConsumerWriteFailures, Stage: "write-failures", Handle: derive(js, book), Park: parkOutcome(book), Settle: true,
 	})
 }
 
