@@ -86,7 +86,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.consumer, err = consume.New(env.JS, env.Log, consume.Config{
-		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Lanes: 128, Prefetch: 512, Side: storeOf,
+		Stream: topology.Outcomes, Durable: topology.ConsumerPublish, Stage: StagePublish, Handle: s.handle, Park: s.parkOutcome, Lanes: 128, Prefetch: 512, Side: storeOf,
 	})
 	if err == nil {
 		s.changes, err = consume.New(env.JS, env.Log, consume.Config{
@@ -95,7 +95,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	}
 	if err == nil {
 		s.derive, err = consume.New(env.JS, env.Log, consume.Config{
-			Stream: topology.ShopOutcomes, Durable: topology.ConsumerShopFailures, Stage: "shop-failures", Handle: s.failure,
+			Stream: topology.ShopOutcomes, Durable: topology.ConsumerShopFailures, Stage: "shop-failures", Handle: s.failure, Park: s.parkEntry,
 		})
 	}
 	if err != nil {
@@ -271,4 +271,18 @@ func (s *Service) failure(ctx context.Context, m consume.Message) ([]publish.Mes
 	default:
 		return nil, nil
 	}
+}
+
+// parkOutcome parks an outcome that cannot be read, beside the failure of the order itself.
+func (s *Service) parkOutcome(ctx context.Context, m consume.Message, cause error) ([]publish.Message, error) {
+	store, key := "", m.Subject
+	if of, err := subject.ParseSync(m.Subject); err == nil {
+		store, key = of.Store, "outcome-"+of.Order
+	}
+	return s.book.Park(ctx, store, key, m.Position(), failures.FaultOf(cause), s.now())
+}
+
+// parkEntry parks an entry of the shop's ledger that cannot be read.
+func (s *Service) parkEntry(ctx context.Context, m consume.Message, cause error) ([]publish.Message, error) {
+	return s.book.Park(ctx, "", m.Subject, m.Position(), failures.FaultOf(cause), s.now())
 }
