@@ -40,6 +40,12 @@ func mappingFile(path string) (mapping.Source, *mapping.Mapping, error) {
 	return source, m, err
 }
 
+func printFindings(w io.Writer, findings []mapping.Finding) {
+	for _, f := range findings {
+		fmt.Fprintf(w, "  %s (%s): %s\n", f.Path, f.Place, f.Text)
+	}
+}
+
 func (a *app) mappingCheck() *cobra.Command {
 	strict := false
 	var needs []string
@@ -62,9 +68,7 @@ func (a *app) mappingCheck() *cobra.Command {
 			}{m.Name(), m.Revision(), append([]mapping.Finding{}, findings...)}
 			if err := a.print(sound, func(w io.Writer) {
 				fmt.Fprintf(w, "mapping %s, revision %s: sound\n", m.Name(), m.Revision())
-				for _, f := range findings {
-					fmt.Fprintf(w, "  %s (%s): %s\n", f.Path, f.Place, f.Text)
-				}
+				printFindings(w, findings)
 			}); err != nil {
 				return err
 			}

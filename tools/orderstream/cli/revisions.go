@@ -30,6 +30,11 @@ func (a *app) publish() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			findings, err := source.Findings()
+			if err != nil {
+				return err
+			}
+			printFindings(a.errs, findings)
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				p, err := operate.Publish(ctx, js, name, source.Text, operator(), message)
 				return a.chosen(p, err)
