@@ -38,7 +38,7 @@ type Derivation struct {
 }
 
 // Holds tells whether every state came out as it was stored.
-func (p Proof) Holds() bool { return p.Derivation.holds() && p.Past.holds() }
+func (p Proof) Holds() bool { return p.holds() && p.Past.holds() }
 
 func (d Derivation) holds() bool { return d.Stored == d.Derived && d.Differing == 0 }
 
@@ -159,9 +159,9 @@ func (p *Prover) add(ctx context.Context, r *run, s state, text func(made event.
 	if err != nil {
 		return fmt.Errorf("order %s/%s: %w", s.held.Store, s.held.Order, err)
 	}
-	made, err := remake(with, s.held, raw.Data)
-	if err != nil {
-		r.differs(s.name() + ": " + err.Error())
+	made, failed := remake(with, s.held, raw.Data)
+	if failed != nil {
+		r.differs(s.name() + ": " + failed.Error())
 		return nil
 	}
 	again, err := text(made)
