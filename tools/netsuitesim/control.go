@@ -220,6 +220,7 @@ func (s *Server) act(r *http.Request) (reply, error) {
 	do := map[string]func() (any, error){
 		"POST /sim/items":          func() (any, error) { return acted(r, s.PutItem) },
 		"POST /sim/stock":          func() (any, error) { return acted(r, s.SetStock) },
+		"POST /sim/price":          func() (any, error) { return acted(r, s.SetPrice) },
 		"POST /sim/warehouse":      func() (any, error) { return s.postWarehouse(r) },
 		"POST /sim/warehouse/step": func() (any, error) { return s.postSteps(r) },
 		"POST /sim/push":           func() (any, error) { return s.postPush(r) },

@@ -46,6 +46,8 @@
 //	                                 inventoryItem (the default)
 //	POST /sim/stock                  {"sku","location","onHand","available"} counts an item at a
 //	                                 location; what orders have committed of it is not available
+//	POST /sim/price                  {"sku","level","currency","quantity","price"} changes a price of an
+//	                                 item; without price it is taken away
 //	POST /sim/warehouse              {"seed":7,"everyMilliseconds":500,"partial":0.5,"returns":0.1,"restock":300} how the
 //	                                 people of the account work; 0 ms: on command
 //	POST /sim/warehouse/step         {"steps":10} picks, packs, ships, bills, takes back

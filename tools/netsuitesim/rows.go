@@ -77,7 +77,7 @@ func yesNo(b bool) string {
 func (t *tx) itemRows(r *record) []row {
 	v := t.plainRow(r)
 	v["itemtype"] = r.kind.code
-	rows := []row{{"item", v}}
+	rows := append([]row{{"item", v}}, t.priceRows(r)...)
 	if r.kind.name == "shipItem" {
 		rows = append(rows, row{"shipitem", t.plainRow(r)})
 	}

@@ -63,6 +63,9 @@ func (e *suiteQL) open() error {
 
 func (e *suiteQL) create() error {
 	for name, words := range tables {
+		if items := e.store.cfg.Switches.ItemPrices; name == "pricing" && items || name == "itemprice" && !items {
+			continue // the account has the other one
+		}
 		e.tables[name] = newTable(name, words, customColumns(name, e.store.cfg.CustomFields))
 		if _, err := e.db.Exec(e.tables[name].create()); err != nil {
 			return err
@@ -129,7 +132,7 @@ func tablesOf(g group) []string {
 	case entities:
 		return []string{"customer"}
 	case items:
-		return []string{"item", "shipitem", "aggregateitemlocation"}
+		return []string{"item", "shipitem", "aggregateitemlocation", "pricing", "itemprice"}
 	}
 	return []string{strings.ToLower(string(g))}
 }

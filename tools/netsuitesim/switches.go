@@ -150,6 +150,10 @@ type Switches struct {
 	// OrderByLosesRows answers a SuiteQL page of at most ten rows with ORDER BY
 	// with no rows, a bug that a client reports.
 	OrderByLosesRows bool
+	// ItemPrices shows the prices of items in SuiteQL as itemPrice, by the names
+	// of the record's price sublist (currencyPage, price); otherwise as pricing,
+	// with currency and unitprice. Oracle's documents name neither table.
+	ItemPrices bool
 	// QueryZone is the zone of SuiteQL's times, UTC by default.
 	QueryZone *time.Location
 	// SwappedShipLetters shows SuiteQL ItemShip status A for shipped and C for picked.

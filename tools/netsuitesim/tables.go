@@ -26,6 +26,8 @@ var tables = map[string]string{
 	"item": "id# itemid externalid itemtype isinactive displayname fullname description upccode subsidiary# parent# baseprice$ lastmodifieddate@",
 	"aggregateitemlocation": "item# location# quantityavailable$ quantityonhand$ quantitycommitted$ quantitybackordered$ quantityonorder$" +
 		" lastquantityavailablechange@",
+	"pricing":          "item# pricelevel# currency# quantity# unitprice$",
+	"itemprice":        "item# pricelevel# currencypage# quantity# price$",
 	"location":         "id# name fullname externalid subsidiary# isinactive",
 	"subsidiary":       "id# name fullname externalid parent# currency# country isinactive iselimination",
 	"currency":         "id# name symbol externalid currencyprecision# exchangerate$ isbasecurrency isinactive",
