@@ -85,17 +85,17 @@ func (t *tx) changeProduct(id int64, body *phpjson.Value) (*phpjson.Value, error
 	if !quantity.IsNull() && err != nil {
 		bad.notType("stock_quantity", "integer")
 	}
+	for _, key := range pricesSent(body) {
+		if body.Get(key).Kind() != phpjson.String {
+			bad.notType(key, "string")
+		}
+	}
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
 	p := t.edit(products, id)
-	setTexts(p, body, "name", "sku", "status", "regular_price", "sale_price", "description", "short_description", "weight", "global_unique_id")
-	if body.Has("regular_price") || body.Has("sale_price") {
-		price := p.Get("sale_price")
-		p.Set("on_sale", phpjson.BoolValue(price.Text() != ""))
-		p.Set("price", or(price.Text() == "", p.Get("regular_price"), price))
-		p.Set("price_html", phpjson.Text(priceHTML(dec(p.Get("price").Text()))))
-	}
+	setTexts(p, body, "name", "sku", "status", "description", "short_description", "weight", "global_unique_id")
+	setPrices(p, body)
 	if m := body.Get("manage_stock"); m != nil {
 		p.Set("manage_stock", phpjson.BoolValue(m.True()))
 		p.Set("stock_quantity", or(m.True(), phpjson.Int(p.Get("stock_quantity").Int()), phpjson.NullValue()))
@@ -106,6 +106,37 @@ func (t *tx) changeProduct(id int64, body *phpjson.Value) (*phpjson.Value, error
 	}
 	t.touchProduct(p)
 	return p, nil
+}
+
+// pricesSent are the prices that a body has.
+func pricesSent(body *phpjson.Value) (keys []string) {
+	for _, key := range []string{"regular_price", "sale_price"} {
+		if !body.Get(key).IsNull() {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// setPrices writes the prices as they come. The sale price is the product's while
+// it is below the regular one (WC_Product::is_on_sale). A product with variations
+// has no prices of its own: WC_REST_Products_Controller empties them.
+func setPrices(p, body *phpjson.Value) {
+	keys := pricesSent(body)
+	switch {
+	case len(keys) == 0:
+		return
+	case p.Get("type").Text() == "variable":
+		p.Set("regular_price", phpjson.Text(""))
+		p.Set("sale_price", phpjson.Text(""))
+		return
+	}
+	setTexts(p, body, keys...)
+	regular, sale := p.Get("regular_price").Text(), p.Get("sale_price").Text()
+	on := sale != "" && dec(regular).GreaterThan(dec(sale))
+	p.Set("on_sale", phpjson.BoolValue(on))
+	p.Set("price", phpjson.Text(or(on, sale, regular)))
+	p.Set("price_html", phpjson.Text(priceHTML(dec(p.Get("price").Text()))))
 }
 
 func batchProducts(c *call) (*reply, error) {

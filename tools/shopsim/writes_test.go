@@ -141,3 +141,28 @@ func forgetIDs(v *phpjson.Value) {
 		}
 	}
 }
+
+// A sale counts where it is below the regular price, as WC_Product::is_on_sale has it; prices are texts and stay as they
+// were sent, and a product whose variations have prices takes none of its own.
+func TestPricesOfProducts(t *testing.T) {
+	s := start(t, Config{AllowBasicOverHTTP: true})
+	const simple, variable, variation = "/products/12", "/products/26", "/products/26/variations/27"
+	for _, c := range []struct{ path, body, regular, sale, price, on string }{
+		{simple, `{"regular_price":"21.90","sale_price":"19.50"}`, "21.90", "19.50", "19.50", "true"},
+		{simple, `{"sale_price":"21.90"}`, "21.90", "21.90", "21.90", "false"},
+		{simple, `{"regular_price":"30.00"}`, "30.00", "21.90", "21.90", "true"},
+		{simple, `{"sale_price":"100"}`, "30.00", "100", "30.00", "false"}, // not compared as a text
+		{simple, `{"sale_price":""}`, "30.00", "", "30.00", "false"},
+		{variation, `{"regular_price":"1200"}`, "1200", "", "1200", "false"},
+		{variable, `{"regular_price":"9.00","sale_price":"8.00"}`, "", "", "45.00", "false"},
+	} {
+		p := rest(t, s, "PUT", c.path, c.body).json(t)
+		got := []string{p.Get("regular_price").Text(), p.Get("sale_price").Text(), p.Get("price").Text(), or(p.Get("on_sale").True(), "true", "false")}
+		if diff := cmp.Diff([]string{c.regular, c.sale, c.price, c.on}, got); diff != "" {
+			t.Errorf("%s %s: (-want +got)\n%s", c.path, c.body, diff)
+		}
+	}
+	if a := rest(t, s, "PUT", simple, `{"regular_price":21.9}`); a.status != http.StatusBadRequest {
+		t.Errorf("a number answers %d, want 400: a price is a text", a.status)
+	}
+}
