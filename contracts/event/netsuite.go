@@ -17,8 +17,8 @@ type NetSuiteNoticedV1 struct {
 }
 
 // NetSuiteChangedV1 says how a record stands in NetSuite after a change there, whether a push or a poll found it. It is
-// complete: whoever reads it needs not ask NetSuite. Store and Order are empty for stock, and Time is when NetSuite was
-// asked: the figure contains what was saved before.
+// complete: whoever reads it needs not ask NetSuite. Store and Order are empty for stock and prices. Time of stock is
+// when NetSuite was asked: the figure contains what was saved before.
 type NetSuiteChangedV1 struct {
 	Envelope
 	Account    string        `json:"account"`
@@ -36,6 +36,7 @@ type NetSuiteChangedV1 struct {
 	Packages   []Package     `json:"packages,omitempty"`    // of a fulfilment
 	ShipMethod string        `json:"ship_method,omitempty"` // name of the ship item
 	Stock      *Stock        `json:"stock,omitempty"`       // of an inventory change
+	Prices     *Prices       `json:"prices,omitempty"`      // of a change of prices
 	Applied    []Applied     `json:"applied,omitempty"`     // of a refund that pays, or paid, more than Order: what each of our orders gets
 }
 
@@ -47,7 +48,7 @@ type Applied struct {
 	Total      *money.Amount `json:"total,omitempty"` // zero: the refund pays this order no more; absent: NetSuite does not say
 }
 
-// The kinds of a change: NetSuite's REST record names, and inventory for stock.
+// The kinds of a change: NetSuite's REST record names, inventory for stock, and price for an item's prices.
 const (
 	ChangeSalesOrder = "salesOrder"
 	ChangeFulfilment = "itemFulfillment"
@@ -59,9 +60,10 @@ const (
 	ChangeReturn     = "returnAuthorization"
 	ChangeReceipt    = "itemReceipt"
 	ChangeInventory  = "inventory"
+	ChangePrice      = "price"
 )
 
-// ChangeKinds lists the kinds of a change.
+// ChangeKinds lists the kinds of a change that a push may name: all but prices, which are polled alone.
 func ChangeKinds() []string {
 	return []string{
 		ChangeSalesOrder, ChangeFulfilment, ChangeInvoice, ChangeCashSale, ChangeCreditMemo, ChangeRefund, ChangeCashRefund, ChangeReturn, ChangeReceipt,
@@ -101,4 +103,18 @@ type LocationStock struct {
 	Available   money.Number `json:"available"`
 	OnHand      money.Number `json:"on_hand"`
 	Backordered money.Number `json:"backordered"`
+}
+
+// Prices is what an item costs, of the price levels and currencies that stores ask for.
+type Prices struct {
+	Name     string       `json:"name"` // itemid: the SKU
+	Inactive bool         `json:"inactive,omitempty"`
+	Levels   []LevelPrice `json:"levels"`
+}
+
+// LevelPrice is the price of one unit at a price level, of the smallest quantity that has one.
+type LevelPrice struct {
+	Level    string         `json:"level"` // internal id
+	Currency money.Currency `json:"currency"`
+	Price    *money.Amount  `json:"price,omitempty"` // absent: the level is there and empty
 }

@@ -140,7 +140,7 @@ type Call struct {
 type ShopRecordedV1 struct {
 	Envelope
 	Kind     string    `json:"kind"` // one of the ShopKind values
-	Key      string    `json:"key"`  // order id; of a fulfilment or a refund: order id, "-", NetSuite's id; of stock: StockKey
+	Key      string    `json:"key"`  // order id; of a fulfilment or a refund: order id, "-", NetSuite's id; of stock and prices: SKUKey
 	State    string    `json:"state"`
 	Written  ShopFacts `json:"written"`        // what the shop holds from us
 	Deed     *ShopDeed `json:"deed,omitempty"` // what a change in NetSuite led to; of every kind but order
@@ -161,10 +161,11 @@ const (
 	ShopKindRefund     = "refund"     // a refund that NetSuite made
 	ShopKindDocuments  = "documents"  // numbers of NetSuite's documents, on the order
 	ShopKindStock      = "stock"      // how much of a SKU the shop may sell
+	ShopKindPrice      = "price"      // what a SKU costs in the shop
 )
 
-// StockKey is the key of the stock written for a SKU; no order's id looks like it.
-func StockKey(sku string) string { return "sku-" + sku }
+// SKUKey is the key of what is written for a SKU; no order's id looks like it.
+func SKUKey(sku string) string { return "sku-" + sku }
 
 // The states of a shop entry.
 const (
@@ -192,6 +193,14 @@ type ShopDeed struct {
 	Parcels    []ShopParcel   `json:"parcels,omitempty"`
 	SKU        string         `json:"sku,omitempty"`   // of stock
 	Units      *money.Number  `json:"units,omitempty"` // of stock: what the shop may sell
+	Price      *ShopPrice     `json:"price,omitempty"` // of prices: what it costs in the shop
+}
+
+// ShopPrice is what a product costs in the shop.
+type ShopPrice struct {
+	Currency money.Currency `json:"currency"`
+	Regular  money.Amount   `json:"regular"`
+	Sale     *money.Amount  `json:"sale,omitempty"` // absent: no sale
 }
 
 // ShopDocument is a document in NetSuite that belongs to the order.

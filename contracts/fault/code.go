@@ -76,6 +76,8 @@ const (
 	ShopSKUUnknown     Code = "shop-sku-unknown"
 	ShopSKUAmbiguous   Code = "shop-sku-ambiguous"
 	ShopStockUnmanaged Code = "shop-stock-unmanaged"
+	ShopPriceUnmanaged Code = "shop-price-unmanaged"
+	PriceUnusable      Code = "price-unusable"
 
 	ChannelUnavailable Code = "channel-unavailable"
 	ChannelRefused     Code = "channel-refused"
@@ -154,6 +156,8 @@ var registry = map[Code]entry{
 	ShopSKUUnknown:     {Terminal, "the shop has no product of a SKU"},
 	ShopSKUAmbiguous:   {Terminal, "the shop has several products of a SKU"},
 	ShopStockUnmanaged: {Terminal, "a product does not manage its stock by itself"},
+	ShopPriceUnmanaged: {Terminal, "a product has no price of its own"},
+	PriceUnusable:      {Terminal, "NetSuite has no price of an item, or a negative one, at the store's price level"},
 
 	ChannelUnavailable: {Transient, "a notification channel does not answer"},
 	ChannelRefused:     {Terminal, "a notification channel refuses the message"},

@@ -380,7 +380,7 @@ func (o order) known(cause error) bool {
 func (d *desk) entry(sku string, o order, cause error) event.ShopRecordedV1 {
 	account, record := d.rules.Account, o.figure.Record
 	entry := event.ShopRecordedV1{
-		Kind: event.ShopKindStock, Key: event.StockKey(sku), State: event.ShopWritten, Written: event.ShopFacts{Account: account}, Hash: o.units.String(),
+		Kind: event.ShopKindStock, Key: event.SKUKey(sku), State: event.ShopWritten, Written: event.ShopFacts{Account: account}, Hash: o.units.String(),
 		Deed:   &event.ShopDeed{Account: account, Record: event.ChangeInventory, RecordID: record, ModifiedAt: o.figure.At, SKU: sku, Units: &o.units},
 		Source: event.Position{Stream: topology.NetSuiteChanges, Sequence: o.figure.Sequence, Subject: subject.Change{Account: account, Kind: event.ChangeInventory, Key: record}.String()},
 		Calls:  []event.Call{},

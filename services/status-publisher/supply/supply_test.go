@@ -197,7 +197,7 @@ func (w *world) sale(store, order, sku string, units int64) {
 // next waits for the ledger's next entry of a SKU.
 func (w *world) next(store, sku string) event.ShopRecordedV1 {
 	w.t.Helper()
-	name := subject.Shop(store, event.ShopKindStock, event.StockKey(sku))
+	name := subject.Shop(store, event.ShopKindStock, event.SKUKey(sku))
 	m := w.server.Next(w.t, topology.ShopOutcomes, name, w.after[name])
 	w.after[name] = m.Sequence
 	entry, err := codec.Decode[event.ShopRecordedV1](m.Data)
@@ -220,7 +220,7 @@ func (w *world) holds(store, sku string, units int64) {
 
 func (w *world) entries(store, sku string) int {
 	w.t.Helper()
-	return w.server.Count(w.t, topology.ShopOutcomes, subject.Shop(store, event.ShopKindStock, event.StockKey(sku)))
+	return w.server.Count(w.t, topology.ShopOutcomes, subject.Shop(store, event.ShopKindStock, event.SKUKey(sku)))
 }
 
 func TestStockReachesTheShops(t *testing.T) {
