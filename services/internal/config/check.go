@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/orderstream/orderstream/contracts/money"
 )
 
 // mistake is one thing that is wrong in the file.
@@ -62,6 +64,7 @@ func (c Config) mistakes() []mistake {
 		if share := store.Stock.Share; share != nil && share.Weight > share.Total {
 			report("stores."+key+".stock.share.weight", share.Weight, "want at most stock.share.total")
 		}
+		checkPrices(store.Prices, func(field, value, rule string) { report("stores."+key+".prices."+field, value, rule) })
 	}
 	for key, account := range c.Accounts {
 		if account.Retry.First > account.Retry.Last {
@@ -94,6 +97,18 @@ func (c Config) mistakes() []mistake {
 		}
 	}
 	return list
+}
+
+func checkPrices(p *Prices, report func(field, value, rule string)) {
+	if p == nil {
+		return
+	}
+	if _, err := money.ParseCurrency(p.Currency); err != nil {
+		report("currency", p.Currency, "want a code of ISO 4217, e.g. USD")
+	}
+	if p.SaleLevel != "" && p.SaleLevel == p.Level {
+		report("sale_level", p.SaleLevel, "want another level than prices.level")
+	}
 }
 
 // checkCredentials proves that an account has exactly one way to log in, and all of it.

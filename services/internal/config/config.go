@@ -85,6 +85,15 @@ type Store struct {
 	Concurrency    int       `json:"concurrency"`
 	Back           Back      `json:"back"`
 	Stock          Stock     `json:"stock"`
+	Prices         *Prices   `json:"prices"` // nil: prices are the shop's
+}
+
+// Prices says which of NetSuite's prices a shop's products have. They are NetSuite's then: what people type in the shop
+// is written over with the next change.
+type Prices struct {
+	Level     string `json:"level"`      // internal id of the price level
+	SaleLevel string `json:"sale_level"` // of the sale price; empty: sales are the shop's
+	Currency  string `json:"currency"`   // the shop's, ISO 4217
 }
 
 // Stock says how much of NetSuite's stock a shop may sell, in units.
@@ -94,7 +103,7 @@ type Stock struct {
 	Items     []StockItem `json:"items"`
 	Share     *Share      `json:"share"` // nil: the whole pool
 
-	SKUs map[string]string `json:"skus"` // the shop's SKU to NetSuite's item name, where they differ
+	SKUs map[string]string `json:"skus"` // the shop's SKU to NetSuite's item name, where they differ; of prices too
 }
 
 // StockItem is the margin of one SKU, or of those that begin so.
@@ -181,7 +190,7 @@ type Watch struct {
 
 	Stock     string   `json:"stock"`      // on, off
 	ItemTypes []string `json:"item_types"` // SuiteQL's types of the items whose stock counts
-	SKUs      string   `json:"skus"`       // pattern of their names, as LIKE takes it; empty: all
+	SKUs      string   `json:"skus"`       // pattern of the names of items whose stock and prices count, as LIKE takes it; empty: all
 }
 
 // On switches something on.

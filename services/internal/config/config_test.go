@@ -46,6 +46,17 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// Prices are the shop's unless the store names a price level.
+func TestPrices(t *testing.T) {
+	if c, err := Parse([]byte(good), nil); err != nil || c.Stores["main"].Prices != nil {
+		t.Errorf("%+v, %v; want none", c.Stores["main"].Prices, err)
+	}
+	named := strings.Replace(good, "account: ns", `account: ns, prices: {level: "1", sale_level: "05", currency: JPY}`, 1)
+	if c, err := Parse([]byte(named), nil); err != nil || *c.Stores["main"].Prices != (Prices{Level: "1", SaleLevel: "05", Currency: "JPY"}) {
+		t.Errorf("%+v, %v", c.Stores["main"].Prices, err)
+	}
+}
+
 // Each fact has an owner though the file names none, and the file may name any.
 func TestOwners(t *testing.T) {
 	for owner, want := range map[string]Owner{
@@ -122,6 +133,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		"half a unit":        {"time_zone: America/New_York", "stock: {buffer: 0.5}", []string{"stores.main.stock.buffer"}},
 		"owner of a state":   {"time_zone: America/New_York", "back: {owner: {status: both}}", []string{"stores.main.back.owner.status"}},
 		"margin of nothing":  {"time_zone: America/New_York", "stock: {items: [{buffer: 1}]}", []string{"stores.main.stock.items.0"}},
+		"price of no level":  {"time_zone: America/New_York", "prices: {currency: USD}", []string{"stores.main.prices.level: is missing"}},
+		"price of a name":    {"time_zone: America/New_York", "prices: {level: Base Price, currency: USD}", []string{"stores.main.prices.level = \"Base Price\""}},
+		"unknown currency":   {"time_zone: America/New_York", "prices: {level: \"1\", currency: XXA}", []string{`stores.main.prices.currency = "XXA"`, "ISO 4217"}},
+		"sale at the price":  {"time_zone: America/New_York", "prices: {level: \"1\", sale_level: \"1\", currency: USD}", []string{`stores.main.prices.sale_level = "1"`, "another level"}},
 		"missing field":      {"client_id: c, ", "", []string{"accounts.ns", "client_id"}},
 		"no login":           {`client_id: c, certificate_id: k, private_key: "file:/run/key.pem"`, "url: \"https://x\"", []string{"accounts.ns.client_id", "accounts.ns.certificate_id", "accounts.ns.private_key", "or tba"}},
 		"two logins":         {"client_id: c,", "client_id: c, tba: " + tba + ",", []string{"accounts.ns.client_id", "without tba"}},
