@@ -37,7 +37,8 @@
 //	POST /sim/faults                 replaces the fault plan (see [Faults] for the shape)
 //	PATCH /sim/faults                changes the named parts of it: {"concurrencyLimit":3}
 //	GET  /sim/log?pathContains=&limit=   array of requests, oldest first: {"time","method","path",
-//	                                 "status","inFlight","milliseconds"}; the newest 20,000 are kept
+//	                                 "status","inFlight","milliseconds"}, of SuiteQL its "tables" too; the
+//	                                 newest 20,000 are kept
 //	GET  /sim/stats                  see [Stats]
 //	POST /sim/stats/reset            starts the counts of slots anew
 //	GET  /sim/items[?sku=X]          items as REST shows them

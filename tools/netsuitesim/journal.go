@@ -20,6 +20,7 @@ type Entry struct {
 	InFlight     int       `json:"inFlight"` // requests in flight when it came, itself included
 	Milliseconds float64   `json:"milliseconds"`
 	Dropped      bool      `json:"dropped,omitempty"` // closed without an answer
+	Tables       []string  `json:"tables,omitempty"`  // that a SuiteQL statement reads, as it names them
 }
 
 // journal keeps the newest requests and counts all.

@@ -52,6 +52,9 @@ func TestPricesOfItems(t *testing.T) {
 	a.priced(netsuitesim.Price{SKU: "TEE-001", Level: "2", Currency: "EUR"})
 	a.lists(map[string]any{"level": "1", "currency": "USD", "quantity": "1", "price": "21.5"}, map[string]any{"level": "2", "currency": "EUR", "quantity": "1"},
 		map[string]any{"level": "2", "currency": "JPY", "quantity": "1", "price": "1980"}, map[string]any{"level": "2", "currency": "JPY", "quantity": "10", "price": "1700"})
+	if log := a.sim.Log("suiteql", 1); len(log) != 1 || len(log[0].Tables) != 2 || log[0].Tables[0] != "pricing" {
+		t.Errorf("the log says %+v", log)
+	}
 	if r := a.rows("SELECT baseprice, TO_CHAR(lastmodifieddate, 'MI') AS minute FROM item WHERE id = 112"); r[0]["baseprice"] != "21.5" || r[0]["minute"] != "01" {
 		t.Errorf("%v, want the base price changed with the item's time", r)
 	}

@@ -179,6 +179,8 @@ type reply struct {
 	header http.Header
 	body   []byte
 	drop   bool // close the connection without an answer
+
+	tables []string // that the statement of the request reads
 }
 
 func (r reply) with(name, value string) reply {
@@ -211,7 +213,7 @@ func (s *Server) service(r *http.Request) reply {
 	s.gate.leave()
 	s.journal.add(Entry{
 		Time: started.UTC(), Method: r.Method, Path: r.URL.RequestURI(), Status: answer.status,
-		InFlight: inFlight, Milliseconds: float64(time.Since(clock).Microseconds()) / 1000, Dropped: answer.drop,
+		InFlight: inFlight, Milliseconds: float64(time.Since(clock).Microseconds()) / 1000, Dropped: answer.drop, Tables: answer.tables,
 	})
 	return answer
 }

@@ -219,6 +219,18 @@ func (s *Server) suiteql(r *http.Request) reply {
 	if err != nil {
 		return refusal(err)
 	}
+	answer := s.selected(r, q, params, span)
+	for _, m := range tableName.FindAllStringSubmatch(q, -1) {
+		answer.tables = append(answer.tables, m[1])
+	}
+	return answer
+}
+
+// tableName finds the tables of a statement.
+var tableName = regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+(\w+)`)
+
+// selected runs a statement.
+func (s *Server) selected(r *http.Request, q string, params []any, span span) reply {
 	found, err := s.sql.run(r.Context(), q, params, span)
 	if err != nil {
 		return refusal(err)
