@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
@@ -206,7 +208,22 @@ func newWatcher(env host.Env, key string, c config.Account, client *suitetalk.Cl
 			stores = append(stores, name)
 		}
 	}
-	return watch.New(watch.Options{Account: key, Stores: stores, Config: c.Watch, JS: env.JS, Log: env.Log, NetSuite: client, Pinned: writer.Pinned})
+	return watch.New(watch.Options{Account: key, Stores: stores, Config: c.Watch, Prices: pricesOf(env.Config, key), JS: env.JS, Log: env.Log, NetSuite: client, Pinned: writer.Pinned})
+}
+
+// pricesOf lists the price levels that an account's stores take their prices from.
+func pricesOf(c config.Config, account string) (list []watch.Price) {
+	for _, store := range c.Stores {
+		if store.Account != account || store.Prices == nil {
+			continue
+		}
+		for _, level := range []string{store.Prices.Level, store.Prices.SaleLevel} {
+			if of := (watch.Price{Level: level, Currency: money.Currency(store.Prices.Currency)}); level != "" && !slices.Contains(list, of) {
+				list = append(list, of)
+			}
+		}
+	}
+	return list
 }
 
 // deriver makes failures of parked outcomes and resolves them by later ones: because they are derived from

@@ -163,7 +163,7 @@ func newestIn(at event.Position) (string, error) {
 		return at.Subject, nil
 	case topology.NetSuiteChanges:
 		c, err := subject.ParseChange(at.Subject)
-		if c.Kind == event.ChangeInventory {
+		if c.Kind == event.ChangeInventory || c.Kind == event.ChangePrice {
 			return at.Subject, err // an old figure must not pass for the newest
 		}
 		return "", err

@@ -40,6 +40,7 @@ type watched struct {
 	js      jetstream.JetStream
 	watcher *watch.Watcher
 
+	prices   []watch.Price // that stores ask for
 	literals time.Duration // how much later than meant the account reads the times of queries
 
 	mu      sync.Mutex
@@ -105,7 +106,7 @@ func (w *watched) restart() {
 	var config host.Config
 	config.Accounts = holding(config.Accounts, "ns")
 	config.Fill()
-	w.watcher = watch.New(watch.Options{Account: "ns", Stores: []string{"main", "main-2"}, JS: w.js, Log: slog.New(slog.DiscardHandler), NetSuite: w, Config: config.Accounts["ns"].Watch, Now: w.clock})
+	w.watcher = watch.New(watch.Options{Account: "ns", Stores: []string{"main", "main-2"}, JS: w.js, Log: slog.New(slog.DiscardHandler), NetSuite: w, Config: config.Accounts["ns"].Watch, Prices: w.prices, Now: w.clock})
 }
 
 // holding gives a map with one empty section.

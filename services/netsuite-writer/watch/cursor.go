@@ -22,9 +22,10 @@ type cursor struct {
 	At     time.Time     `json:"at"` // NetSuite's time of the last poll
 	Every  time.Duration `json:"every"`
 	Next   time.Time     `json:"next"`
-	Holder string        `json:"holder"` // who polled last
-	Whole  bool          `json:"whole"`  // of stock: every item was read once
-	Item   string        `json:"item"`   // of stock, while they are: the last one
+	Holder string        `json:"holder"`          // who polled last
+	Whole  bool          `json:"whole"`           // of stock and prices: every item was read once
+	Asked  string        `json:"asked,omitempty"` // the source's, when that began
+	Item   string        `json:"item"`            // of stock and prices, while they are: the last one
 
 	revision uint64 // in the bucket; 0: not there
 }

@@ -36,6 +36,9 @@ type source struct {
 	name   string
 	page   func(ctx context.Context, low string, after found) ([]found, error)
 	report func(ctx context.Context, changed []found) (int, error)
+	// every is the condition on the items that are all read once before changes are enough; nil: changes are.
+	every func() string
+	asked string // what is read of them: all are read again when it changes
 	// newest asks NetSuite how times are meant, of the record found last where it says so.
 	newest func(ctx context.Context, f found) error
 	// settles: what was read right after its change is read once more, when every save of then is over.

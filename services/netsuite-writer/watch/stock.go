@@ -15,7 +15,7 @@ import (
 
 func (w *Watcher) inventory() *source {
 	return &source{
-		name: "stock", page: w.stockPage, report: w.reportStock, newest: w.askAnyZone, settles: true, seen: map[string]sighting{}, pushed: make(chan struct{}, 1),
+		name: "stock", page: w.stockPage, report: w.reportStock, every: w.wanted, newest: w.askAnyZone, settles: true, seen: map[string]sighting{}, pushed: make(chan struct{}, 1),
 	}
 }
 
@@ -38,16 +38,16 @@ func (w *Watcher) wanted() string {
 	return condition
 }
 
-// stockTaking reads every item once, page by page in the order of ids: from then on changes are enough. What changed
-// meanwhile lies within the first poll's look back.
-func (w *Watcher) stockTaking(ctx context.Context, c *cursor) (bool, error) {
+// readAll reads every item of a source once, page by page in the order of ids: from then on changes are enough. What
+// changed meanwhile lies within the first poll's look back.
+func (w *Watcher) readAll(ctx context.Context, p *source, c *cursor) (bool, error) {
 	now, err := w.options.NetSuite.ServerTime(ctx)
 	if err != nil {
 		return false, err
 	}
 	for {
 		rows, err := w.query(ctx, "list items", "SELECT i.id AS id FROM item i WHERE %s AND i.id > %s ORDER BY i.id FETCH FIRST %d ROWS ONLY",
-			w.wanted(), cmp.Or(c.Item, "0"), pageRows)
+			p.every(), cmp.Or(c.Item, "0"), pageRows)
 		if err != nil {
 			return false, err
 		}
@@ -57,7 +57,7 @@ func (w *Watcher) stockTaking(ctx context.Context, c *cursor) (bool, error) {
 			for _, row := range rest[:n] {
 				items = append(items, found{id: row["id"], at: now}) // no change is known: it is as of now
 			}
-			if _, err := settle(func() (int, error) { return w.reportStock(ctx, items) }); err != nil {
+			if _, err := settle(func() (int, error) { return p.report(ctx, items) }); err != nil {
 				return false, err
 			}
 			rest = rest[n:]
@@ -67,7 +67,7 @@ func (w *Watcher) stockTaking(ctx context.Context, c *cursor) (bool, error) {
 			return true, nil
 		}
 		c.Item = rows[len(rows)-1]["id"]
-		if err := w.save(ctx, w.stock.name, c); err != nil {
+		if err := w.save(ctx, p.name, c); err != nil {
 			return true, err
 		}
 	}
@@ -131,12 +131,8 @@ func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error)
 func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, asked time.Time, at map[string]time.Time, lasts map[string]last) (int, error) {
 	var conflict error
 	published := 0
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && rows[n]["item"] == rows[0]["item"] {
-			n++
-		}
-		e, err := w.stockEvent(rows[:n], at[rows[0]["item"]])
+	for _, rows := range byItem(rows) {
+		e, err := w.stockEvent(rows, at[rows[0]["item"]])
 		if err != nil {
 			return published, err
 		}
@@ -150,20 +146,17 @@ func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, asked 
 		case fresh:
 			published++
 		}
-		rows = rows[n:]
 	}
 	return published, conflict
 }
 
+// skuOf gives an item's SKU: a matrix item or sub-item is named "Parent : Child", and its SKU is the last part.
+func skuOf(name string) string { return name[strings.LastIndex(" : "+name, " : "):] }
+
 // stockEvent writes what one item has at every location.
 func (w *Watcher) stockEvent(rows []suitetalk.Row, at time.Time) (event.NetSuiteChangedV1, error) {
 	first := rows[0]
-	// A matrix item or sub-item is named "Parent : Child"; its SKU is the last part.
-	sku := first["name"]
-	if cut := strings.LastIndex(sku, " : "); cut >= 0 {
-		sku = sku[cut+3:]
-	}
-	stock := &event.Stock{Name: sku, Inactive: first["inactive"] == "T", Locations: []event.LocationStock{}}
+	stock := &event.Stock{Name: skuOf(first["name"]), Inactive: first["inactive"] == "T", Locations: []event.LocationStock{}}
 	e := event.NetSuiteChangedV1{
 		Envelope: event.Envelope{Type: "netsuite.v1.changed"}, Account: w.options.Account, Kind: event.ChangeInventory,
 		Record: event.RecordID{ID: first["item"]}, ModifiedAt: at, Stock: stock,

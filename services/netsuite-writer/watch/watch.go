@@ -1,5 +1,5 @@
 // Package watch follows what happens to our orders inside NetSuite: sales orders, and the fulfilments, bills, credits,
-// refunds and returns made from them, and stock. It asks by SuiteQL what changed since a watermark (a poll), reads the
+// refunds and returns made from them, stock and prices. It asks by SuiteQL what changed since a watermark (a poll), reads the
 // changed records in a few grouped queries, and publishes each record's new state as netsuite.v1.changed.
 //
 // A customer refund may pay several orders: its one event says what each gets, by what the refund applies to the documents
@@ -28,7 +28,8 @@
 // # Cost
 //
 // A quiet poll takes two calls (NetSuite's clock, changes): 24 an hour at the idle interval of five minutes, 480 at the
-// busy one of 15 seconds. Stock is polled beside transactions and takes as many again. Up to 200 changed records take
+// busy one of 15 seconds. Stock is polled beside transactions and takes as many again, and so are prices where a store
+// takes them from NetSuite: they are read with every item that changed. Up to 200 changed records take
 // four to six calls more, up to 200 items one, and one more two minutes later. All of them wait behind every live order's
 // calls. A watcher that starts, and each once a day, looks back 26 hours: a call per 1,000 changes of that time, and what
 // they take to be read; two calls to learn the zone.
@@ -36,7 +37,8 @@
 // # What it does not see
 //
 // A deletion is told by a push, not by a poll. An item that changed its name or became inactive is told with the next
-// change of its quantities.
+// change of its quantities. A price that NetSuite changes without a save of its item (a percentage of a price level) is
+// told with the item's next save.
 package watch
 
 import (
@@ -45,6 +47,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -75,6 +78,7 @@ type Options struct {
 	Account  string   // key in the configuration
 	Stores   []string // keys of the stores whose orders go to the account
 	Config   config.Watch
+	Prices   []Price // what the stores ask for; none: prices are not read
 	JS       jetstream.JetStream
 	Log      *slog.Logger
 	NetSuite NetSuite
@@ -95,7 +99,9 @@ type Watcher struct {
 	alerts *alert.Raiser
 
 	orders, stock  *source
-	pushes, counts *gatherer // of pushed transactions, of stock
+	tags           *source      // prices
+	pricing        atomic.Int32 // of pricings, the one that NetSuite took last
+	pushes, counts *gatherer    // of pushed transactions, of stock
 
 	mu   sync.Mutex
 	zone zone
@@ -110,7 +116,7 @@ func New(o Options) *Watcher {
 	if w.clock = o.Now; o.Now == nil {
 		w.clock = time.Now
 	}
-	w.orders, w.stock = w.transactions(), w.inventory()
+	w.orders, w.stock, w.tags = w.transactions(), w.inventory(), w.priceLists()
 	w.pushes, w.counts = &gatherer{report: w.report}, &gatherer{report: w.reportStock}
 	return w
 }
@@ -133,6 +139,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if w.options.Config.Stock == config.On {
 		group.Go(func() error { w.repeat(ctx, w.stock); return nil })
 	}
+	if len(w.options.Prices) > 0 {
+		group.Go(func() error { w.repeat(ctx, w.tags); return nil })
+	}
 	group.Go(func() error { return w.follow(ctx, pushes) })
 	return group.Wait()
 }
@@ -144,7 +153,7 @@ func (w *Watcher) gauge() error {
 		return err
 	}
 	_, err = telemetry.Meter().RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, p := range []*source{w.orders, w.stock} {
+		for _, p := range []*source{w.orders, w.stock, w.tags} {
 			o.ObserveInt64(polled, p.polled.Load(), metric.WithAttributes(attribute.String("account", w.options.Account), attribute.String("poll", p.name)))
 		}
 		return nil
@@ -259,8 +268,11 @@ func (w *Watcher) once(ctx context.Context, p *source, c cursor) (time.Duration,
 }
 
 func (w *Watcher) look(ctx context.Context, p *source, c *cursor) (bool, error) {
-	if p == w.stock && !c.Whole {
-		return w.stockTaking(ctx, c)
+	if c.Asked != p.asked {
+		c.Whole, c.Item, c.Asked = false, "", p.asked
+	}
+	if p.every != nil && !c.Whole {
+		return w.readAll(ctx, p, c)
 	}
 	return w.poll(ctx, p, c)
 }
@@ -270,6 +282,9 @@ func (w *Watcher) Poll(ctx context.Context) error { return w.now(ctx, w.orders) 
 
 // PollStock is Poll for stock.
 func (w *Watcher) PollStock(ctx context.Context) error { return w.now(ctx, w.stock) }
+
+// PollPrices is Poll for prices.
+func (w *Watcher) PollPrices(ctx context.Context) error { return w.now(ctx, w.tags) }
 
 func (w *Watcher) now(ctx context.Context, p *source) error {
 	c, err := w.load(ctx, p.name)
