@@ -113,7 +113,7 @@ func (s *Shelf) recall(sku string) (spot, bool) {
 func (s *Shelf) remember(sku string, rows []row) spot {
 	found := spotOf(sku, rows)
 	found.until = s.now().Add(foundFor)
-	if found.err != nil {
+	if found.refuses() {
 		found.until = s.now().Add(missingFor)
 	}
 	s.mu.Lock()
@@ -135,12 +135,16 @@ func spotOf(sku string, rows []row) spot {
 		return spot{err: fault.New(fault.ShopSKUUnknown, "the shop must have a product of the SKU", fault.Field("sku", sku))}
 	case len(rows) > 1:
 		return spot{err: fault.New(fault.ShopSKUAmbiguous, fmt.Sprintf("the shop must have one product of the SKU, not %d", len(rows)), fault.Field("sku", sku))}
-	case rows[0].ManageStock != "true":
-		return spot{err: fault.New(fault.ShopStockUnmanaged, "the product must manage its stock by itself", fault.Field("sku", sku))}
 	}
 	found := spot{id: string(rows[0].ID)}
-	if rows[0].Type == "variation" {
+	if rows[0].ManageStock != "true" {
+		found.stock = unmanaged("sku", sku)
+	}
+	switch rows[0].Type {
+	case "variation":
 		found.parent = string(rows[0].Parent)
+	case "variable", "grouped": // their price is that of their parts
+		found.prices = unpriced("sku", sku)
 	}
 	return found
 }

@@ -26,6 +26,9 @@ type product struct {
 	SKU    string `json:"sku"`
 	Manage any    `json:"manage_stock"`
 	Stock  *int   `json:"stock_quantity"`
+
+	Regular string `json:"regular_price"`
+	Sale    string `json:"sale_price"`
 }
 
 // shop answers look-ups and batches as WooCommerce does.
@@ -36,6 +39,7 @@ type shop struct {
 	batches  []string // path and number of items
 	most     int      // items in a batch it takes; 0: maxBatch
 	status   int      // of every answer; 0: its own
+	refuses  string   // a price
 }
 
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -74,10 +78,7 @@ func (s *shop) find(w http.ResponseWriter, r *http.Request) {
 
 func (s *shop) batch(w http.ResponseWriter, r *http.Request, path string) {
 	var body struct {
-		Update []struct {
-			ID    int `json:"id"`
-			Stock int `json:"stock_quantity"`
-		} `json:"update"`
+		Update []wish `json:"update"`
 	}
 	_ = json.NewDecoder(r.Body).Decode(&body)
 	s.batches = append(s.batches, fmt.Sprintf("%s %d", path, len(body.Update)))
@@ -88,26 +89,40 @@ func (s *shop) batch(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	rows := []any{}
 	for _, u := range body.Update {
-		rows = append(rows, s.set(path, u.ID, u.Stock))
+		rows = append(rows, s.set(path, u))
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"update": rows})
 }
 
-func (s *shop) set(path string, id, units int) any {
+// wish is an item of a batch.
+type wish struct {
+	ID      int     `json:"id"`
+	Stock   *int    `json:"stock_quantity"`
+	Regular *string `json:"regular_price"`
+	Sale    *string `json:"sale_price"`
+}
+
+func (s *shop) set(path string, u wish) any {
 	for _, p := range s.products {
 		want := "/products/batch"
 		if p.Type == "variation" {
 			want = fmt.Sprintf("/products/%d/variations/batch", p.Parent)
 		}
-		if p.ID != id || path != want {
+		if p.ID != u.ID || path != want || u.Regular != nil && *u.Regular == s.refuses {
 			continue
 		}
-		if p.Manage == true {
-			p.Stock = &units
+		if p.Manage == true && u.Stock != nil {
+			p.Stock = u.Stock
+		}
+		if u.Regular != nil && p.Type != "variable" {
+			p.Regular = *u.Regular
+		}
+		if u.Sale != nil {
+			p.Sale = *u.Sale
 		}
 		return p
 	}
-	return map[string]any{"id": id, "error": map[string]any{"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": map[string]int{"status": 400}}}
+	return map[string]any{"id": u.ID, "error": map[string]any{"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": map[string]int{"status": 400}}}
 }
 
 func (s *shop) simple(n int) (units map[string]money.Number) {
@@ -129,6 +144,14 @@ func (s *shop) holds(t *testing.T, units map[string]money.Number) {
 	}
 }
 
+func counted(units map[string]money.Number) map[string]Goods {
+	goods := map[string]Goods{}
+	for sku, n := range units {
+		goods[sku] = Goods{Units: &n}
+	}
+	return goods
+}
+
 // clock is moved by hand.
 type clock struct{ time.Time }
 
@@ -146,7 +169,7 @@ func newShelf(t *testing.T, s *shop) (*Shelf, *clock) {
 
 func (r Result) codes(t *testing.T, want map[string]fault.Code) {
 	t.Helper()
-	for sku, err := range r.Errors {
+	for sku, err := range r.Units {
 		code := fault.Code("")
 		if err != nil {
 			code = fault.CodeOf(err)
@@ -161,18 +184,18 @@ func TestManyInFewCalls(t *testing.T) {
 	s := &shop{}
 	units := s.simple(250)
 	shelf, clock := newShelf(t, s)
-	result := shelf.Write(natstest.Context(t), units)
+	result := shelf.Write(natstest.Context(t), counted(units))
 	result.codes(t, nil)
 	s.holds(t, units)
-	if len(result.Errors) != 250 || len(s.finds) != 7 || len(s.batches) != 3 || len(result.Calls) != 10 {
-		t.Errorf("%d results, %d look-ups, batches %v, %d calls", len(result.Errors), len(s.finds), s.batches, len(result.Calls))
+	if len(result.Units) != 250 || len(s.finds) != 7 || len(s.batches) != 3 || len(result.Calls) != 10 {
+		t.Errorf("%d results, %d look-ups, batches %v, %d calls", len(result.Units), len(s.finds), s.batches, len(result.Calls))
 	}
-	shelf.Write(natstest.Context(t), units)
+	shelf.Write(natstest.Context(t), counted(units))
 	if len(s.finds) != 7 {
 		t.Errorf("%d look-ups: known SKUs were asked for again", len(s.finds))
 	}
 	clock.Time = clock.Add(foundFor)
-	shelf.Write(natstest.Context(t), units)
+	shelf.Write(natstest.Context(t), counted(units))
 	if len(s.finds) != 14 {
 		t.Errorf("%d look-ups, want what expired to be asked for again", len(s.finds))
 	}
@@ -187,7 +210,7 @@ func TestRequestsGoTogether(t *testing.T) {
 	t.Cleanup(server.Close)
 	client := rest.New(rest.Options{URL: server.URL, ConsumerKey: "ck", ConsumerSecret: "cs", Concurrency: 2 * atOnce, Timeout: 10 * time.Second})
 	t.Cleanup(client.Close)
-	New(client, atOnce, time.Now).Write(natstest.Context(t), units).codes(t, nil)
+	New(client, atOnce, time.Now).Write(natstest.Context(t), counted(units)).codes(t, nil)
 	s.shop.holds(t, units)
 	if s.most != atOnce {
 		t.Errorf("%d requests at once, want %d", s.most, atOnce)
@@ -233,31 +256,31 @@ func TestVariationsAndWhatCannotBeWritten(t *testing.T) {
 		units[sku] = money.Int(int64(i + 3))
 	}
 	want := map[string]fault.Code{"BLUE": fault.ShopStockUnmanaged, "TWICE": fault.ShopSKUAmbiguous, "FREE": fault.ShopStockUnmanaged, "NONE": fault.ShopSKUUnknown}
-	shelf.Write(natstest.Context(t), units).codes(t, want)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, want)
 	s.holds(t, map[string]money.Number{"RED": units["RED"], "A,B": units["A,B"]})
 	slices.Sort(s.batches) // they go together
 	if !slices.Equal(s.batches, []string{"/products/5/variations/batch 1", "/products/batch 1"}) {
 		t.Errorf("batches %v", s.batches)
 	}
 	s.products = append(s.products, &product{ID: 13, Type: "simple", SKU: "NONE", Manage: true})
-	shelf.Write(natstest.Context(t), units).codes(t, want)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, want)
 	if len(s.finds) != 2 {
 		t.Errorf("asked for %q: what is missing is remembered too", s.finds)
 	}
 	clock.Time = clock.Add(missingFor)
 	delete(want, "NONE")
-	shelf.Write(natstest.Context(t), units).codes(t, want)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, want)
 }
 
 func TestItemThatIsGoneIsLookedForAgain(t *testing.T) {
 	s := &shop{}
 	units := s.simple(3)
 	shelf, _ := newShelf(t, s)
-	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, nil)
 	s.products[1].ID = 900 // made anew
 	s.products[2].Manage, s.products[2].Stock = false, nil
-	shelf.Write(natstest.Context(t), units).codes(t, map[string]fault.Code{"SKU-0001": fault.ShopRefused, "SKU-0002": fault.ShopStockUnmanaged})
-	shelf.Write(natstest.Context(t), units).codes(t, map[string]fault.Code{"SKU-0002": fault.ShopStockUnmanaged})
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, map[string]fault.Code{"SKU-0001": fault.ShopRefused, "SKU-0002": fault.ShopStockUnmanaged})
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, map[string]fault.Code{"SKU-0002": fault.ShopStockUnmanaged})
 	s.holds(t, map[string]money.Number{"SKU-0000": units["SKU-0000"], "SKU-0001": units["SKU-0001"]})
 }
 
@@ -265,11 +288,11 @@ func TestProductThatIsGoneIsLookedForAgain(t *testing.T) {
 	s := &shop{}
 	units := s.simple(1)
 	shelf, _ := newShelf(t, s)
-	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, nil)
 	s.status = http.StatusNotFound // of a whole batch: of a product's variations the product is gone
-	shelf.Write(natstest.Context(t), units).codes(t, map[string]fault.Code{"SKU-0000": fault.ShopRefused})
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, map[string]fault.Code{"SKU-0000": fault.ShopRefused})
 	s.status = 0
-	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, nil)
 	if len(s.finds) != 2 {
 		t.Errorf("asked for %q, want it to be asked for again", s.finds)
 	}
@@ -279,7 +302,7 @@ func TestLowerLimitOfABatch(t *testing.T) {
 	s := &shop{most: 20}
 	units := s.simple(90)
 	shelf, _ := newShelf(t, s)
-	shelf.Write(natstest.Context(t), units).codes(t, nil)
+	shelf.Write(natstest.Context(t), counted(units)).codes(t, nil)
 	s.holds(t, units)
 }
 
@@ -290,14 +313,14 @@ func TestShopThatIsDownOrFull(t *testing.T) {
 		shelf, _ := newShelf(t, s)
 		s.status = status
 		for range 2 { // nothing is remembered of a shop that did not answer
-			result := shelf.Write(natstest.Context(t), units)
+			result := shelf.Write(natstest.Context(t), counted(units))
 			result.codes(t, map[string]fault.Code{"SKU-0000": code, "SKU-0001": code})
-			if after := fault.AfterOf(result.Errors["SKU-0000"]); after != 7*time.Second {
+			if after := fault.AfterOf(result.Units["SKU-0000"]); after != 7*time.Second {
 				t.Errorf("to be left alone for %s, want 7s", after)
 			}
 		}
 		s.status = 0
-		shelf.Write(natstest.Context(t), units).codes(t, nil)
+		shelf.Write(natstest.Context(t), counted(units)).codes(t, nil)
 		s.holds(t, units)
 	}
 }

@@ -30,9 +30,16 @@ func (s *Supply) sources() (list []source) {
 			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeSalesOrder), s.takeSalesOrder},
 		)
 	}
+	for account := range s.prices {
+		list = append(list, source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangePrice), s.takePrices})
+	}
 	list = append(list, source{topology.Failures, subject.FailuresOf(stageMap), s.takeFailure})
 	for name, d := range s.desks {
-		list = append(list, source{topology.ShopOutcomes, subject.ShopKind(name, event.ShopKindStock), d.takeTold})
+		for _, kind := range []string{event.ShopKindStock, event.ShopKindPrice} {
+			if d.keeps(kind) {
+				list = append(list, source{topology.ShopOutcomes, subject.ShopKind(name, kind), d.takeTold})
+			}
+		}
 	}
 	return list
 }
@@ -119,7 +126,7 @@ func (s *Supply) takeStock(_ context.Context, msg jetstream.Msg, at *jetstream.M
 	s.mu.Lock()
 	touched := s.books[change.Account].Stock(change, at.Sequence.Stream)
 	s.mu.Unlock()
-	s.mark(change.Account, "", touched, event.Origin(msg.Headers().Get(event.HeaderOrigin)) == event.OriginRetry)
+	s.mark(event.ShopKindStock, change.Account, "", touched, event.Origin(msg.Headers().Get(event.HeaderOrigin)) == event.OriginRetry)
 	return nil
 }
 
@@ -136,7 +143,7 @@ func (s *Supply) takeDesired(ctx context.Context, msg jetstream.Msg, at *jetstre
 	}
 	touched := book.Desired(desired, at.Sequence.Stream)
 	s.mu.Unlock()
-	s.mark(desired.Account, desired.Store, touched, false)
+	s.mark(event.ShopKindStock, desired.Account, desired.Store, touched, false)
 	return nil
 }
 
@@ -174,7 +181,7 @@ func (s *Supply) takeOutcome(_ context.Context, msg jetstream.Msg, _ *jetstream.
 	s.mu.Lock()
 	touched := s.books[outcome.Account].Outcome(outcome)
 	s.mu.Unlock()
-	s.mark(outcome.Account, "", touched, false)
+	s.mark(event.ShopKindStock, outcome.Account, "", touched, false)
 	return nil
 }
 
@@ -187,16 +194,16 @@ func (s *Supply) takeSalesOrder(_ context.Context, msg jetstream.Msg, at *jetstr
 	s.mu.Lock()
 	touched := s.books[change.Account].Approved(change, at.Timestamp)
 	s.mu.Unlock()
-	s.mark(change.Account, "", touched, false)
+	s.mark(event.ShopKindStock, change.Account, "", touched, false)
 	return nil
 }
 
-// mark lets every store of an account look at SKUs again. The shop in which something was sold has changed its own
+// mark lets every store of an account look at a fact of items again. The shop in which something was sold has changed its own
 // quantity with it, so that what it was told last no longer says what it shows.
-func (s *Supply) mark(account, soldIn string, skus []string, asked bool) {
+func (s *Supply) mark(kind, account, soldIn string, skus []string, asked bool) {
 	for name, d := range s.desks {
 		if d.rules.Account == account {
-			d.mark(skus, name == soldIn, asked)
+			d.mark(kind, skus, name == soldIn, asked)
 		}
 	}
 }

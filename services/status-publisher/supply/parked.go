@@ -37,7 +37,7 @@ func (s *Supply) takeFailure(ctx context.Context, msg jetstream.Msg, _ *jetstrea
 	s.mu.Lock()
 	touched := s.books[account].Parked(account, failure.Store, failure.Key, orders, goods)
 	s.mu.Unlock()
-	s.mark(account, failure.Store, touched, false)
+	s.mark(event.ShopKindStock, account, failure.Store, touched, false)
 	return nil
 }
 

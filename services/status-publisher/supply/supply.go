@@ -1,5 +1,5 @@
-// Package supply keeps what each shop may sell in step with NetSuite's stock and with what is on its way there. It follows
-// the streams instead of consuming them: the book of stock is made again from the newest message of every subject at
+// Package supply keeps what each shop may sell, and what it costs there, in step with NetSuite's stock and prices and with
+// what is on its way there. It follows the streams instead of consuming them: the book of stock, and the prices, are made again from the newest message of every subject at
 // each start, what a shop was told is its ledger in SHOP_OUTCOMES, and the difference of the two is what is left to
 // write. So a crash loses nothing, a quantity that was overtaken is never written, and a shop that is away costs
 // memory for SKUs only (Invariants 4 and 7). Every process that runs the service follows; the ledger's expected
@@ -9,6 +9,7 @@ package supply
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,9 +18,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/status-publisher/price"
 	"github.com/orderstream/orderstream/services/status-publisher/shelf"
 	"github.com/orderstream/orderstream/services/status-publisher/stock"
 )
@@ -33,7 +36,7 @@ type Options struct {
 	Now    func() time.Time      // UTC
 }
 
-// Supply writes stock to every store that takes it from NetSuite.
+// Supply writes stock and prices to every store that takes them from NetSuite.
 type Supply struct {
 	options   Options
 	publisher *publish.Publisher
@@ -41,22 +44,29 @@ type Supply struct {
 
 	loaded atomic.Bool // what there was at the start is known
 
-	mu    sync.Mutex
-	books map[string]*stock.Book // by account
+	mu     sync.Mutex
+	books  map[string]*stock.Book       // by account
+	prices map[string]map[string]priced // by account and item
 }
 
-// New prepares a desk for each store whose stock is NetSuite's. Nothing is asked before Run.
+// New prepares a desk for each store whose stock or prices are NetSuite's. Nothing is asked before Run.
 func New(o Options) *Supply {
-	s := &Supply{options: o, publisher: publish.New(o.JS), desks: map[string]*desk{}, books: map[string]*stock.Book{}}
+	s := &Supply{options: o, publisher: publish.New(o.JS), desks: map[string]*desk{}, books: map[string]*stock.Book{}, prices: map[string]map[string]priced{}}
 	for name, store := range o.Config.Stores {
-		shop, reachable := o.Shops[name]
 		account := o.Config.Accounts[store.Account]
-		if !reachable || account.Watch.Stock != config.On || store.Back.Owner.Stock != config.ByNetSuite {
+		counts := account.Watch.Stock == config.On && store.Back.Owner.Stock == config.ByNetSuite
+		shop, reachable := o.Shops[name]
+		if !reachable || !counts && store.Prices == nil {
 			continue
 		}
-		s.desks[name] = newDesk(s, name, rulesOf(store), store.Stock.SKUs, shelf.New(shop, store.Concurrency-1, o.Now)) // one request is left to orders
-		if s.books[store.Account] == nil {
+		d := newDesk(s, name, rulesOf(store), store.Stock.SKUs, shelf.New(shop, store.Concurrency-1, o.Now)) // one request is left to orders
+		s.desks[name] = d
+		if d.counts = counts; counts && s.books[store.Account] == nil {
 			s.books[store.Account] = stock.NewBook(kitsOf(account.Kits))
+		}
+		if p := store.Prices; p != nil {
+			d.prices = &price.Store{Level: p.Level, SaleLevel: p.SaleLevel, Currency: money.Currency(p.Currency)}
+			s.prices[store.Account] = map[string]priced{}
 		}
 	}
 	return s
@@ -128,11 +138,20 @@ func (s *Supply) sweeps(ctx context.Context) {
 func (s *Supply) sweep() {
 	s.tidy()
 	for _, d := range s.desks {
-		s.mu.Lock()
-		skus := s.books[d.rules.Account].SKUs(d.rules.Account)
-		s.mu.Unlock()
-		d.mark(skus, false, false)
+		stocked, priced := s.known(d.rules.Account)
+		d.mark(event.ShopKindStock, stocked, false, false)
+		d.mark(event.ShopKindPrice, priced, false, false)
 	}
+}
+
+// known lists the items of an account that have stock, and those that have prices.
+func (s *Supply) known(account string) (stocked, priced []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if book := s.books[account]; book != nil {
+		stocked = book.SKUs(account)
+	}
+	return stocked, slices.Collect(maps.Keys(s.prices[account]))
 }
 
 // tidy keeps the books as large as what is on its way.

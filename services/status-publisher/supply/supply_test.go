@@ -30,7 +30,7 @@ type shop struct {
 	skus      []string
 	unmanaged map[string]bool
 	units     map[string]string
-	writes    []string // SKU=units
+	writes    []string // SKU=units@regular/sale, what there is of it
 	trouble   error    // of every request; nil: none
 	refused   chan struct{}
 }
@@ -75,6 +75,9 @@ func (s *shop) Post(_ context.Context, _, _ string, body any) (rest.Answer, erro
 		Update []struct {
 			ID    int          `json:"id"`
 			Stock codec.Number `json:"stock_quantity"`
+
+			Regular string  `json:"regular_price"`
+			Sale    *string `json:"sale_price"`
 		} `json:"update"`
 	}](sent)
 	if err != nil {
@@ -82,8 +85,18 @@ func (s *shop) Post(_ context.Context, _, _ string, body any) (rest.Answer, erro
 	}
 	for _, u := range wish.Update {
 		sku := s.skus[u.ID]
-		s.units[sku] = u.Stock.String()
-		s.writes = append(s.writes, sku+"="+u.Stock.String())
+		wrote := sku
+		if u.Stock != "" {
+			s.units[sku] = u.Stock.String()
+			wrote += "=" + u.Stock.String()
+		}
+		if u.Regular != "" {
+			wrote += "@" + u.Regular
+		}
+		if u.Sale != nil {
+			wrote += "/" + *u.Sale
+		}
+		s.writes = append(s.writes, wrote)
 	}
 	return rest.Answer{Body: sent}, nil
 }
