@@ -32,7 +32,7 @@ var pricings = []pricing{{"pricing", "currency", "unitprice"}, {"itemPrice", "cu
 
 func (w *Watcher) priceLists() *source {
 	return &source{
-		name: "prices", page: w.pricesPage, report: w.reportPrices, every: w.sold, asked: w.asked(), newest: w.askAnyZone, seen: map[string]sighting{}, pushed: make(chan struct{}, 1),
+		name: "prices", page: w.pricesPage, report: w.reportPrices, every: w.sold, asked: w.asked(), newest: w.askAnyZone, settles: true, seen: map[string]sighting{}, pushed: make(chan struct{}, 1),
 	}
 }
 
