@@ -57,7 +57,7 @@ type source struct {
 type sighting struct {
 	modified    string
 	first, read time.Time // NetSuite's time
-	hot         bool      // it was read within the second of its change, or nearly: the next poll reads it again
+	hot         bool      // it was read within the second of its change, or nearly, as far as is known: the next poll reads it again
 	settled     bool      // it was read when every save of its second was over
 }
 
@@ -261,7 +261,7 @@ func (p *source) saw(f found, now, changed time.Time) {
 	if now.Sub(s.read) >= comesAgain { // a reading that only settles does not put off the next
 		s.read = now
 	}
-	s.hot = !changed.IsZero() && now.Sub(changed) < 2*time.Second
+	s.hot = changed.IsZero() && now.Equal(s.first) || !changed.IsZero() && now.Sub(changed) < 2*time.Second
 	s.settled = s.settled || now.Sub(s.first) >= lateness || !changed.IsZero() && now.Sub(changed) >= lateness
 	p.seen[f.key()] = s
 }
