@@ -54,28 +54,36 @@ func (m *maxima) of(record string) map[string]plan.Limit {
 	return maps.Clone(m.limits[record])
 }
 
-// learn notes what a refusal says; false: nothing that was not known.
-func (m *maxima) learn(ctx context.Context, record string, refusal error) bool {
+// learn notes what the refusal of a record says that was shortened to cut; false: nothing that would shorten it more.
+// Records that are under way together are refused for the same field, so what counts is what this one was cut to.
+func (m *maxima) learn(ctx context.Context, record string, cut map[string]plan.Limit, refusal error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	news := false
+	shorter, news := false, false
 	for _, maximum := range suitetalk.MaximaOf(refusal) {
 		field := fieldOf(maximum)
-		known := m.limits[record][field]
-		limit := plan.Limit{Length: maximum.Characters, Bytes: known.Length == maximum.Characters || strings.HasPrefix(field, "cust")}
-		if known == limit {
-			continue
-		}
-		news = true
-		if m.limits[record] == nil {
-			m.limits[record] = map[string]plan.Limit{}
-		}
-		m.limits[record][field] = limit
+		before := cut[field]
+		limit := plan.Limit{Length: maximum.Characters, Bytes: before.Length == maximum.Characters || strings.HasPrefix(field, "cust")}
+		shorter = shorter || limit != before
+		news = m.take(record, field, limit) || news
 	}
 	if news {
 		m.store(ctx)
 	}
-	return news
+	return shorter
+}
+
+// take notes a limit; false: it is known, or is known to count in bytes.
+func (m *maxima) take(record, field string, limit plan.Limit) bool {
+	known := m.limits[record][field]
+	if known == limit || known.Bytes && known.Length == limit.Length {
+		return false
+	}
+	if m.limits[record] == nil {
+		m.limits[record] = map[string]plan.Limit{}
+	}
+	m.limits[record][field] = limit
+	return true
 }
 
 // fieldOf names the property: the path's last part where there is one, for the sentence may use the form's label. Custom
@@ -129,14 +137,15 @@ type sent struct {
 func (s scribe) send(ctx context.Context, record string, r suitetalk.Request) (sent, error) {
 	var done sent
 	for try := 1; ; try++ {
-		body, cut, err := plan.Cut(r.Body, s.maxima.of(record))
+		limits := s.maxima.of(record)
+		body, cut, err := plan.Cut(r.Body, limits)
 		if err != nil {
 			return done, err
 		}
 		r.Body, done.cut = body, append(done.cut, cut...)
 		done.Answer, err = s.client.Do(ctx, r)
 		done.calls = append(done.calls, done.Call)
-		if fault.CodeOf(err) != fault.NetSuiteFieldTooLong || try == fits || !s.maxima.learn(ctx, record, err) {
+		if fault.CodeOf(err) != fault.NetSuiteFieldTooLong || try == fits || !s.maxima.learn(ctx, record, limits, err) {
 			return done, err
 		}
 	}
