@@ -18,9 +18,9 @@ import (
 // take in a second: NetSuite's own processors work on a batch, and no slot is held meanwhile.
 //
 // Only first states of orders go this way. A batch's job succeeds even when each of its items failed, so what proves a
-// write is the read-back, and that an order is there proves only that some state of it was written. An order that the
-// read-back misses is written again by itself: one request that gives the reason, or heals it, where reading the batch's
-// own results would take one or two and heal nothing.
+// write is the read-back, one query for many orders, and that an order is there proves only that some state of it was
+// written. Of an order that the read-back misses its own task's result is read: a refusal for good is the order's, as if it
+// had been written by itself, and not sent a second time. An order without one is written again by itself.
 //
 // A batch that nobody waits for any more may still run and overwrite a newer state. So every batch stands in the book
 // from before it is sent until its job is done, and an order that stands there is not written before that.
@@ -57,8 +57,11 @@ type batch struct {
 	parts  []string // of the idempotency key
 	full   chan struct{}
 	done   chan struct{}
+	job    suitetalk.Job // none: NetSuite refused the batch as such
 	calls  []event.Call
 	err    error
+
+	listing listing
 }
 
 func newBacklog(ctx context.Context, account string, client *suitetalk.Client, book *book, log *slog.Logger) *backlog {
@@ -89,17 +92,17 @@ func (b *backlog) takes(j *job, target suitetalk.Request) bool {
 
 // write puts the order into the next batch and waits until NetSuite has worked on it. Whether it was written says the
 // read-back alone. The error is the batch's.
-func (b *backlog) write(ctx context.Context, j *job, body []byte) ([]event.Call, error) {
-	group := b.join(j, body)
+func (b *backlog) write(ctx context.Context, j *job, body []byte) (place, []event.Call, error) {
+	at := b.join(j, body)
 	select {
-	case <-group.done:
-		return group.calls, group.err
+	case <-at.group.done:
+		return at, at.group.calls, at.group.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return at, nil, ctx.Err()
 	}
 }
 
-func (b *backlog) join(j *job, body []byte) *batch {
+func (b *backlog) join(j *job, body []byte) place {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	group := b.waiting
@@ -107,7 +110,7 @@ func (b *backlog) join(j *job, body []byte) *batch {
 		if group != nil {
 			close(group.full)
 		}
-		group = &batch{full: make(chan struct{}), done: make(chan struct{}), parts: []string{b.account}}
+		group = &batch{full: make(chan struct{}), done: make(chan struct{}), parts: []string{b.account}, listing: listing{done: make(chan struct{})}}
 		b.waiting = group
 		go b.run(group)
 	}
@@ -115,7 +118,7 @@ func (b *backlog) join(j *job, body []byte) *batch {
 	group.items = append(group.items, suitetalk.Item{ExternalID: j.desired.SalesOrder.ExternalID, Body: body})
 	group.parts = append(group.parts, j.subject, fmt.Sprint(j.message.Sequence))
 	group.bytes += len(body)
-	return group
+	return place{group, len(group.items) - 1}
 }
 
 // run lets the batch grow, then sends it and waits for its job.
@@ -157,8 +160,8 @@ func (b *backlog) carry(group *batch) error {
 		release(b.ctx)
 		return err
 	}
-	calls, sent, err := b.finish(b.ctx, entry)
-	group.calls = calls
+	job, calls, sent, err := b.finish(b.ctx, entry)
+	group.job, group.calls = job, calls
 	if err == nil || !sent {
 		release(b.ctx)
 	} else {
@@ -173,19 +176,19 @@ func (b *backlog) carry(group *batch) error {
 
 // finish sends a batch, or finds the job of its key, and waits until the job is done; sent tells whether it may run when
 // there is an error.
-func (b *backlog) finish(ctx context.Context, e entry) (calls []event.Call, sent bool, err error) {
-	job, calls, err := b.client.Submit(ctx, suitetalk.Batch{
+func (b *backlog) finish(ctx context.Context, e entry) (job suitetalk.Job, calls []event.Call, sent bool, err error) {
+	job, calls, err = b.client.Submit(ctx, suitetalk.Batch{
 		Method: http.MethodPut, Record: "salesOrder", Items: e.Items, Replace: sublists, Key: e.Key, Validate: true, Purpose: "upsert sales orders",
 	})
 	if err != nil {
-		return calls, fault.CodeOf(err) == fault.NetSuiteAmbiguous, err
+		return job, calls, fault.CodeOf(err) == fault.NetSuiteAmbiguous, err
 	}
 	started := time.Now()
 	polls, err := b.client.Await(suitetalk.WithLane(ctx, governor.LaneFinish), job, b.pace())
 	if err == nil {
 		b.learn(time.Since(started))
 	}
-	return append(calls, polls...), true, err
+	return job, append(calls, polls...), true, err
 }
 
 // pace asks for the first time when the job before this one would be done: most jobs cost two polls.
@@ -219,7 +222,7 @@ func (b *backlog) settled(ctx context.Context, order string) ([]event.Call, erro
 		return nil, err
 	}
 	return b.book.once(ctx, e, func() ([]event.Call, error) {
-		calls, _, err := b.finish(b.ctx, e)
+		_, calls, _, err := b.finish(b.ctx, e)
 		if err == nil || fault.ClassOf(err) == fault.Terminal { // refused: it did not run
 			b.book.close(b.ctx, e.Key)
 			err = nil

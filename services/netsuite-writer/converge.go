@@ -298,14 +298,20 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	var done outcome
+	shown := false
 	if w.many.takes(j, target) {
-		if done, shown, err := w.together(ctx, j, body); shown || err != nil {
-			return done, err
-		}
+		done, shown, err = w.together(ctx, j, body)
 	}
-	if err := w.put(ctx, j, target, body); err != nil {
+	if !shown && err == nil {
+		err = w.put(ctx, j, target, body)
+	}
+	if err != nil {
 		w.doubt(err, append(refs, customerRefs(j.desired)...))
 		return outcome{}, err
+	}
+	if shown {
+		return done, nil
 	}
 	return w.verify(ctx, j)
 }
@@ -318,22 +324,25 @@ func (w *writer) doubt(err error, refs []event.Ref) {
 	}
 }
 
-// together writes the order in a batch with others. Not shown and no error: the read-back misses it.
+// together writes the order in a batch with others. Not shown and no error: it is to be written by itself.
 func (w *writer) together(ctx context.Context, j *job, body []byte) (done outcome, shown bool, err error) {
-	body, cut, err := plan.Cut(body, w.scribe.maxima.of("salesOrder"))
+	limits := w.scribe.maxima.of("salesOrder")
+	body, cut, err := plan.Cut(body, limits)
 	if err != nil {
 		return outcome{}, false, err
 	}
 	w.touched.mark(j.subject, j.message.Sequence)
-	calls, err := w.many.write(ctx, j, body)
+	at, calls, err := w.many.write(ctx, j, body)
 	j.add(calls)
 	if err != nil {
 		return outcome{}, false, err
 	}
 	done, err = w.verify(ctx, j)
 	switch fault.CodeOf(err) {
-	case fault.VerificationMismatch, fault.NetSuiteAmbiguous:
+	case fault.VerificationMismatch:
 		return outcome{}, false, nil
+	case fault.NetSuiteAmbiguous: // it is not there
+		return outcome{}, false, w.refused(ctx, j, at, limits)
 	default:
 		j.tell("salesOrder", cut)
 		return done, err == nil, err

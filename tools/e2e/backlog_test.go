@@ -65,8 +65,8 @@ func submitted(w world.World) int {
 	return n
 }
 
-// A backlog goes in batches: a fraction of a call for each order, each once, to the cent. What a batch could not write is
-// written by itself.
+// A backlog goes in batches: a fraction of a call for each order, each once, to the cent. What a batch could not write
+// for a passing reason is written by itself.
 func TestBacklogGoesInBatches(t *testing.T) {
 	const orders = 400
 	w := world.Start(t, demo.Options{Mute: true, Slots: 2, Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) { c.AsyncProcessors = 8 }})
@@ -79,7 +79,7 @@ func TestBacklogGoesInBatches(t *testing.T) {
 	plays := paidOrders(t, w, 200_000, orders)
 	release := gathered(t, w, plays)
 	slow.Rules = []netsuitesim.Rule{
-		{Kind: "locked", Count: 2, Match: netsuitesim.Match{Async: true}},
+		{Kind: "changed", Count: 2, Match: netsuitesim.Match{Async: true}},
 		{Kind: "status", Status: 500, Count: 3, Match: netsuitesim.Match{Async: true}},
 		{Kind: "drop", Count: 1, Match: netsuitesim.Match{Method: "PUT", PathContains: "salesorder?"}},
 	}

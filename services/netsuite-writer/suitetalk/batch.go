@@ -243,11 +243,16 @@ func number(into map[int]bool, text string) {
 	}
 }
 
-// Result fetches what one item's own answer was: a success with the record's Location, or the fault that a single
-// request would have had. Ask when the job is completed, NetSuite knows no result before, and only for the items that a
-// read-back misses: it is one request each.
-func (c *Client) Result(ctx context.Context, t Task) (Answer, error) {
-	return c.Do(ctx, Request{
+// Refusal reads the result of one item: the fault that a single request would have had, where NetSuite refused the item
+// for good. Nil: it was written, or no such refusal is certain, because a result is answered with the item's own status:
+// 401, 403, 404, 429 and 5xx may be the answer to the reading as well. Ask when the job is completed, NetSuite knows no
+// result before, and only for the items that a read-back misses: it is one request each.
+func (c *Client) Refusal(ctx context.Context, t Task) (event.Call, error) {
+	answer, err := c.Do(ctx, Request{
 		Method: http.MethodGet, Path: fmt.Sprintf("%s/task/%d/result", t.Job.path(), t.Number), Purpose: "read task result", reports: true,
 	})
+	if answer.Status == http.StatusBadRequest && fault.ClassOf(err) == fault.Terminal {
+		return answer.Call, err
+	}
+	return answer.Call, nil
 }

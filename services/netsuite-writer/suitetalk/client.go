@@ -127,11 +127,14 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, err
 	}
 	answer, err := c.traced(ctx, r)
-	release(resultOf(answer, err))
+	release(resultOf(r, answer, err))
 	return answer, err
 }
 
-func resultOf(a Answer, err error) Result {
+func resultOf(r Request, a Answer, err error) Result {
+	if r.reports && err != nil { // it may be the other request's, which held no slot
+		return Result{Fault: fault.Unexpected, Latency: a.took}
+	}
 	result := Result{Status: a.Status, Latency: a.took}
 	if err != nil {
 		result.Fault = fault.CodeOf(err)
@@ -167,6 +170,9 @@ func (c *Client) authorised(ctx context.Context, r Request) (Answer, error) {
 		return Answer{Call: event.Call{Method: http.MethodPost, Path: tokenPath, At: time.Now().UTC(), Purpose: "token"}}, err
 	}
 	answer, err := c.send(ctx, r, target, header)
+	if r.reports && err != nil { // a refused login may be the other request's
+		return answer, err
+	}
 	if answer.Status == http.StatusUnauthorized {
 		again, failed := c.authority.renew(ctx, header, answer.date)
 		if failed != nil {
