@@ -152,12 +152,14 @@ func (f fate) check(t *testing.T, w world.World, p play, have map[string]world.S
 	if code != f.code || !strings.Contains(o.Reason, f.reason) || (o.Kind == event.OutcomeParked) != (f.code != "") {
 		t.Errorf("order %d: %s %s %q, want %q %q", p.id, o.Kind, code, o.Reason, f.code, f.reason)
 	}
-	batched := count(o.Calls, "upsert sales orders") > 0
-	if alone := puts(w, p); alone != f.alone && (batched || f.read) { // the last of a backlog go by themselves
+	// The last of a backlog go by themselves; what an earlier batch taught is cut before it is sent.
+	batched, alone := count(o.Calls, "upsert sales orders") > 0, puts(w, p)
+	missed := f.read && batched && (!f.cut || alone > 0)
+	if alone != f.alone && batched && missed == f.read {
 		t.Errorf("order %d: written %d times by itself, want %d", p.id, alone, f.alone)
 	}
 	for _, purpose := range []string{"list tasks", "read task result"} {
-		if told := count(o.Calls, purpose); told != 1 && f.read || told != 0 && !f.read {
+		if told := count(o.Calls, purpose); told != 1 && missed || told != 0 && !missed {
 			t.Errorf("order %d: %d calls to %s", p.id, told, purpose)
 		}
 	}
