@@ -96,7 +96,11 @@ func (w *Watcher) reportPrices(ctx context.Context, changed []found) (int, error
 	if err != nil {
 		return 0, err
 	}
-	return w.publishPrices(ctx, rows, at, lasts)
+	return w.publishItems(ctx, rows, lasts, func(rows []suitetalk.Row) (event.NetSuiteChangedV1, error) {
+		e, err := w.priceEvent(rows)
+		e.ModifiedAt = at[e.Record.ID]
+		return e, err
+	})
 }
 
 // prices reads the prices of items in the table that the account has.
@@ -123,44 +127,6 @@ func (w *Watcher) levels() string {
 	}
 	slices.SortFunc(list, byNumber)
 	return strings.Join(slices.Compact(list), ", ")
-}
-
-func (w *Watcher) publishPrices(ctx context.Context, rows []suitetalk.Row, at map[string]time.Time, lasts map[string]last) (int, error) {
-	var conflict error
-	published := 0
-	for _, rows := range byItem(rows) {
-		e, err := w.priceEvent(rows)
-		if err != nil {
-			return published, err
-		}
-		before := lasts[e.Record.ID]
-		if len(e.Prices.Levels) == 0 && before.sequence == 0 {
-			continue // no store asks for anything of it
-		}
-		e.ModifiedAt = at[e.Record.ID]
-		fresh, err := w.put(ctx, e, before)
-		switch {
-		case err != nil && fault.ClassOf(err) == fault.Conflict:
-			conflict = err
-		case err != nil:
-			return published, err
-		case fresh:
-			published++
-		}
-	}
-	return published, conflict
-}
-
-// byItem cuts rows in the order of items into one list each.
-func byItem(rows []suitetalk.Row) (items [][]suitetalk.Row) {
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && rows[n]["item"] == rows[0]["item"] {
-			n++
-		}
-		items, rows = append(items, rows[:n]), rows[n:]
-	}
-	return items
 }
 
 // priceEvent writes what one item costs at the levels that are watched: of a level with prices by quantity the first.

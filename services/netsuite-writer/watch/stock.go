@@ -125,19 +125,27 @@ func (w *Watcher) reportStock(ctx context.Context, changed []found) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	return w.publishStock(ctx, rows, asked, at, lasts)
+	return w.publishItems(ctx, rows, lasts, func(rows []suitetalk.Row) (event.NetSuiteChangedV1, error) {
+		e, err := w.stockEvent(rows, at[rows[0]["item"]])
+		e.Time = asked
+		return e, err
+	})
 }
 
-func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, asked time.Time, at map[string]time.Time, lasts map[string]last) (int, error) {
+// publishItems publishes what differs of each item; read makes the event of the rows of one.
+func (w *Watcher) publishItems(ctx context.Context, rows []suitetalk.Row, lasts map[string]last, read func(rows []suitetalk.Row) (event.NetSuiteChangedV1, error)) (int, error) {
 	var conflict error
 	published := 0
 	for _, rows := range byItem(rows) {
-		e, err := w.stockEvent(rows, at[rows[0]["item"]])
+		e, err := read(rows)
 		if err != nil {
 			return published, err
 		}
-		e.Time = asked
-		fresh, err := w.put(ctx, e, lasts[e.Record.ID])
+		before := lasts[e.Record.ID]
+		if before.sequence == 0 && e.Prices != nil && len(e.Prices.Levels) == 0 {
+			continue // no store asks for a price of it
+		}
+		fresh, err := w.put(ctx, e, before)
 		switch {
 		case err != nil && fault.ClassOf(err) == fault.Conflict:
 			conflict = err
@@ -148,6 +156,18 @@ func (w *Watcher) publishStock(ctx context.Context, rows []suitetalk.Row, asked 
 		}
 	}
 	return published, conflict
+}
+
+// byItem cuts rows in the order of items into one list each.
+func byItem(rows []suitetalk.Row) (items [][]suitetalk.Row) {
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n]["item"] == rows[0]["item"] {
+			n++
+		}
+		items, rows = append(items, rows[:n]), rows[n:]
+	}
+	return items
 }
 
 // skuOf gives an item's SKU: a matrix item or sub-item is named "Parent : Child", and its SKU is the last part.

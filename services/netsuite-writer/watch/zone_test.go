@@ -43,6 +43,20 @@ func TestZoneIsLearntFromOneRecord(t *testing.T) {
 	}
 }
 
+// Where the account's zone is not known yet, nobody can tell whether a record was read within the second of its change: the
+// next poll reads it once more.
+func TestAChangeOfUnknownTimeIsReadAgain(t *testing.T) {
+	p, f, now := &source{seen: map[string]sighting{}}, found{id: "7", modified: "2026-11-20 10:00:30"}, at(t, "2026-11-20T15:00:31Z")
+	p.saw(f, now, time.Time{})
+	if now = now.Add(15 * time.Second); p.current(f, now) {
+		t.Error("it is not read again")
+	}
+	p.saw(f, now, time.Time{})
+	if now = now.Add(15 * time.Second); !p.current(f, now) {
+		t.Error("it is read a third time")
+	}
+}
+
 func TestNamesOfExternalIDs(t *testing.T) {
 	names := namesOf([]string{"main", "main-2", "eu"})
 	for externalID, want := range map[string]name{
