@@ -203,7 +203,7 @@ func troubled(d event.DesiredOrderV1, err error) verdict {
 
 // derive maps a state as it was mapped before, with the candidate.
 func (l *lab) derive(from event.DesiredOrderV1, state event.OrderStateV1, published uint64) (event.DesiredOrderV1, error) {
-	return l.candidate.Map(state, mapping.Context{Account: from.Account, Sequence: from.Source.Sequence, Published: published, Adoption: adoptionOf(from), Inputs: from.Inputs})
+	return l.candidate.Map(state, mapping.Context{Account: from.Account, Sequence: from.Source.Sequence, Published: published, Adoption: from.SalesOrder.AdoptedBy(), Inputs: from.Inputs})
 }
 
 func (l *lab) compare(ctx context.Context, from event.DesiredOrderV1, state event.OrderStateV1, desired uint64) (verdict, error) {

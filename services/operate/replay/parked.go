@@ -44,15 +44,7 @@ func (c *customs) learn(d event.DesiredOrderV1, at uint64) {
 	if c.store == nil {
 		c.store = map[string]custom{}
 	}
-	c.store[d.Store] = custom{d.Account, adoptionOf(d), at}
-}
-
-func adoptionOf(d event.DesiredOrderV1) []string {
-	var fields []string
-	for _, key := range d.SalesOrder.Adoption {
-		fields = append(fields, key.Field)
-	}
-	return fields
+	c.store[d.Store] = custom{d.Account, d.SalesOrder.AdoptedBy(), at}
 }
 
 // parked lists the orders whose newest state waits before a desired state was made.
@@ -182,7 +174,7 @@ func (l *lab) freed(ctx context.Context, from event.DesiredOrderV1, state event.
 		return verdict{}, err
 	}
 	return l.change(ctx, base, to, s, Change{
-		Number: state.Number, Placed: state.Placed.At, Source: from.Source.Sequence, Desired: at, Unsent: unsent, Parked: true, Adoption: adoptionOf(from),
+		Number: state.Number, Placed: state.Placed.At, Source: from.Source.Sequence, Desired: at, Unsent: unsent, Parked: true, Adoption: from.SalesOrder.AdoptedBy(),
 		Differences: []Difference{{Field: "parked at map", To: "rule " + to.Policy.Rule}},
 	}, state.Currency)
 }

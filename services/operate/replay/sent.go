@@ -74,7 +74,7 @@ func (l *lab) again(ctx context.Context, from event.DesiredOrderV1, s standing) 
 	if err != nil {
 		return nil, err
 	}
-	d, err := m.Map(state, mapping.Context{Account: from.Account, Sequence: taken.Orders, Adoption: adoptionOf(from), Inputs: from.Inputs})
+	d, err := m.Map(state, mapping.Context{Account: from.Account, Sequence: taken.Orders, Adoption: from.SalesOrder.AdoptedBy(), Inputs: from.Inputs})
 	if err != nil {
 		return nil, nil //nolint:nilerr // what it was cannot be told, which is told
 	}
