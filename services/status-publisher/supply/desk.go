@@ -342,7 +342,7 @@ func final(err error) error {
 	return err
 }
 
-// settle notes whether the shop takes stock, and for how long to leave it alone if not.
+// settle notes whether the shop takes what is written, and for how long to leave it alone if not.
 func (d *desk) settle(trouble error) {
 	d.mu.Lock()
 	was := d.away
@@ -360,8 +360,8 @@ func (d *desk) settle(trouble error) {
 	log := d.supply.options.Log.With("store", d.store)
 	switch {
 	case trouble != nil && !was:
-		log.Warn("stock: the shop takes no quantities; the newest are written when it does", "code", fault.CodeOf(trouble), "error", trouble)
+		log.Warn("the shop takes no stock and prices; the newest are written when it does", "code", fault.CodeOf(trouble), "error", trouble)
 	case trouble == nil && was:
-		log.Info("stock: the shop takes quantities again")
+		log.Info("the shop takes stock and prices again")
 	}
 }

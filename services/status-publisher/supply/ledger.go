@@ -33,8 +33,8 @@ func (d *desk) entry(f fact, o order, cause error) event.ShopRecordedV1 {
 	case fault.CodeOf(cause) == fault.ShopSKUUnknown:
 		entry.State, entry.Deed.Rule = event.ShopKept, RuleNotSold
 	default:
-		f := failures.FaultOf(cause)
-		entry.State, entry.Fault = event.ShopParked, &f
+		why := failures.FaultOf(cause)
+		entry.State, entry.Fault = event.ShopParked, &why
 	}
 	entry.Envelope = event.Envelope{
 		Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%s:%d:%s", d.store, entry.Key, o.last.sequence, o.value), Store: d.store, Time: d.supply.options.Now(),
@@ -87,7 +87,7 @@ func (d *desk) conclude(ctx context.Context, f fact, o order, cause error) {
 			return
 		}
 	}
-	d.supply.options.Log.Debug("stock: a ledger entry is made again", "store", d.store, "code", fault.CodeOf(err), "error", err)
+	d.supply.options.Log.Debug("a ledger entry of a SKU is made again", "store", d.store, "kind", f.kind, "code", fault.CodeOf(err), "error", err)
 	d.mu.Lock()
 	w := d.dirty[f]
 	w.doubted, w.at, w.after = true, d.told[f].sequence, time.Now().Add(firstWait)

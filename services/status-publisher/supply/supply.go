@@ -1,7 +1,7 @@
 // Package supply keeps what each shop may sell, and what it costs there, in step with NetSuite's stock and prices and with
-// what is on its way there. It follows the streams instead of consuming them: the book of stock, and the prices, are made again from the newest message of every subject at
-// each start, what a shop was told is its ledger in SHOP_OUTCOMES, and the difference of the two is what is left to
-// write. So a crash loses nothing, a quantity that was overtaken is never written, and a shop that is away costs
+// what is on its way there. It follows the streams instead of consuming them: the book of stock, and the prices, are made
+// again from the newest message of every subject at each start, what a shop was told is its ledger in SHOP_OUTCOMES, and
+// the difference of the two is what is left to write. So a crash loses nothing, a quantity that was overtaken is never written, and a shop that is away costs
 // memory for SKUs only (Invariants 4 and 7). Every process that runs the service follows; the ledger's expected
 // sequence settles who wrote, and a late one finds the quantity told already.
 package supply
