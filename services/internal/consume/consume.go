@@ -129,7 +129,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.pin.use(consumer)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	lanes := newLanes(c, consumer.CachedInfo().Config.AckWait)
+	lanes := newLanes(c, consumer.CachedInfo().Config.AckWait, ctx.Err)
 	defer lanes.stop(work, cancel)
 	stopBeat := lanes.beat(work)
 	defer stopBeat()

@@ -16,6 +16,7 @@ type lanes struct {
 	held     chan struct{} // messages in hand
 	minor    minor
 	running  sync.WaitGroup
+	told     func() error // whether Run was told to stop: nil while it was not
 
 	mu       sync.Mutex
 	stopping bool
@@ -30,10 +31,10 @@ type delivery struct {
 	minor   bool
 }
 
-func newLanes(c *Consumer, ackWait time.Duration) *lanes {
+func newLanes(c *Consumer, ackWait time.Duration, told func() error) *lanes {
 	return &lanes{
 		consumer: c, ackWait: ackWait, slots: make(chan struct{}, c.config.Lanes), held: make(chan struct{}, max(c.config.Prefetch, c.config.Lanes)),
-		minor:  newMinor(c.config.Lanes, max(c.config.Prefetch, c.config.Lanes)),
+		minor: newMinor(c.config.Lanes, max(c.config.Prefetch, c.config.Lanes)), told: told,
 		queued: map[string][]delivery{}, inHand: map[uint64]jetstream.Msg{}, failed: map[uint64]int{},
 	}
 }
@@ -141,10 +142,11 @@ func (l *lanes) settle(d delivery, v verdict) {
 	}
 }
 
+// isStopping holds from the moment Run is told to stop, not only from when it takes note: nothing begins in between.
 func (l *lanes) isStopping() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stopping
+	return l.stopping || l.told() != nil
 }
 
 // stop lets handlers in flight end within the grace, then interrupts them.
