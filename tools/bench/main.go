@@ -37,17 +37,24 @@ func main() {
 	quick := flag.Bool("quick", false, "a tenth of everything")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
+	if flag.Arg(0) == serveJetStream {
+		exit(serve(flag.Arg(1)))
+	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer cancel()
 	t, err := load()
 	if err == nil {
 		err = profiled(*profile, func() error { return bench{os.Stdout, *quick, t}.run(ctx, *only) })
 	}
+	cancel()
+	exit(err)
+}
+
+func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		cancel()
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // profiled runs f and writes where the CPU went; without a path it just runs f.

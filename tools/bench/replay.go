@@ -9,13 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/host/embednats"
 	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/services/transformer/parse"
@@ -38,12 +38,12 @@ func (b bench) planned(ctx context.Context, n int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	server, err := embednats.Start(embednats.Options{Dir: dir, Trust: true})
+	url, stop, err := serverApart(dir)
 	if err != nil {
 		return err
 	}
-	defer server.Stop()
-	conn, err := server.Connect()
+	defer func() { err = errors.Join(err, stop()) }()
+	conn, err := nats.Connect(url)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (b bench) planned(ctx context.Context, n int) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "%7d orders, %7d change   %6.1f s  %6.0f orders/s   heap %4d MB before it, at most %4d MB, server included   hash %s\n",
+	fmt.Fprintf(b.out, "%7d orders, %7d change   %6.1f s  %6.0f orders/s   heap %4d MB before it, at most %4d MB   hash %s\n",
 		plan.Looked, plan.Changed, took.Seconds(), float64(plan.Looked)/took.Seconds(), before>>20, most>>20, plan.Hash)
 	return nil
 }

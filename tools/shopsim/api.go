@@ -245,28 +245,26 @@ func (s *Server) Stats() Stats {
 
 // Orders gives every order of a store by rising id, each as REST shows it.
 func (s *Server) Orders(store string) ([][]byte, error) {
-	return s.table(store, orders, func(*phpjson.Value) bool { return true })
-}
-
-// Notes gives an order's notes by rising id, each as REST shows it.
-func (s *Server) Notes(store string, order int64) ([][]byte, error) {
-	return s.table(store, notes, func(n *phpjson.Value) bool { return n.Get("order_id").Int() == order })
-}
-
-func (s *Server) table(store string, k kind, wanted func(*phpjson.Value) bool) ([][]byte, error) {
 	shop, err := s.shop(store)
 	if err != nil {
 		return nil, err
 	}
 	var list [][]byte
-	for _, row := range shop.all(k) {
-		switch {
-		case !wanted(row):
-		case k == notes:
-			list = append(list, noteView(row).Bytes())
-		default:
-			list = append(list, row.Bytes())
-		}
+	for _, row := range shop.all(orders) {
+		list = append(list, row.Bytes())
+	}
+	return list, nil
+}
+
+// Notes gives an order's notes by rising id, each as REST shows it.
+func (s *Server) Notes(store string, order int64) ([][]byte, error) {
+	shop, err := s.shop(store)
+	if err != nil {
+		return nil, err
+	}
+	var list [][]byte
+	for _, row := range shop.of(order, notes) {
+		list = append(list, noteView(row).Bytes())
 	}
 	return list, nil
 }

@@ -56,9 +56,8 @@ func listNotes(c *call) (*reply, error) {
 		return nil, err
 	}
 	var rows []*phpjson.Value
-	for _, n := range c.shop.all(notes) {
-		toCustomer := n.Get("customer_note").True()
-		if n.Get("order_id").Int() == c.id() && (want == "any" || (want == "customer") == toCustomer) {
+	for _, n := range c.shop.of(c.id(), notes) {
+		if toCustomer := n.Get("customer_note").True(); want == "any" || (want == "customer") == toCustomer {
 			rows = append(rows, noteView(n))
 		}
 	}

@@ -190,20 +190,16 @@ func trimStatus(stored string) string {
 // erase removes an order for good with its refunds and notes; no webhook says so.
 func (t *tx) erase(id int64) {
 	t.eraseRefunds(id)
-	for _, n := range t.all(notes) {
-		if n.Get("order_id").Int() == id {
-			t.put(notes, n.Get("id").Int(), nil)
-		}
+	for _, n := range t.of(id, notes) {
+		t.put(notes, n.Get("id").Int(), nil)
 	}
 	t.put(orders, id, nil)
 }
 
 // eraseRefunds removes the refund records of an order, not what it says of them.
 func (t *tx) eraseRefunds(id int64) {
-	for _, r := range t.all(refunds) {
-		if r.Get("parent_id").Int() == id {
-			t.put(refunds, r.Get("id").Int(), nil)
-		}
+	for _, r := range t.of(id, refunds) {
+		t.put(refunds, r.Get("id").Int(), nil)
 	}
 }
 

@@ -173,24 +173,18 @@ func listOrderRefunds(c *call) (*reply, error) {
 	if c.shop.get(orders, c.id()) == nil {
 		return nil, fault(404, "woocommerce_rest_order_invalid_id", "Invalid order ID.")
 	}
-	return c.refundPage(func(r *phpjson.Value) bool { return r.Get("parent_id").Int() == c.id() }, refundView)
+	return c.refundPage(c.shop.of(c.id(), refunds), refundView)
 }
 
 func listRefunds(c *call) (*reply, error) {
-	return c.refundPage(func(*phpjson.Value) bool { return true }, func(r *phpjson.Value) *phpjson.Value { return r })
+	return c.refundPage(c.shop.all(refunds), func(r *phpjson.Value) *phpjson.Value { return r })
 }
 
-func (c *call) refundPage(wanted func(*phpjson.Value) bool, view func(*phpjson.Value) *phpjson.Value) (*reply, error) {
+func (c *call) refundPage(rows []*phpjson.Value, view func(*phpjson.Value) *phpjson.Value) (*reply, error) {
 	var bad problems
 	p := c.paging(&bad)
 	if err := bad.err(); err != nil {
 		return nil, err
-	}
-	var rows []*phpjson.Value
-	for _, r := range c.shop.all(refunds) {
-		if wanted(r) {
-			rows = append(rows, r)
-		}
 	}
 	sortRows(rows, "date_created_gmt", true)
 	return c.listed(p, rows, view), nil

@@ -88,10 +88,8 @@ func listFulfilments(c *call) (*reply, error) {
 		return nil, noNoteOrder()
 	}
 	list := phpjson.List()
-	for _, p := range c.shop.all(parcels) {
-		if p.Get("entity_id").Text() == itoa(c.id()) {
-			list.Append(p)
-		}
+	for _, p := range c.shop.of(c.id(), parcels) {
+		list.Append(p)
 	}
 	return ok(list), nil
 }
@@ -162,8 +160,8 @@ func (t *tx) checkItems(o *phpjson.Value, except int64, items *phpjson.Value) er
 		return fulfilmentFault("The fulfillment should contain at least one item.")
 	}
 	used := map[int64]int64{}
-	for _, p := range t.all(parcels) {
-		if p.Get("entity_id").Text() == o.Get("id").Text() && p.Get("id").Int() != except {
+	for _, p := range t.of(o.Get("id").Int(), parcels) {
+		if p.Get("id").Int() != except {
 			for _, i := range metaText(p, "_items").Items() {
 				used[i.Get("item_id").Int()] += i.Get("qty").Int()
 			}
@@ -185,10 +183,8 @@ func (s *Server) Mails(store string, order int64) ([]string, error) {
 		return nil, err
 	}
 	var list []string
-	for _, m := range shop.all(mails) {
-		if m.Get("order_id").Int() == order {
-			list = append(list, m.Get("text").Text())
-		}
+	for _, m := range shop.of(order, mails) {
+		list = append(list, m.Get("text").Text())
 	}
 	return slices.Clip(list), nil
 }

@@ -67,6 +67,7 @@ type shop struct {
 	mu      sync.Mutex
 	rows    map[kind]map[int64]*phpjson.Value
 	skus    map[string]map[int64]bool // ids of products and variations
+	below   map[place]map[int64]bool  // ids of an order's notes, refunds, fulfilments and mails, by the order's id and their kind
 	journal *journal.Journal          // nil keeps the state in memory
 	waiting map[event]bool            // deliveries that have not been taken up yet
 	queue   []queued
@@ -110,7 +111,7 @@ func (s *shop) clear() {
 	for _, k := range []kind{orders, products, customers, refunds, notes, parcels, mails, webhooks, deliveries, sequences} {
 		s.rows[k] = map[int64]*phpjson.Value{}
 	}
-	s.waiting, s.queue, s.skus = map[event]bool{}, nil, map[string]map[int64]bool{}
+	s.waiting, s.queue, s.skus, s.below = map[event]bool{}, nil, map[string]map[int64]bool{}, map[place]map[int64]bool{}
 }
 
 // reset forgets everything and starts from the seeded state again. Delivery
@@ -185,10 +186,14 @@ func sorted(rows map[int64]*phpjson.Value) []*phpjson.Value {
 
 // store puts a committed row in place; nil removes it. The caller has the lock.
 func (s *shop) store(p place, row *phpjson.Value) {
+	if was := s.rows[p.kind][p.id]; was != nil {
+		delete(s.below[place{p.kind, orderOf(p.kind, was)}], p.id)
+	}
 	if row == nil {
 		delete(s.rows[p.kind], p.id)
 		return
 	}
+	s.hang(p, row)
 	if _, known := s.rows[p.kind][p.id]; p.kind == deliveries && !known {
 		s.waiting[eventOf(row)] = true
 		s.queue = append(s.queue, queued{id: p.id, due: time.Now().Add(s.delay)})
@@ -197,6 +202,47 @@ func (s *shop) store(p place, row *phpjson.Value) {
 		s.label(p.id, row)
 	}
 	s.rows[p.kind][p.id] = row
+}
+
+// orderOf is the order that a row belongs to; 0: none.
+func orderOf(k kind, row *phpjson.Value) int64 {
+	switch k {
+	case notes, mails:
+		return row.Get("order_id").Int()
+	case refunds:
+		return row.Get("parent_id").Int()
+	case parcels:
+		return row.Get("entity_id").Int()
+	default:
+		return 0
+	}
+}
+
+// hang keeps the index of what belongs to an order.
+func (s *shop) hang(p place, row *phpjson.Value) {
+	of := place{p.kind, orderOf(p.kind, row)}
+	if of.id == 0 {
+		return
+	}
+	if s.below[of] == nil {
+		s.below[of] = map[int64]bool{}
+	}
+	s.below[of][p.id] = true
+}
+
+// of reads what belongs to an order, by rising id.
+func (s *shop) of(order int64, k kind) []*phpjson.Value {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sorted(s.hanging(order, k))
+}
+
+func (s *shop) hanging(order int64, k kind) map[int64]*phpjson.Value {
+	rows := map[int64]*phpjson.Value{}
+	for id := range s.below[place{k, order}] {
+		rows[id] = s.rows[k][id]
+	}
+	return rows
 }
 
 // label keeps the index of SKUs; a store has one too.

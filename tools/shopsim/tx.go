@@ -66,6 +66,21 @@ func (t *tx) all(k kind) []*phpjson.Value {
 	return sorted(rows)
 }
 
+// of reads what belongs to an order with the changes of this tx, by rising id.
+func (t *tx) of(order int64, k kind) []*phpjson.Value {
+	rows := t.shop.hanging(order, k)
+	for p, row := range t.staged {
+		switch {
+		case p.kind != k:
+		case row == nil, orderOf(k, row) != order:
+			delete(rows, p.id)
+		default:
+			rows[p.id] = row
+		}
+	}
+	return sorted(rows)
+}
+
 // next gives out the next number of a sequence.
 func (t *tx) next(q sequence) int64 {
 	n := t.get(sequences, int64(q)).Int() + 1
