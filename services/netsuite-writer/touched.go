@@ -11,8 +11,9 @@ import (
 // that was written, the order may hold less than the ledger says: another writer recorded a newer state meanwhile, which
 // our call may have overwritten.
 type touched struct {
-	mu sync.Mutex
-	by map[string]touch
+	mu    sync.Mutex
+	by    map[string]touch
+	swept time.Time // when told entries were last looked through
 }
 
 type touch struct {
@@ -20,19 +21,22 @@ type touch struct {
 	told  time.Time // when its outcome was handed on; zero: not yet
 }
 
-// Told entries are kept until the outcome is certainly stored or refused.
+// Told entries are kept until the outcome is certainly stored or refused. They are looked through once in a while, not at
+// each write: a busy account has tens of thousands.
 const (
 	manyTouched = 10_000
 	toldFor     = 10 * time.Minute
+	sweepEvery  = time.Minute
 )
 
 func (t *touched) mark(order string, state uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.by[order] = touch{state: state}
-	if len(t.by) < manyTouched {
+	if len(t.by) < manyTouched || time.Since(t.swept) < sweepEvery {
 		return
 	}
+	t.swept = time.Now()
 	for name, one := range t.by {
 		if !one.told.IsZero() && time.Since(one.told) > toldFor {
 			delete(t.by, name)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,14 +192,23 @@ func (p *pipeline) live(ctx context.Context, first, n int, perSecond float64) (r
 		return result{}, err
 	}
 	sent, err := p.pace(list, perSecond)
-	if err == nil {
-		err = until(ctx, func() (bool, error) { return p.NetSuite.Stats().Records["salesOrder"] >= first-1+n, nil })
+	if err == nil { // a request is in the log once it is answered
+		err = until(ctx, func() (bool, error) { return p.logged(list), nil })
 	}
 	if err != nil {
 		return result{}, err
 	}
 	_, way, err := p.arrivals(list, sent)
 	return way, err
+}
+
+// logged tells whether NetSuite's log shows the PUT of each delivery's order.
+func (p *pipeline) logged(list []delivery) bool {
+	puts := p.puts()
+	return !slices.ContainsFunc(list, func(d delivery) bool {
+		_, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		return !is
+	})
 }
 
 // singly writes each order by itself, whatever waits.
