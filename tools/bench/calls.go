@@ -165,7 +165,7 @@ var note = regexp.MustCompile(`"customer_note":"[^"]*"`)
 
 // moving lets the account's limit change while another integration takes slots at random, with a backlog throughout.
 func (b bench) moving(ctx context.Context) error {
-	span, settle := 60*time.Second, 20*time.Second
+	span, settle := 3*time.Minute, 30*time.Second
 	if b.quick {
 		span, settle = 6*time.Second, 2*time.Second
 	}
@@ -181,7 +181,7 @@ func (b bench) moving(ctx context.Context) error {
 		}
 		for i, limit := range []int{5, 15, 3} {
 			if err := p.NetSuite.SetFaults(netsuitesim.Faults{
-				Seed: 1, LatencyMs: slow.LatencyMs, ConcurrencyLimit: limit, Others: &netsuitesim.Others{Max: min(3, limit-2), PeriodMs: 20_000},
+				Seed: 1, LatencyMs: slow.LatencyMs, ConcurrencyLimit: limit, Others: &netsuitesim.Others{Max: min(3, limit-2), PeriodMs: 60_000},
 			}); err != nil {
 				return err
 			}

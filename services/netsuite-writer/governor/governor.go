@@ -29,8 +29,9 @@ const (
 const (
 	patience     = 30 * time.Second // after which the longest waiting of any lane goes first once in a while
 	agedEvery    = 8                // grants between two that go by waiting time
-	shortProbe   = time.Second      // at full use before the limit is raised by one
-	firstProbe   = 16               // and requests
+	shortProbe   = time.Second / 2  // at full use before the limit is raised by one
+	nextProbe    = 4                // and requests, after a step up that held
+	firstProbe   = 64               // after a step down
 	lastProbe    = 300              // while each step up is refused: so are no more than three in a thousand
 	longProbe    = 2 * time.Minute  // however few requests there are
 	slowedBy     = 3                // times the usual latency that count as a sign of overload
@@ -246,10 +247,11 @@ func (g *Governor) rise() {
 	if elapsed < shortProbe {
 		return
 	}
-	if up && g.since >= g.limit {
-		g.probe = firstProbe // the step held: the limit has grown, go on quickly
+	probe := g.probe
+	if up && g.since >= g.limit { // the step held: the limit has grown, go on quickly
+		g.probe, probe = firstProbe, nextProbe
 	}
-	if g.since < g.probe && elapsed < longProbe {
+	if g.since < probe && elapsed < longProbe {
 		return
 	}
 	g.limit++
