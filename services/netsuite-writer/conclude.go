@@ -25,6 +25,7 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 	case class == fault.Terminal, class == fault.Poison:
 		o = outcome{kind: event.OutcomeParked, reason: err.Error()}
 	case class != fault.Transient || !j.asked:
+		w.proven.keep(j)
 		return nil, err
 	default:
 		j.ledger.Attempts++
@@ -34,6 +35,7 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 			o.kind = event.OutcomeParked
 		}
 	}
+	w.proven.forget(j.subject)
 	if balance := plan.Balance(j.desired, j.ledger); settled(o) && !balance.IsZero() {
 		j.notes = append(j.notes, "balance "+balance.String()+": what deposits less refunds leave of the order's total")
 	}

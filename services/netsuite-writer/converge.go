@@ -50,6 +50,7 @@ type writer struct {
 	inherited func() (through uint64, since time.Time)
 
 	touched   touched
+	proven    proven
 	mu        sync.Mutex
 	contested map[string]bool // orders that a writer before this one may still write to
 }
@@ -67,7 +68,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many, book: book,
-		now: func() time.Time { return time.Now().UTC() }, touched: touched{by: map[string]touch{}}, contested: map[string]bool{}, inherited: func() (uint64, time.Time) { return 0, time.Time{} }, pinned: func(context.Context) error { return nil },
+		now: func() time.Time { return time.Now().UTC() }, touched: touched{by: map[string]touch{}}, proven: proven{by: map[string]proof{}}, contested: map[string]bool{}, inherited: func() (uint64, time.Time) { return 0, time.Time{} }, pinned: func(context.Context) error { return nil },
 		started: time.Now().UTC(), crowded: func() bool { return false },
 	}
 	w.people = &people{
@@ -99,6 +100,7 @@ type job struct {
 	saved    time.Time // when what was written had been answered; zero: nothing was
 	status   string    // the sales order's when it was last read; "" where it was not, or there is none
 	retry    bool      // an operator asked for it: remembered misses do not count
+	proof    *proof    // that the sales order is written and read back; nil: it is not yet
 
 	questions  []event.Question   // parts that wait for a person
 	notes      []string           // said in the outcome
@@ -272,7 +274,15 @@ func (w *writer) holds(j *job) bool {
 	return done && j.ledger.SalesOrder != nil && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.touched.untold(j.subject, j.last) && !j.retry
 }
 
-func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
+func (w *writer) write(ctx context.Context, j *job) (done outcome, err error) {
+	if done, is := w.proven.recall(j); is {
+		return done, nil
+	}
+	defer func() {
+		if err == nil {
+			j.prove(done)
+		}
+	}()
 	calls, err := w.many.settled(ctx, j.subject)
 	j.add(calls)
 	if err != nil {
@@ -298,7 +308,6 @@ func (w *writer) write(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	var done outcome
 	shown := false
 	if w.many.takes(j, target) {
 		done, shown, err = w.together(ctx, j, body)
