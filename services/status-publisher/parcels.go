@@ -28,21 +28,61 @@ func (s *Service) list(ctx context.Context, c change, e entry) (*done, error) {
 		known = e.last.Deed.Parcels
 	}
 	result := &done{deed: c.about()}
+	result.deed.Parcels = known // a try that fails forgets none
 	one, concerns, err := s.parcel(ctx, c, known, &result.calls)
-	if err != nil || !concerns {
-		return nil, err
+	if err != nil {
+		return result, err
+	}
+	if !concerns {
+		return nil, nil
 	}
 	result.deed.Parcels = plan.MergeParcels(known, one)
-	value, err := codec.Encode(shown(result.deed.Parcels))
+	if _, hash, err := showing(result.deed.Parcels); err != nil || e.told(hash) {
+		return nil, err
+	}
+	lost, err := c.shop.unrecorded(ctx, c.Order, known, &result.calls)
+	if err != nil {
+		return result, err
+	}
+	result.deed.Parcels = plan.MergeParcels(append(lost, known...), one)
+	value, hash, err := showing(result.deed.Parcels)
+	if err != nil {
+		return result, err
+	}
+	result.hash = hash
+	calls, err := c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaTracking, value)})
+	result.calls = append(result.calls, calls...)
+	return result, err
+}
+
+// unrecorded are parcels that the order shows and its ledger does not know: a crash came between their write and its record,
+// and the redelivery is still to come. Their time is not known: any state of theirs is newer. What does not hold this order's
+// lines came with a copy of another order.
+func (b *batcher) unrecorded(ctx context.Context, id string, known []event.ShopParcel, calls *[]event.Call) ([]event.ShopParcel, error) {
+	order, err := b.order(ctx, id, calls)
 	if err != nil {
 		return nil, err
 	}
-	if result.hash, err = codec.Hash(string(value)); err != nil || e.told(result.hash) {
-		return nil, err
+	list, err := codec.Decode[[]listed]([]byte(woo.TextOf(order.Meta, woo.MetaTracking)))
+	if err != nil {
+		return nil, nil //nolint:nilerr // none yet, or not as we write it: it is written anew
 	}
-	calls, err := c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaTracking, string(value))})
-	result.calls = append(result.calls, calls...)
-	return result, err
+	var lost []event.ShopParcel
+	for _, l := range list {
+		isKnown := slices.ContainsFunc(known, func(p event.ShopParcel) bool { return p.ID == l.ID })
+		if !isKnown && l.of(order) {
+			lost = append(lost, event.ShopParcel{ID: l.ID, Number: l.Number, Carrier: l.Carrier, Date: l.Date, Tracking: l.Tracking, Lines: l.Lines})
+		}
+	}
+	return lost, nil
+}
+
+// of tells whether the parcel holds lines of the order, and no other's.
+func (l listed) of(order woo.Order) bool {
+	strange := func(line event.ShopParcelLine) bool {
+		return !slices.ContainsFunc(order.Lines, func(o woo.LineItem) bool { return string(o.ID) == line.Line })
+	}
+	return len(l.Lines) > 0 && !slices.ContainsFunc(l.Lines, strange)
 }
 
 // parcel tells how a shipment stands, and whether it concerns the order's list: one that is on it already does.
@@ -61,6 +101,16 @@ func (s *Service) parcel(ctx context.Context, c change, known []event.ShopParcel
 	}
 	way, err := s.way(ctx, c, shipment, calls)
 	return one, way == byNote, err
+}
+
+// showing is the value of the order's key, and its hash.
+func showing(parcels []event.ShopParcel) (value, hash string, err error) {
+	raw, err := codec.Encode(shown(parcels))
+	if err != nil {
+		return "", "", err
+	}
+	hash, err = codec.Hash(string(raw))
+	return string(raw), hash, err
 }
 
 func shown(parcels []event.ShopParcel) []listed {

@@ -78,6 +78,15 @@ type order struct {
 	refunds         []refund // oldest first
 }
 
+// meta is the list of the order's keys.
+func (o *order) meta() string {
+	list := []map[string]string{}
+	for key, value := range o.keys {
+		list = append(list, map[string]string{"key": key, "value": value})
+	}
+	return string(must(codec.Encode(list)))
+}
+
 type refund struct {
 	amount, reason, record string
 	lines                  string // JSON of line_items
@@ -156,7 +165,7 @@ func (s *shop) answer(q request) (int, string) {
 		for i, r := range o.refunds {
 			given = append(given, fmt.Sprintf(`{"id":%d,"reason":%q,"total":"-%s"}`, 70+i, r.reason, r.amount))
 		}
-		return 200, fmt.Sprintf(`{"id":%s,"status":%q,"total":%q,"date_paid_gmt":%q,"date_completed_gmt":%q,"line_items":[%s],"refunds":[%s]}`, parts[2], o.status, o.total, o.paid, o.completed, o.lines, strings.Join(given, ","))
+		return 200, fmt.Sprintf(`{"id":%s,"status":%q,"total":%q,"date_paid_gmt":%q,"date_completed_gmt":%q,"line_items":[%s],"refunds":[%s],"meta_data":%s}`, parts[2], o.status, o.total, o.paid, o.completed, o.lines, strings.Join(given, ","), o.meta())
 	case len(parts) == 4 && parts[3] == "refunds":
 		return s.refunding(q, s.orders[parts[2]])
 	case q.method == http.MethodGet && parts[1] == "products":

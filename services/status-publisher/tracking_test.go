@@ -218,6 +218,63 @@ func TestNumbersOnTheOrder(t *testing.T) {
 	}
 }
 
+// A crash between a parcel's number and its record takes the number off the order for no moment: the next parcel's write keeps
+// it, though no ledger tells of it, and the redelivery finds it told. What the order shows of other orders' lines goes.
+func TestNumbersOnTheOrderOutliveACrash(t *testing.T) {
+	b := prepare(t, nil)
+	b.shop.mailed = true
+	o := b.placed("processing")
+	first := b.change(parcel("5012", "C", "1Z1"))
+	if _, err := b.service.handleChange(natstest.Context(t), first); err != nil {
+		t.Fatal(err)
+	}
+	o.keys["_orderstream_tracking"] = strings.Replace(o.keys["_orderstream_tracking"], "]}]", `]},{"id":"1","tracking":["1Z0"],"lines":[{"line":"6","quantity":"1"}]}]`, 1)
+	b.returned(parcel("5013", "C", "1Z9"))
+	got := o.keys["_orderstream_tracking"]
+	if !strings.Contains(got, "1Z1") || !strings.Contains(got, "1Z9") || strings.Contains(got, "1Z0") {
+		t.Errorf("the order holds %s, want both parcels and no other order's", got)
+	}
+	before := len(b.entry("tracking", "36").Deed.Parcels)
+	messages, err := b.another(nil).handleChange(natstest.Context(t), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store(messages)
+	if after := o.keys["_orderstream_tracking"]; after != got || before != 2 {
+		t.Errorf("the redelivery leaves %s of %s, %d parcels on record", after, got, before)
+	}
+	gone := parcel("5012", "C", "1Z1")
+	gone.Deleted = true
+	b.returned(gone)
+	if got := o.keys["_orderstream_tracking"]; strings.Contains(got, "1Z1") || !strings.Contains(got, "1Z9") {
+		t.Errorf("the order holds %s with the first parcel gone", got)
+	}
+}
+
+// A try that fails leaves the parcels on record, those that were told before and the one at hand.
+func TestAFailedTryForgetsNoParcel(t *testing.T) {
+	b := prepare(t, nil)
+	b.shop.mailed = true
+	b.placed("processing")
+	b.returned(parcel("5012", "C", "1Z1"))
+	for _, method := range []string{"GET", "PUT"} { // the order is read, then written
+		b.shop.instead(func(q request) *answer {
+			if q.method+q.path != method+"/orders/36" {
+				return nil
+			}
+			return &answer{500, nil, `{"code":"internal_server_error","message":"","data":{"status":500}}`}
+		})
+		messages, err := b.service.handleChange(natstest.Context(t), b.change(parcel("5013", "C", "1Z9")))
+		if err == nil {
+			t.Fatalf("%s fails, the change does not", method)
+		}
+		b.store(messages)
+		if e := b.entry("tracking", "36"); e.State != event.ShopRetried || len(e.Deed.Parcels) != 2 {
+			t.Errorf("%s fails: %s %+v, want both parcels on record", method, e.State, e.Deed)
+		}
+	}
+}
+
 // A shipment that the customer was told of and NetSuite takes back is for a person to see: a mail cannot be taken back. Told
 // anew, all is well.
 func TestAShipmentIsTakenBack(t *testing.T) {
