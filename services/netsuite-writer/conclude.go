@@ -35,7 +35,11 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 			o.kind = event.OutcomeParked
 		}
 	}
-	w.proven.forget(j.subject)
+	if o.kind == event.OutcomeRetried {
+		w.proven.keep(j)
+	} else {
+		w.proven.forget(j.subject)
+	}
 	if balance := plan.Balance(j.desired, j.ledger); settled(o) && !balance.IsZero() {
 		j.notes = append(j.notes, "balance "+balance.String()+": what deposits less refunds leave of the order's total")
 	}

@@ -6,9 +6,8 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
-// proven are sales orders that this process wrote and read back in a try that had to wait afterwards, by ledger subject:
-// NetSuite was full or away when their money was to be booked. Such a try leaves nothing on record; the next one of the same
-// message goes on where it stopped.
+// proven are sales orders that this process wrote and read back in a try that did not end well, by ledger subject: NetSuite
+// was full, away or failed when their money was to be booked. The next try of the same message goes on where that one stopped.
 type proven struct {
 	mu sync.Mutex
 	by map[string]proof
