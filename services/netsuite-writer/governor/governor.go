@@ -6,6 +6,7 @@ package governor
 import (
 	"container/list"
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 )
 
 // The lanes, the most urgent first. A free slot goes to the first lane that waits, so that a backlog keeps a fresh paid
-// order waiting for one call at most. A replay never takes the last free slot, so that beside it a fresh order need not
-// wait at all.
+// order waiting for one call at most. A replay never takes the last free slot, and leaves as many to fresh orders as
+// they were lately seen to need, so that beside it hardly one waits at all.
 const (
 	LaneFinish = iota // what ends work that has begun: read-backs, look-ups shared by orders
 	LanePaid          // fresh orders
@@ -37,6 +38,8 @@ const (
 	slowedBy     = 3                // times the usual latency that count as a sign of overload
 	latencyEvery = 2 * time.Second  // between two steps down for latency
 	settledAfter = 20               // answers before latency is judged
+	spareFresh   = 300              // fresh orders that need not wait, after which replays leave one slot less
+	spareReplays = 2000             // and replays
 )
 
 // Governor limits the requests of one account. Use New.
@@ -47,6 +50,8 @@ type Governor struct {
 	mu       sync.Mutex
 	limit    int
 	inFlight int
+	replays  int              // of those in flight
+	spared   float64          // slots that replays leave, at least one; rounded up
 	waiting  [lanes]list.List // of *waiter
 	grants   int
 
@@ -83,7 +88,7 @@ func New(ceiling int, now func() time.Time) *Governor {
 	if now == nil {
 		now = time.Now
 	}
-	return &Governor{ceiling: max(ceiling, 1), now: now, limit: max(ceiling, 1), probe: firstProbe, lowered: now(), raised: now()}
+	return &Governor{ceiling: max(ceiling, 1), now: now, limit: max(ceiling, 1), spared: 1, probe: firstProbe, lowered: now(), raised: now()}
 }
 
 // Raise lets the governor feel its way up to a ceiling that became known.
@@ -97,15 +102,41 @@ func (g *Governor) Raise(ceiling int) {
 func (g *Governor) Acquire(ctx context.Context, lane int) (release func(suitetalk.Result), err error) {
 	w := &waiter{lane: min(max(lane, 0), lanes-1), since: g.now(), ready: make(chan struct{})}
 	g.mu.Lock()
-	place := g.waiting[w.lane].PushBack(w)
-	g.serve()
+	place := g.join(w)
 	g.mu.Unlock()
 	select {
 	case <-w.ready:
-		return g.releaser(), nil
+		return g.releaser(w.lane), nil
 	case <-ctx.Done():
 		g.leave(w, place)
 		return nil, ctx.Err()
+	}
+}
+
+// join queues a waiter, and learns from a fresh order how many slots to leave.
+func (g *Governor) join(w *waiter) *list.Element {
+	place := g.waiting[w.lane].PushBack(w)
+	g.serve()
+	if w.lane == LanePaid {
+		if g.replays > 0 && !w.served() {
+			g.spare(1)
+		} else {
+			g.spare(-1. / spareFresh)
+		}
+	}
+	return place
+}
+
+func (g *Governor) spare(more float64) {
+	g.spared = max(1, min(g.spared+more, float64(g.limit-1)))
+}
+
+func (w *waiter) served() bool {
+	select {
+	case <-w.ready:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -115,8 +146,7 @@ func (g *Governor) leave(w *waiter, place *list.Element) {
 	defer g.mu.Unlock()
 	select {
 	case <-w.ready:
-		g.inFlight--
-		g.serve()
+		g.yield(w.lane)
 	default:
 		g.waiting[w.lane].Remove(place)
 	}
@@ -134,17 +164,37 @@ func (g *Governor) serve() {
 			break
 		}
 		w := g.waiting[place.Value.(*waiter).lane].Remove(place).(*waiter)
-		g.inFlight++
-		g.grants++
-		g.since++
+		g.take(w.lane)
 		close(w.ready)
 	}
-	g.full = true // or kept so for what may come
+	g.full = g.full || g.inFlight >= g.limit-1 // the last one may be kept for what comes
 }
 
-// keepsFree tells whether the last slot is rather kept for what may come: nothing but a replay waits, and not for long.
+func (g *Governor) take(lane int) {
+	g.inFlight++
+	g.grants++
+	g.since++
+	if lane == LaneReplay {
+		g.replays++
+		g.spare(-1. / spareReplays)
+	}
+}
+
+func (g *Governor) yield(lane int) {
+	g.inFlight--
+	if lane == LaneReplay {
+		g.replays--
+	}
+	g.serve()
+}
+
+// keepsFree tells whether a slot is rather kept for what may come: nothing but a replay waits, and not for long.
 func (g *Governor) keepsFree(w *waiter) bool {
-	return w.lane == LaneReplay && g.inFlight > 0 && g.inFlight == g.limit-1 && g.urgent() == 0 && g.now().Sub(w.since) < patience
+	if w.lane != LaneReplay || g.urgent() > 0 || g.now().Sub(w.since) >= patience {
+		return false
+	}
+	last := g.inFlight > 0 && g.inFlight == g.limit-1
+	return last || g.replays >= max(1, g.limit-int(math.Ceil(g.spared)))
 }
 
 // urgent counts what waits and is no replay.
@@ -177,7 +227,7 @@ func (g *Governor) next() *list.Element {
 	return first
 }
 
-func (g *Governor) releaser() func(suitetalk.Result) {
+func (g *Governor) releaser(lane int) func(suitetalk.Result) {
 	began := g.now()
 	var once sync.Once
 	return func(r suitetalk.Result) {
@@ -185,8 +235,7 @@ func (g *Governor) releaser() func(suitetalk.Result) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.learn(r, began)
-			g.inFlight--
-			g.serve()
+			g.yield(lane)
 		})
 	}
 }

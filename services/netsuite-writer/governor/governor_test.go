@@ -111,18 +111,8 @@ func (w world) join(lane int) *waiter {
 	waiting := &waiter{lane: lane, since: w.clock.at, ready: make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waiting[lane].PushBack(waiting)
-	w.serve()
+	w.Governor.join(waiting)
 	return waiting
-}
-
-func (w *waiter) served() bool {
-	select {
-	case <-w.ready:
-		return true
-	default:
-		return false
-	}
 }
 
 // A fresh paid order waits for one call at most, whatever stands in the other lanes; and no lane waits for ever.
@@ -136,7 +126,7 @@ func TestLanes(t *testing.T) {
 			rest := queued[:0]
 			for _, q := range queued {
 				if q.served() {
-					releases = append(releases, w.releaser())
+					releases = append(releases, w.releaser(q.lane))
 				} else {
 					rest = append(rest, q)
 				}
@@ -194,10 +184,72 @@ func TestAReplayKeepsOneSlotFree(t *testing.T) {
 			t.Errorf("%d slots: a fresh order waits beside a replay", slots)
 		}
 		c.at = c.at.Add(patience)
-		w.releaser()(ok())
+		w.releaser(LaneReplay)(ok())
 		if got, want := served(), max(slots, 2); slots > 1 && got != want {
 			t.Errorf("%d slots: %d replays served after %v, want %d", slots, got, patience, want)
 		}
+	}
+}
+
+// Fresh orders that come three at a time find their slots free after the first few, a replay goes on meanwhile, and gets
+// the slots back when no more of them come.
+func TestAReplayLeavesRoomForBursts(t *testing.T) {
+	c := newClock()
+	w := world{New(5, c.now), c}
+	var ends events
+	var replays []*waiter
+	replayed := 0
+	pass := func(until time.Time) { // what is in flight ends in time, and the replay never does
+		for {
+			for len(replays) < 10 {
+				replays = append(replays, w.join(LaneReplay))
+			}
+			waiting := replays[:0]
+			for _, r := range replays {
+				if !r.served() {
+					waiting = append(waiting, r)
+					continue
+				}
+				replayed++
+				release := w.releaser(LaneReplay)
+				heap.Push(&ends, event{c.at.Add(250 * time.Millisecond), func() { release(ok()) }})
+			}
+			if replays = waiting; len(replays) < 10 {
+				continue
+			}
+			if len(ends) == 0 || ends[0].at.After(until) {
+				c.at = until
+				return
+			}
+			e := heap.Pop(&ends).(event)
+			c.at = e.at
+			e.release()
+		}
+	}
+	late, fresh := 0, 0
+	for range 1000 {
+		pass(c.at.Add(777 * time.Millisecond))
+		for range 3 {
+			fresh++
+			order := w.join(LanePaid)
+			if !order.served() {
+				late++
+			}
+			release := w.releaser(LanePaid)
+			heap.Push(&ends, event{c.at.Add(250 * time.Millisecond), func() { release(ok()) }})
+		}
+	}
+	if late*100 >= fresh {
+		t.Errorf("%d of %d fresh orders waited for a replay, want fewer than one in a hundred", late, fresh)
+	}
+	if want := 2 * 1000 * 777 / 250 / 2; replayed < want {
+		t.Errorf("%d orders replayed meanwhile, want at least %d", replayed, want)
+	}
+	pass(c.at.Add(20 * time.Minute))
+	replayed = 0
+	pass(c.at.Add(time.Minute))
+	if want := 4 * 60 * 4 * 95 / 100; replayed < want {
+		t.Errorf("%d orders replayed in a minute without fresh ones, want at least %d", replayed, want)
 	}
 }
 
@@ -255,7 +307,7 @@ func simulate(seed uint64, limits []int, foreign int, hold time.Duration) []peri
 					break
 				}
 				waiting = nil
-				release := w.releaser()
+				release := w.releaser(LanePaid)
 				settled := c.at.Sub(start) > settle
 				if busy+taken >= limit {
 					if settled {
