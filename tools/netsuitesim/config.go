@@ -143,12 +143,18 @@ func (c *Config) readKey() error {
 		}
 		c.PublicKey = key
 	}
-	switch c.PublicKey.(type) {
-	case nil, *rsa.PublicKey, *ecdsa.PublicKey:
+	if c.PublicKey == nil {
 		return nil
-	default:
-		return fmt.Errorf("public key: %T: want *rsa.PublicKey or *ecdsa.PublicKey", c.PublicKey)
 	}
+	return publicKeyKind(c.PublicKey)
+}
+
+func publicKeyKind(key crypto.PublicKey) error {
+	switch key.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey:
+		return nil
+	}
+	return fmt.Errorf("public key: %T: want *rsa.PublicKey or *ecdsa.PublicKey", key)
 }
 
 func parsePublicKey(text []byte) (crypto.PublicKey, error) {

@@ -229,7 +229,15 @@ func (s *Server) act(r *http.Request) (reply, error) {
 		"POST /sim/cancel":         func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },
 		"POST /sim/record":         func() (any, error) { return acted(r, s.Act) },
 		"POST /sim/periods":        func() (any, error) { return s.postPeriods(r) },
-		"GET /sim/periods":         func() (any, error) { return s.periods(), nil },
+		"POST /sim/certificates":   func() (any, error) { return s.postCertificate(r, s.MapCertificate) },
+		"POST /sim/certificates/revoke": func() (any, error) {
+			return s.postCertificate(r, func(c Certificate) error { return s.RevokeCertificate(c.ID) })
+		},
+		"POST /sim/certificates/end": func() (any, error) {
+			return s.postCertificate(r, func(c Certificate) error { return s.EndCertificate(c.ID, c.ValidUntil) })
+		},
+		"GET /sim/certificates": func() (any, error) { return s.Certificates(), nil },
+		"GET /sim/periods":      func() (any, error) { return s.periods(), nil },
 	}[r.Method+" "+r.URL.Path]
 	if do == nil {
 		return reply{}, &problem{status: http.StatusNotFound, detail: "no such control: " + r.Method + " " + r.URL.Path}

@@ -55,6 +55,10 @@
 //	POST /sim/push                   {"url","secret"} deploys the user event that posts a signed notice of
 //	                                 every save by a person; an empty url takes it away
 //	POST /sim/tokens/revoke          every access token issued so far becomes invalid
+//	GET  /sim/certificates           those mapped to the integration
+//	POST /sim/certificates           {"id","publicKey","validUntil"} maps one more, five active ones at most
+//	POST /sim/certificates/revoke    {"id"} ends one and its access tokens
+//	POST /sim/certificates/end       {"id","validUntil"} lets one expire
 //	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI
 //	                                 would; without lines all that is open

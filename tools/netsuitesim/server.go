@@ -24,24 +24,25 @@ const tokenPath = "auth/oauth2/v1/token"
 // Server is a running double. It listens from New on and answers from Start
 // or Serve on.
 type Server struct {
-	cfg        Config
-	listener   net.Listener
-	http       *http.Server
-	kinds      *kinds
-	store      *store
-	disk       *disk
-	sql        *suiteQL
-	tokens     *tokens
-	tba        *signatures
-	gate       gate
-	faults     *injector
-	journal    *journal
-	processors *processors
-	pushes     *pushes
-	warehouse  *warehouse
-	unused     unused
-	closing    chan struct{}
-	once       sync.Once
+	cfg          Config
+	listener     net.Listener
+	http         *http.Server
+	kinds        *kinds
+	store        *store
+	disk         *disk
+	sql          *suiteQL
+	tokens       *tokens
+	certificates *certificates
+	tba          *signatures
+	gate         gate
+	faults       *injector
+	journal      *journal
+	processors   *processors
+	pushes       *pushes
+	warehouse    *warehouse
+	unused       unused
+	closing      chan struct{}
+	once         sync.Once
 }
 
 // New binds the address, opens the state and seeds it if it is new. Errors
@@ -50,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
-	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens()}
+	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens(), certificates: newCertificates(cfg)}
 	s.processors = newProcessors(s)
 	s.tba = newSignatures(&s.cfg)
 	s.faults = newInjector(&s.cfg, s.closing)

@@ -131,6 +131,9 @@ type Switches struct {
 	// NotAdministrator refuses governanceLimits with 403, as a role other than
 	// Administrator sees it.
 	NotAdministrator bool
+	// TokensOutliveCertificates keeps the access tokens of a revoked certificate
+	// until they expire; otherwise they end with it. Oracle does not say.
+	TokensOutliveCertificates bool
 	// EmptyFulfillmentFails refuses a fulfilment that names no line; otherwise
 	// it ships everything open.
 	EmptyFulfillmentFails bool

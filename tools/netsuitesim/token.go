@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,31 +23,42 @@ var algorithms = []string{"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 
 // tokens are the access tokens in force, by their SHA-256.
 type tokens struct {
-	mu    sync.Mutex
-	until map[[sha256.Size]byte]time.Time
+	mu     sync.Mutex
+	issued map[[sha256.Size]byte]accessToken
 }
 
-func newTokens() *tokens { return &tokens{until: map[[sha256.Size]byte]time.Time{}} }
+type accessToken struct {
+	certificate string
+	until       time.Time
+}
 
-func (t *tokens) issue(until time.Time) string {
+func newTokens() *tokens { return &tokens{issued: map[[sha256.Size]byte]accessToken{}} }
+
+func (t *tokens) issue(certificate string, until time.Time) string {
 	token := base64.RawURLEncoding.EncodeToString(random(48))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until[sha256.Sum256([]byte(token))] = until
+	t.issued[sha256.Sum256([]byte(token))] = accessToken{certificate, until}
 	return token
 }
 
 func (t *tokens) valid(token string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	until, ok := t.until[sha256.Sum256([]byte(token))]
-	return ok && now.Before(until)
+	known, ok := t.issued[sha256.Sum256([]byte(token))]
+	return ok && now.Before(known.until)
 }
 
 func (t *tokens) revoke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.until)
+	clear(t.issued)
+}
+
+func (t *tokens) revokeOf(certificate string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.issued, func(_ [sha256.Size]byte, known accessToken) bool { return known.certificate == certificate })
 }
 
 // authorize checks a bearer token or an OAuth 1.0a signature.
@@ -85,12 +97,13 @@ func (s *Server) token(r *http.Request) reply {
 	case form.Get("client_assertion_type") != assertionType:
 		return tokenRefusal("invalid_request", fmt.Errorf("client_assertion_type %q: want %s", form.Get("client_assertion_type"), assertionType))
 	}
-	if err := s.verify(form.Get("client_assertion"), r.Host); err != nil {
+	certificate, err := s.verify(form.Get("client_assertion"), r.Host)
+	if err != nil {
 		return tokenRefusal("invalid_grant", err)
 	}
 	life := s.cfg.TokenLifetime
 	return jsonReply(http.StatusOK, "application/json", map[string]any{
-		"access_token": s.tokens.issue(s.cfg.Now().Add(life)), "expires_in": int(life / time.Second), "token_type": "Bearer",
+		"access_token": s.tokens.issue(certificate, s.cfg.Now().Add(life)), "expires_in": int(life / time.Second), "token_type": "Bearer",
 	})
 }
 
@@ -133,16 +146,24 @@ func (s scopes) has(name string) bool {
 
 // verify checks a client assertion: signature, key, issuer, audience (the
 // token URL as the client sees it, or at the account's own host), lifetime and
-// scope.
-func (s *Server) verify(text, host string) error {
+// scope. It gives the id of the certificate.
+func (s *Server) verify(text, host string) (certificate string, err error) {
 	var claims assertion
 	parser := jwt.NewParser(
 		jwt.WithValidMethods(algorithms), jwt.WithTimeFunc(s.cfg.Now), jwt.WithIssuer(s.cfg.ClientID),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(5*time.Second),
 	)
-	if _, err := parser.ParseWithClaims(text, &claims, s.key); err != nil {
-		return err
+	_, err = parser.ParseWithClaims(text, &claims, func(token *jwt.Token) (any, error) {
+		certificate, _ = token.Header["kid"].(string)
+		return s.certificates.key(certificate)
+	})
+	if err != nil {
+		return "", err
 	}
+	return certificate, s.verifyClaims(claims, host)
+}
+
+func (s *Server) verifyClaims(claims assertion, host string) error {
 	if claims.Issuer == "" {
 		return errors.New("iss: missing")
 	}
@@ -167,17 +188,6 @@ func (s *Server) verify(text, host string) error {
 func (s *Server) ownTokenURL() string {
 	name := strings.ReplaceAll(strings.ToLower(s.cfg.Account), "_", "-")
 	return "https://" + name + ".suitetalk.api.netsuite.com" + servicePath + tokenPath
-}
-
-// key finds the certificate's key.
-func (s *Server) key(token *jwt.Token) (any, error) {
-	if kid, _ := token.Header["kid"].(string); kid != s.cfg.CertificateID || kid == "" {
-		return nil, fmt.Errorf("kid %q: unknown certificate", kid)
-	}
-	if s.cfg.PublicKey == nil {
-		return nil, errors.New("no certificate uploaded")
-	}
-	return s.cfg.PublicKey, nil
 }
 
 func contains(list []string, wanted ...string) bool {
