@@ -31,21 +31,24 @@ const (
 // Both sides converge whatever happens in between, and every write is somebody's change. People change orders in the shop
 // and ship, bill and pay back in NetSuite; webhooks and notices come late, twice and in another order, polls now and then;
 // stages stand still, and units die behind a write that nobody hears of. At the end two rounds of deliveries and a poll are
-// enough. The seed gives the same steps again.
+// enough. Each order goes its own way, many side by side: what happens to the pipeline happens to all of them. The seed
+// gives the same steps again.
 func TestBothSidesConverge(t *testing.T) {
-	total, first := int(number(t, interleavingsEnv, 12)), number(t, interleavingSeedEnv, uint64(time.Now().UnixNano()))
+	total, first := int(number(t, interleavingsEnv, 40)), number(t, interleavingSeedEnv, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d %s=%d", interleavingSeedEnv, first, interleavingsEnv, total)
-	seeds := newRapidSeeds(t, min(matchesOfWorld, max(1, total/worlds)))
+	orders := max(1, min(total/worlds, ordersOfMatch))
+	matches := max(1, total/worlds/orders)
+	seeds := newRapidSeeds(t, min(matchesOfWorld, matches))
 	for shard := range worlds {
 		t.Run(fmt.Sprint(shard), func(t *testing.T) {
 			t.Parallel()
 			tally := &tally{}
 			defer tally.tell(t)
-			for tally.played < total/worlds && t.Run(fmt.Sprint(tally.played), func(t *testing.T) {
+			for tally.matches < matches && t.Run(fmt.Sprint(tally.matches), func(t *testing.T) {
 				s := newSides(t)
-				seeds.check(t, rand.New(rand.NewPCG(first, uint64(shard)<<32|uint64(tally.played))).Uint64()|1, func(r *rapid.T) {
-					tally.played++
-					(&match{sides: s, t: r, tally: tally}).play()
+				seeds.check(t, rand.New(rand.NewPCG(first, uint64(shard)<<32|uint64(tally.matches))).Uint64()|1, func(r *rapid.T) {
+					tally.matches++
+					(&match{sides: s, t: r, tally: tally}).play(orders)
 				})
 				s.end()
 			}) {
@@ -55,10 +58,12 @@ func TestBothSidesConverge(t *testing.T) {
 	}
 }
 
-// So many worlds play at once, so many interleavings each before it is made anew: what a world remembers slows it down.
+// So many worlds play at once, so many matches each before it is made anew, since what a world remembers slows it down. A
+// match is of so many orders at most: each may be written again for each unit that dies in it.
 const (
 	worlds         = 4
-	matchesOfWorld = 50
+	matchesOfWorld = 20
+	ordersOfMatch  = 250
 )
 
 // rapidSeeds gives each call of rapid.Check a seed of its own, unless rapid was given one. rapid reads its flags when a
@@ -99,20 +104,20 @@ func (s *rapidSeeds) check(t *testing.T, seed uint64, play func(*rapid.T)) {
 }
 
 // tally counts what was played.
-type tally struct{ played, changes, writes, crashes, rounds int }
+type tally struct{ matches, played, changes, writes, crashes, rounds int }
 
 func (t *tally) tell(test *testing.T) {
-	test.Logf("%d interleavings: %d changes, %d writes, %d crashes, %d rounds at the ends", t.played, t.changes, t.writes, t.crashes, t.rounds)
+	test.Logf("%d interleavings in %d matches: %d changes, %d writes, %d crashes, %d rounds at the ends", t.played, t.matches, t.changes, t.writes, t.crashes, t.rounds)
 }
 
-// match is one interleaving about two orders.
+// match is many interleavings, one of each order, side by side.
 type match struct {
 	*sides
 	t       *rapid.T
 	tally   *tally
 	began   time.Time
 	orders  []*deal
-	post    []letter // not handed on yet
+	post    map[string][]letter // not handed on yet, by the order they tell of; NetSuite's notices by ""
 	pushing bool
 	still   map[string]bool // stages that stand still
 }
@@ -153,21 +158,20 @@ func (o *deal) name() string { return fmt.Sprintf("%s/%d", o.store, o.id) }
 
 func (o *deal) salesOrder() string { return fmt.Sprintf("wc-so-%s-%d", o.store, o.id) }
 
-func (m *match) play() {
-	m.begin()
-	for range rapid.IntRange(4, 16).Draw(m.t, "steps") {
-		m.step()
-		m.quiet()
+func (m *match) play(orders int) {
+	m.begin(orders)
+	for range rapid.IntRange(2, 8).Draw(m.t, "turns") {
+		m.turn()
 	}
 	m.finish()
 }
 
 // begin places the orders and lets both sides know them.
-func (m *match) begin() {
-	m.still, m.pushing = map[string]bool{}, true
+func (m *match) begin(orders int) {
+	m.still, m.pushing, m.post = map[string]bool{}, true, map[string][]letter{}
 	m.sides.begin(m.t)
 	m.began = time.Now()
-	for range 2 {
+	for range orders {
 		store := rapid.SampledFrom([]string{"main", "legacy", "v104"}).Draw(m.t, "store")
 		ids, err := m.Shop.Place(shopsim.Placement{Store: store, Status: "pending", Checkout: shopsim.Block, Product: classicTee, Quantity: 3})
 		if err == nil {
@@ -182,9 +186,56 @@ func (m *match) begin() {
 	m.handAll()
 }
 
-func (m *match) step() {
-	o := m.orders[rapid.IntRange(0, len(m.orders)-1).Draw(m.t, "order")]
-	switch rapid.SampledFrom([]string{"note", "note", "hold", "give", "ship", "ship", "bill", "repay", "pushes", "poll", "hand", "hand", "hand all", "twice", "shuffle", "still", "die", "die"}).Draw(m.t, "step") {
+// turn has something happen to the pipeline, then something arrive of each order, then its people act.
+func (m *match) turn() {
+	m.happen()
+	m.quiet()
+	for _, o := range m.orders {
+		m.arrive(o)
+	}
+	for range rapid.IntRange(0, len(m.post[notices])).Draw(m.t, "notices") {
+		m.hand(notices, rapid.Bool().Draw(m.t, "once"))
+	}
+	m.quiet()
+	for _, o := range m.orders {
+		m.act(o)
+	}
+	m.quiet()
+}
+
+func (m *match) happen() {
+	switch rapid.SampledFrom([]string{"nothing", "pushes", "poll", "shuffle", "still", "die", "die", "die", "die"}).Draw(m.t, "happens") {
+	case "pushes":
+		m.pushing = !m.pushing
+		m.office.pushes(m.pushing)
+	case "poll":
+		if err := m.poll(); err != nil {
+			m.t.Fatal(err)
+		}
+	case "shuffle":
+		m.shuffle(notices)
+	case "still":
+		m.stand(rapid.SampledFrom(slices.Sorted(maps.Keys(stages))).Draw(m.t, "stage"))
+	case "die":
+		unit := rapid.SampledFrom([]string{netsuitewriter.Unit.Name, netsuitewriter.Unit.Name, statuspublisher.Unit.Name, statuspublisher.Unit.Name, transformer.Unit.Name, reconciler.Unit.Name}).Draw(m.t, "unit")
+		m.die(unit, rapid.IntRange(0, max(2, len(m.orders)/4)).Draw(m.t, "write"))
+	}
+}
+
+// arrive brings one of the shop's letters about an order, or none.
+func (m *match) arrive(o *deal) {
+	switch rapid.SampledFrom([]string{"nothing", "hand", "hand", "twice", "shuffle"}).Draw(m.t, "arrives") {
+	case "hand":
+		m.hand(o.name(), true)
+	case "twice":
+		m.hand(o.name(), false)
+	case "shuffle":
+		m.shuffle(o.name())
+	}
+}
+
+func (m *match) act(o *deal) {
+	switch rapid.SampledFrom([]string{"nothing", "nothing", "note", "note", "hold", "give", "ship", "ship", "bill", "repay"}).Draw(m.t, "act") {
 	case "note":
 		o.note++
 		m.edit(o, fmt.Sprintf(`{"customer_note":"note %d"}`, o.note))
@@ -198,26 +249,6 @@ func (m *match) step() {
 		m.bill(o)
 	case "repay":
 		m.repay(o)
-	case "pushes":
-		m.pushing = !m.pushing
-		m.office.pushes(m.pushing)
-	case "poll":
-		if err := m.poll(); err != nil {
-			m.t.Fatal(err)
-		}
-	case "hand":
-		m.hand(true)
-	case "hand all":
-		m.handAll()
-	case "twice":
-		m.hand(false)
-	case "shuffle":
-		m.shuffle()
-	case "still":
-		m.stand(rapid.SampledFrom(slices.Sorted(maps.Keys(stages))).Draw(m.t, "stage"))
-	case "die":
-		unit := rapid.SampledFrom([]string{netsuitewriter.Unit.Name, netsuitewriter.Unit.Name, statuspublisher.Unit.Name, statuspublisher.Unit.Name, transformer.Unit.Name, reconciler.Unit.Name}).Draw(m.t, "unit")
-		m.die(unit, rapid.IntRange(0, 2).Draw(m.t, "write"))
 	}
 }
 
@@ -252,39 +283,54 @@ func (m *match) die(unit string, write int) {
 }
 
 // shuffle has what waits come in another order.
-func (m *match) shuffle() {
-	at := make([]int, len(m.post))
+func (m *match) shuffle(about string) {
+	at := make([]int, len(m.post[about]))
 	for i := range at {
 		at[i] = i
 	}
-	post := make([]letter, len(m.post))
+	post := make([]letter, len(at))
 	for i, from := range rapid.Permutation(at).Draw(m.t, "post") {
-		post[i] = m.post[from]
+		post[i] = m.post[about][from]
 	}
-	m.post = post
+	m.post[about] = post
 }
 
-// hand gives the oldest letter to ingest, and lets everything follow from it; it stays where it comes twice.
-func (m *match) hand(once bool) {
-	if len(m.post) == 0 {
+// hand gives the oldest letter to ingest; it stays where it comes twice.
+func (m *match) hand(about string, once bool) {
+	if len(m.post[about]) == 0 {
 		return
 	}
-	l := m.post[0]
+	l := m.post[about][0]
 	if once {
-		m.post = m.post[1:]
+		m.post[about] = m.post[about][1:]
 	}
 	m.hear(l)
 	if err := m.office.hand(l); err != nil {
 		m.t.Fatal(err)
 	}
-	m.quiet()
 }
 
-// handAll hands on what waits, oldest first; what the shops tell meanwhile waits for the next time.
+// handAll hands on what waits, oldest first, everything following from an order's letter before its next one comes; what the
+// shops tell meanwhile waits for the next time.
 func (m *match) handAll() {
-	for range len(m.post) {
-		m.hand(true)
+	left := map[string]int{}
+	for about, letters := range m.post {
+		left[about] = len(letters)
 	}
+	for range left[notices] {
+		m.hand(notices, true)
+	}
+	delete(left, notices)
+	for len(left) > 0 {
+		for about, n := range left {
+			m.hand(about, true)
+			if left[about] = n - 1; n <= 1 {
+				delete(left, about)
+			}
+		}
+		m.quiet()
+	}
+	m.quiet()
 }
 
 // quiet waits until nothing is under way but what stands still, and takes what came by post.
@@ -292,7 +338,9 @@ func (m *match) quiet() {
 	if err := m.settle(m.still); err != nil {
 		m.t.Fatal(err)
 	}
-	m.post = append(m.post, m.office.take()...)
+	for _, l := range m.office.take() {
+		m.post[l.about()] = append(m.post[l.about()], l)
+	}
 	for _, o := range m.orders {
 		if m.reads(o.name()) { // in doubt, the order was read as it is
 			m.doubt(o)
@@ -338,6 +386,7 @@ func (m *match) finish() {
 			m.t.Fatalf("the third round still writes %v", m.news()[before:])
 		}
 	}
+	m.tally.played += len(m.orders)
 	m.tally.writes += len(m.deeds())
 	m.tally.crashes += m.deaths()
 	m.logged()

@@ -28,6 +28,7 @@ import (
 	statuspublisher "github.com/orderstream/orderstream/services/status-publisher"
 	"github.com/orderstream/orderstream/services/transformer"
 	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
@@ -55,6 +56,9 @@ const redelivery = 2 * time.Second
 func newSides(t *testing.T) *sides {
 	t.Helper()
 	s := &sides{World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{}, left: map[string]string{}}
+	if _, err := s.NetSuite.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "1", OnHand: "1000000"}); err != nil { // nothing waits for goods
+		t.Fatal(err)
+	}
 	s.office = newPostOffice(s)
 	s.poller = s.newPoller()
 	s.hasten()
@@ -153,7 +157,7 @@ func (s *sides) disarm() {
 func (s *sides) settle(still map[string]bool) error {
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
-	ticker := time.NewTicker(3 * time.Millisecond)
+	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for quiet, reason := 0, ""; quiet < 4; quiet++ {
 		if busy := s.busy(ctx, still); busy != "" {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -243,18 +242,9 @@ func (m *match) agree(o *deal) {
 }
 
 // salesOrder is an order as NetSuite holds it.
-func (m *match) salesOrder(o *deal) world.SalesOrder {
-	raw, err := m.NetSuite.State("salesOrder")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	var all []world.SalesOrder
-	if err := json.Unmarshal(raw, &all); err != nil {
-		m.t.Fatal(err)
-	}
-	at := slices.IndexFunc(all, func(s world.SalesOrder) bool { return s.ExternalID == o.salesOrder() })
-	if at < 0 {
+func (m *match) salesOrder(o *deal) (order world.SalesOrder) {
+	if !m.find("salesOrder", o.salesOrder(), &order) {
 		m.t.Fatalf("NetSuite has no order %s", o.salesOrder())
 	}
-	return all[at]
+	return order
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -126,6 +127,18 @@ type letter struct {
 	to     string // path at the door of ingest
 	header http.Header
 	body   []byte
+}
+
+// notices stands for what NetSuite's letters are about: they name a record, not its order.
+const notices = ""
+
+// about names the order that a letter tells of.
+func (l letter) about() string {
+	var body struct{ ID json.Number }
+	if !strings.HasPrefix(l.header.Get("X-WC-Webhook-Topic"), "order.") || json.Unmarshal(l.body, &body) != nil {
+		return notices
+	}
+	return path.Base(l.to) + "/" + body.ID.String()
 }
 
 func newPostOffice(s *sides) *postOffice {
@@ -256,10 +269,15 @@ func deedsOf(side string, r *http.Request, body []byte) []deed {
 	for _, item := range batch.Update {
 		var of struct{ ID json.Number }
 		_ = json.Unmarshal(item, &of)
-		list = append(list, deed{order: store + "/" + of.ID.String(), what: shopDeed("", item), body: string(item)})
+		list = append(list, deed{order: store + "/" + of.ID.String(), what: shopDeed("", item), body: string(withoutID(item))})
 	}
 	return list
 }
+
+// withoutID leaves a batch's item as it is written singly.
+func withoutID(item []byte) []byte { return idOfItem.ReplaceAll(item, []byte("{")) }
+
+var idOfItem = regexp.MustCompile(`^\{"id":\d+,`)
 
 // shopDeed says what of a shop's order is written.
 func shopDeed(below string, body []byte) string {

@@ -97,21 +97,21 @@ func (m *match) repay(o *deal) {
 }
 
 // record gives the id of a record of ours; "" where there is none.
-func (m *match) record(kind, externalID string) string {
-	raw, err := m.NetSuite.State(kind)
+func (m *match) record(kind, externalID string) (id string) {
+	m.find(kind, externalID, &struct{ ID *string }{&id})
+	return id
+}
+
+// find reads a record of ours, if NetSuite has it.
+func (m *match) find(kind, externalID string, into any) bool {
+	raw, err := m.NetSuite.Record(kind, externalID)
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, into)
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	var all []struct{ ID, ExternalID string }
-	if err := json.Unmarshal(raw, &all); err != nil {
-		m.t.Fatal(err)
-	}
-	for _, r := range all {
-		if r.ExternalID == externalID {
-			return r.ID
-		}
-	}
-	return ""
+	return raw != nil
 }
 
 // hear notes what a webhook says of an order, if that is newer than what is known.
@@ -145,18 +145,12 @@ const reason = "late"
 
 // shows is what a shop says of an order now.
 func (m *match) shows(o *deal) (state shopSaying) {
-	all, err := m.Shop.Orders(o.store)
+	raw, err := m.Shop.Order(o.store, o.id)
+	if err == nil {
+		err = json.Unmarshal(raw, &state)
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	for _, raw := range slices.Backward(all) {
-		if err := json.Unmarshal(raw, &state); err != nil {
-			m.t.Fatal(err)
-		}
-		if state.ID == o.id {
-			return state
-		}
-	}
-	m.t.Fatalf("the store has no order %s", o.name())
 	return state
 }

@@ -86,6 +86,24 @@ func (s *Server) State(recordType string) ([]byte, error) {
 	return s.stateJSON(s.URL()+servicePath+"record/v1/", recordType)
 }
 
+// Record is the record of a type with that externalId as JSON, sublists
+// expanded; nil where there is none.
+func (s *Server) Record(recordType, externalID string) ([]byte, error) {
+	k := s.kinds.find(recordType)
+	if k == nil {
+		return nil, fmt.Errorf("type %q: unknown record type", recordType)
+	}
+	var found *record
+	_ = s.store.view(func(t *tx) error {
+		found = t.byExternalID(k.group, externalID)
+		return nil
+	})
+	if found == nil || found.kind != k {
+		return nil, nil
+	}
+	return json.Marshal(painter{root: s.URL() + servicePath + "record/v1/", expand: true}.record(found))
+}
+
 func (s *Server) stateJSON(root, recordType string) ([]byte, error) {
 	if recordType != "" {
 		k := s.kinds.find(recordType)

@@ -256,6 +256,19 @@ func (s *Server) Orders(store string) ([][]byte, error) {
 	return list, nil
 }
 
+// Order gives one order of a store as REST shows it.
+func (s *Server) Order(store string, id int64) ([]byte, error) {
+	shop, err := s.shop(store)
+	if err != nil {
+		return nil, err
+	}
+	row := shop.get(orders, id)
+	if row == nil {
+		return nil, fmt.Errorf("id %d: the store has no such order", id)
+	}
+	return row.Bytes(), nil
+}
+
 // Notes gives an order's notes by rising id, each as REST shows it.
 func (s *Server) Notes(store string, order int64) ([][]byte, error) {
 	shop, err := s.shop(store)
