@@ -159,6 +159,9 @@ func (c *Consumer) receive(ctx, work context.Context, consumer jetstream.Consume
 		case err != nil:
 			// A missed heartbeat, a changed leader or a lost pin: the iterator pulls again by itself.
 			c.log.Debug("pull interrupted", "error", err)
+			if err := c.gone(ctx, err); err != nil {
+				return err
+			}
 		default:
 			if err := c.pin.saw(ctx, msg); err != nil {
 				c.log.Debug("who was active before is not known yet", "error", err)
@@ -167,6 +170,19 @@ func (c *Consumer) receive(ctx, work context.Context, consumer jetstream.Consume
 			}
 			lanes.add(ctx, work, msg)
 		}
+	}
+	return nil
+}
+
+// gone looks whether a silent server has the consumer at all: where it went away while no pull stood, e.g. with a restored
+// server, nobody says so, and the iterator pulls for ever.
+func (c *Consumer) gone(ctx context.Context, cause error) error {
+	if !errors.Is(cause, jetstream.ErrNoHeartbeat) {
+		return nil
+	}
+	_, err := c.js.Consumer(ctx, c.config.Stream, c.config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("consume %s/%s: %w", c.config.Stream, c.config.Durable, err)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
@@ -316,4 +318,32 @@ func TestNoAckWithoutOutputs(t *testing.T) {
 	if got := b.server.Count(t, topology.Customers, subject.CustomerAll); got != 1 || runs != 2 {
 		t.Errorf("%d outputs after %d runs, want 1 after 2", got, runs)
 	}
+}
+
+// A server that is silent is asked for the consumer: one that is gone ends the run, and nothing else does.
+func TestAConsumerThatIsGone(t *testing.T) {
+	server := natstest.Start(t)
+	ctx := natstest.Context(t)
+	c, err := New(server.JS, slog.New(slog.DiscardHandler), Config{Stream: topology.Woo, Durable: topology.ConsumerParse, Stage: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := func(want error) {
+		t.Helper()
+		if err := c.gone(ctx, fmt.Errorf("pull: %w", jetstream.ErrNoHeartbeat)); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	gone(nil)
+	if err := server.JS.DeleteConsumer(ctx, topology.Woo, topology.ConsumerParse); err != nil {
+		t.Fatal(err)
+	}
+	gone(jetstream.ErrConsumerNotFound)
+	if err := c.gone(ctx, errors.New("a leader changed")); err != nil {
+		t.Errorf("%v, want nil: only silence is a reason to ask", err)
+	}
+	if err := server.JS.DeleteStream(ctx, topology.Woo); err != nil {
+		t.Fatal(err)
+	}
+	gone(jetstream.ErrStreamNotFound)
 }
