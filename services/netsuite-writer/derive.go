@@ -56,6 +56,17 @@ func parkOutcome(book *failures.Book) consume.Parker {
 	}
 }
 
+// parkDesired parks a desired state that cannot be read, beside the failure of the order itself.
+func parkDesired(book *failures.Book) consume.Parker {
+	return func(ctx context.Context, m consume.Message, cause error) ([]publish.Message, error) {
+		store, key := "", m.Subject
+		if s, err := subject.ParseDesired(m.Subject); err == nil {
+			store, key = s.Store, "desired-"+s.Kind+"-"+s.Key
+		}
+		return book.Park(ctx, store, key, m.Position(), failures.FaultOf(cause), m.StoredAt)
+	}
+}
+
 func resolve(ctx context.Context, book *failures.Book, o event.SyncRecordedV1) ([]publish.Message, error) {
 	return book.ResolveStored(ctx, o.Store, o.Order, desiredPosition(o), o.Time)
 }

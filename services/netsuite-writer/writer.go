@@ -102,7 +102,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 	lanes := max(32*slots, (inFlight+1)*suitetalk.MaxBatch)
 	consumer, err := consume.New(env.JS, env.Log.With("account", key), consume.Config{
 		Stream: topology.Desired, Durable: topology.WriterOf(key), Stage: StageWrite, Group: topology.WriterGroup,
-		Handle: w.handle, Minor: minor, Lanes: lanes, Prefetch: 2 * lanes, Pace: paceOf(c.Retry),
+		Handle: w.handle, Park: parkDesired(book), Minor: minor, Lanes: lanes, Prefetch: 2 * lanes, Pace: paceOf(c.Retry),
 	})
 	if err != nil {
 		return nil, err

@@ -75,6 +75,27 @@ func failure(t *testing.T, js jetstream.JetStream, id subject.Failure, state str
 	}
 }
 
+// A desired state that cannot be read is parked, of an order as well as of a customer, and stops no other order.
+func TestUnreadableDesiredStates(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true})
+	for _, s := range []subject.Desired{
+		{Kind: "order", Account: demo.Account, Store: "main", Key: "99"}, {Kind: "customer", Account: demo.Account, Store: "main", Key: "2"},
+	} {
+		if _, err := w.JS.Publish(context.Background(), s.String(), []byte("{")); err != nil {
+			t.Fatal(err)
+		}
+		parked := failure(t, w.JS, subject.Failure{Stage: "write", Store: "main", Key: "desired-" + s.Kind + "-" + s.Key}, event.FailureParked)
+		if parked.Fault.Code != "message-undecodable" || parked.Message.Subject != s.String() {
+			t.Errorf("parked %+v of %s, want message-undecodable", parked.Fault, parked.Message.Subject)
+		}
+	}
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	if so := w.SalesOrders()["wc-so-main-36"]; so.Total == "" {
+		t.Error("an order did not land after a state that cannot be read")
+	}
+}
+
 func TestUnknownSKUIsParkedAndHealsByRetry(t *testing.T) {
 	w := world.Start(t, demo.Options{Mute: true})
 	w.Post(changed(t, "order.created-simple", `"sku":"TEE-001"`, `"sku":"TEE-999"`))
