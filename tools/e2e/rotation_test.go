@@ -5,174 +5,202 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/orderstream/orderstream/contracts/capture"
-	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/goccy/go-json"
+
 	"github.com/orderstream/orderstream/services/host"
-	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
-// rotation is a world whose certificate lies in files.
-type rotation struct {
-	world.World
-	t       *testing.T
-	id, key string // files
-	old     string // the id at the start
-	next    netsuitesim.Credentials
-	orders  []capture.Delivery // not posted yet
+// files are the account's credentials as a mounted secret has them: each is replaced as a whole.
+type files struct {
+	t   *testing.T
+	dir string
 }
 
-const ordersOfRotation = 8
-
-func newRotation(t *testing.T) *rotation {
-	t.Helper()
-	next, err := netsuitesim.GenerateCredentials()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	r := &rotation{t: t, id: filepath.Join(dir, "certificate-id"), key: filepath.Join(dir, "secrets", "netsuite.pem"), next: next}
-	r.World = world.Start(t, demo.Options{Mute: true, Dir: dir, Adjust: func(c *host.Config) {
-		a := c.Accounts[demo.Account]
-		r.old = string(a.Certificate)
-		replace(t, r.id, r.old)
-		set(&a.Certificate, "file:"+r.id)
-		c.Accounts[demo.Account] = a
-	}})
-	for i := range ordersOfRotation {
-		r.orders = append(r.orders, changed(t, "order.created-simple", `"id":36,`, fmt.Sprintf(`"id":%d,`, 9000+i)))
-	}
-	r.Load(r.orders)
-	return r
-}
-
-func set[T ~string](to *T, text string) { *to = T(text) }
-
-// replace puts a file in the place of another at once, as secrets are mounted.
-func replace(t *testing.T, path, text string) {
-	t.Helper()
+func (f files) put(name, text string) {
+	f.t.Helper()
+	path := filepath.Join(f.dir, name)
 	if err := os.WriteFile(path+"~", []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	if err := os.Rename(path+"~", path); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f files) ref(name string) string { return "file:" + filepath.Join(f.dir, name) }
+
+// configure changes the account's section. An attempt that burns parks its order at once, and each order is a request
+// of its own.
+func (f files) configure(c *host.Config, section map[string]any) {
+	f.t.Helper()
+	section["attempts"], section["batches"] = 1, "off"
+	section["retry"] = map[string]string{"last_probe": "200ms", "throttled": "100ms"}
+	text, err := json.Marshal(section)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	a := c.Accounts[demo.Account]
+	if err := json.Unmarshal(text, &a); err != nil {
+		f.t.Fatal(err)
+	}
+	c.Accounts[demo.Account] = a
+}
+
+// certified is a world whose account has the files id and key.
+func certified(t *testing.T) (world.World, files) {
+	t.Helper()
+	f := files{t, t.TempDir()}
+	w := world.Start(t, demo.Options{Mute: true, Mapping: ordersAlone(t), Adjust: func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		key, err := a.PrivateKey.Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.put("id", string(a.Certificate))
+		f.put("key", key)
+		f.configure(c, map[string]any{"certificate_id": f.ref("id"), "private_key": f.ref("key")})
+	}})
+	return w, f
+}
+
+// mapped maps a new certificate and gives its id and key.
+func mapped(t *testing.T, w world.World) (id, key string) {
+	t.Helper()
+	keys, err := netsuitesim.GenerateCredentials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err = w.NetSuite.MapCertificate(netsuitesim.Certificate{PublicKey: string(keys.PublicKeyPEM)}); err != nil {
+		t.Fatal(err)
+	}
+	return id, string(keys.PrivateKeyPEM)
+}
+
+// retire revokes the certificate that was there first; its tokens end with it.
+func retire(t *testing.T, w world.World) {
+	t.Helper()
+	if err := w.NetSuite.RevokeCertificate(w.Facts.Account.CertificateID); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// post hands on so many of the orders that are left.
-func (r *rotation) post(n int) {
-	r.t.Helper()
-	for _, c := range r.orders[:n] {
-		r.Post(c)
-	}
-	r.orders = r.orders[n:]
+// tokens counts what the token endpoint answered.
+func tokens(w world.World, status int) int {
+	return answered(w, http.MethodPost, "/oauth2/v1/token", status)
 }
 
-func (r *rotation) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
+// amid exchanges something while orders are written.
+func amid(t *testing.T, w world.World, plays []play, exchange func()) {
+	t.Helper()
+	setFaults(t, w, `{"latencyMs":20}`)
+	send(t, w, plays)
+	w.Until("some are written", func() bool { return len(w.SalesOrders()) >= 5 })
+	exchange()
+	if left := len(plays) - len(w.SalesOrders()); left < 5 {
+		t.Fatalf("only %d orders were left for after the exchange: it proves nothing", left)
 	}
 }
 
-func (r *rotation) mapNext() {
-	r.t.Helper()
-	r.must(r.NetSuite.MapCertificate(netsuitesim.Certificate{ID: r.next.CertificateID, PublicKey: string(r.next.PublicKeyPEM)}))
+// checkLanded wants each order in NetSuite, to the cent, no other one there, and nothing parked.
+func checkLanded(t *testing.T, w world.World, plays []play) {
+	t.Helper()
+	checkParked(t, w, nil)
+	want := map[string]string{}
+	for _, p := range plays {
+		want[orderName(p)] = "28.14"
+	}
+	sameTotals(t, "sales orders", transactions(w, "salesOrder"), want)
 }
 
-// refused counts assertions that NetSuite refused.
-func (r *rotation) refused() (n int) {
-	for _, e := range r.NetSuite.Log("oauth2/v1/token", 0) {
-		if e.Status == http.StatusBadRequest {
-			n++
-		}
-	}
-	return n
-}
-
-// check wants every order once, written once, and nothing parked.
-func (r *rotation) check() {
-	r.t.Helper()
-	r.post(len(r.orders))
-	r.Settle()
-	checkParked(r.t, r.World, nil)
-	if held := len(r.SalesOrders()); held != ordersOfRotation {
-		r.t.Errorf("NetSuite holds %d orders, want %d", held, ordersOfRotation)
-	}
-	wrote := map[string]int{}
-	for _, e := range r.NetSuite.Log("salesorder/eid:", 0) {
-		if e.Method == http.MethodPut && e.Status < 300 {
-			wrote[e.Path]++
-		}
-	}
-	for path, times := range wrote {
-		if times != 1 {
-			r.t.Errorf("%s was written %d times", path, times)
+// checkOnce wants each order written by one request.
+func checkOnce(t *testing.T, w world.World, plays []play) {
+	t.Helper()
+	for _, p := range plays {
+		name := orderName(p)
+		writes := answered(w, http.MethodPut, name, http.StatusNoContent) + answered(w, http.MethodPatch, name, http.StatusNoContent)
+		if writes != 1 {
+			t.Errorf("%s: written %d times, want once", name, writes)
 		}
 	}
 }
 
-// A certificate is exchanged while orders flow: one more is mapped, its files take the place of the old ones, the old one
-// ends with its access tokens. Nothing is started again, parked or written twice.
-func TestACertificateIsExchanged(t *testing.T) {
-	t.Parallel()
-	r := newRotation(t)
-	r.post(2)
-	r.Settle()
-	r.mapNext()
-	replace(t, r.id, r.next.CertificateID)
-	replace(t, r.key, string(r.next.PrivateKeyPEM))
-	r.post(2)
-	r.must(r.NetSuite.RevokeCertificate(r.old))
-	r.check()
+func orderName(p play) string { return fmt.Sprint("wc-so-main-", p.id) }
+
+// A certificate is exchanged while orders are written: no restart, nothing parked, nothing written twice. Invariant 2.
+func TestACertificateIsExchangedWhileOrdersFlow(t *testing.T) {
+	w, f := certified(t)
+	plays := paidOrders(t, w, 710_000, 60)
+	amid(t, w, plays[:40], func() {
+		id, key := mapped(t, w)
+		f.put("id", id)
+		f.put("key", key)
+		retire(t, w)
+	})
+	send(t, w, plays[40:])
+	w.Settle()
+	checkLanded(t, w, plays)
+	checkOnce(t, w, plays)
 }
 
-// The files are replaced one after the other: while the new id lies beside the old key the old pair goes on.
-func TestAHalfExchangedCertificate(t *testing.T) {
-	t.Parallel()
-	r := newRotation(t)
-	r.post(2)
-	r.Settle()
-	r.mapNext()
-	replace(t, r.id, r.next.CertificateID)
-	r.NetSuite.RevokeTokens()
-	r.post(2)
-	r.Settle()
-	if held := len(r.SalesOrders()); held != 4 {
-		t.Errorf("NetSuite holds %d orders, want the 4 posted so far", held)
-	}
-	replace(t, r.key, string(r.next.PrivateKeyPEM))
-	r.must(r.NetSuite.RevokeCertificate(r.old))
-	r.check()
-}
-
-// A certificate that ends before its files are replaced pauses the account: orders wait and burn no attempt, and go on by
-// themselves once the files are there.
-func TestACertificateThatEndsTooEarly(t *testing.T) {
-	t.Parallel()
-	r := newRotation(t)
-	r.post(2)
-	r.Settle()
-	r.must(r.NetSuite.RevokeCertificate(r.old))
-	r.post(2)
-	r.Until("NetSuite refused the certificate more often than an order is tried", func() bool { return r.refused() > 6 })
-	r.mapNext()
-	replace(t, r.id, r.next.CertificateID)
-	replace(t, r.key, string(r.next.PrivateKeyPEM))
-	r.check()
-	for id := range r.SalesOrders() {
-		store, order, _ := strings.Cut(strings.TrimPrefix(id, "wc-so-"), "-")
-		shown, err := operate.Show(t.Context(), r.JS, store, order)
-		r.must(err)
-		for _, step := range shown.Steps {
-			if step.Stage == "write" && step.What != event.OutcomeSynced {
-				t.Errorf("%s: outcome %q, want no attempt burnt", id, step.What)
+// While one of the two files is replaced, the certificate that NetSuite accepted last serves; the new one does as soon as
+// both are.
+func TestACertificateIsHalfReplaced(t *testing.T) {
+	for _, order := range [][2]string{{"id", "key"}, {"key", "id"}} {
+		t.Run(order[0]+" first", func(t *testing.T) {
+			w, f := certified(t)
+			plays := paidOrders(t, w, 720_000, 60)
+			id, key := mapped(t, w)
+			text := map[string]string{"id": id, "key": key}
+			var refused, given int
+			amid(t, w, plays[:40], func() {
+				f.put(order[0], text[order[0]])
+				refused, given = tokens(w, http.StatusBadRequest), tokens(w, http.StatusOK)
+				w.NetSuite.RevokeTokens()
+			})
+			w.Settle()
+			if tokens(w, http.StatusBadRequest) == refused || tokens(w, http.StatusOK) == given {
+				t.Errorf("%d tokens refused and %d given with half of the files, want one of each at least", tokens(w, http.StatusBadRequest)-refused, tokens(w, http.StatusOK)-given)
 			}
-		}
+			f.put(order[1], text[order[1]])
+			retire(t, w)
+			send(t, w, plays[40:])
+			w.Settle()
+			checkLanded(t, w, plays)
+			checkOnce(t, w, plays)
+		})
 	}
+}
+
+// A certificate that is revoked before its successor's files are there pauses the account, however long that takes: no
+// attempt burns, and the orders go on by themselves once both files are there.
+func TestACertificateIsRevokedTooEarly(t *testing.T) {
+	w, f := certified(t)
+	plays := paidOrders(t, w, 730_000, 60)
+	amid(t, w, plays[:40], func() { retire(t, w) })
+	awaitDegraded(t, w)
+	send(t, w, plays[40:])
+	probed := func(times int) {
+		t.Helper()
+		first := tokens(w, http.StatusBadRequest)
+		w.Until("the account probes", func() bool { return tokens(w, http.StatusBadRequest) >= first+times })
+	}
+	probed(5)
+	id, key := mapped(t, w)
+	f.put("id", id)
+	probed(4) // two pairs are tried each time
+	if have := len(w.SalesOrders()); have >= 40 || w.Host.Ready() == nil {
+		t.Errorf("%d orders are there and the account is ready without a certificate", have)
+	}
+	checkParked(t, w, nil)
+	f.put("key", key)
+	w.Settle()
+	if err := w.Host.Ready(); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+	checkLanded(t, w, plays)
 }

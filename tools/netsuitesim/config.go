@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -22,7 +21,8 @@ type Config struct {
 	Dir string
 	// Account is the account id as the realm spells it, "1234567_SB1" by default.
 	Account string
-	// ClientID and CertificateID name the OAuth 2.0 integration and its key.
+	// ClientID and CertificateID name the OAuth 2.0 integration and its first
+	// certificate; [Server.MapCertificate] maps further ones.
 	ClientID      string
 	CertificateID string
 	// PublicKey verifies client assertions: *rsa.PublicKey or *ecdsa.PublicKey.
@@ -98,7 +98,7 @@ func DefaultCustomFields() []CustomField {
 	}
 }
 
-// complete fills in the defaults and parses the key.
+// complete fills in the defaults.
 func (c *Config) complete() error {
 	c.Listen = or(c.Listen, "127.0.0.1:0")
 	c.Account = or(c.Account, "1234567_SB1")
@@ -132,44 +132,7 @@ func (c *Config) complete() error {
 			return fmt.Errorf("switches: closedThrough %q: want YYYY-MM-DD", day)
 		}
 	}
-	return c.readKey()
-}
-
-func (c *Config) readKey() error {
-	if c.PublicKey == nil && len(c.PublicKeyPEM) > 0 {
-		key, err := parsePublicKey(c.PublicKeyPEM)
-		if err != nil {
-			return fmt.Errorf("public key: %w", err)
-		}
-		c.PublicKey = key
-	}
-	if c.PublicKey == nil {
-		return nil
-	}
-	return publicKeyKind(c.PublicKey)
-}
-
-func publicKeyKind(key crypto.PublicKey) error {
-	switch key.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey:
-		return nil
-	}
-	return fmt.Errorf("public key: %T: want *rsa.PublicKey or *ecdsa.PublicKey", key)
-}
-
-func parsePublicKey(text []byte) (crypto.PublicKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("no PEM block")
-	}
-	if block.Type != "CERTIFICATE" {
-		return x509.ParsePKIXPublicKey(block.Bytes)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	return cert.PublicKey, nil
+	return nil
 }
 
 // Credentials are one integration's ids and key pair.

@@ -236,26 +236,22 @@ func (s *Server) controlled(r *http.Request) (reply, error) {
 // act answers the controls that a person in the UI stands for.
 func (s *Server) act(r *http.Request) (reply, error) {
 	do := map[string]func() (any, error){
-		"POST /sim/items":          func() (any, error) { return acted(r, s.PutItem) },
-		"POST /sim/stock":          func() (any, error) { return acted(r, s.SetStock) },
-		"POST /sim/price":          func() (any, error) { return acted(r, s.SetPrice) },
-		"POST /sim/warehouse":      func() (any, error) { return s.postWarehouse(r) },
-		"POST /sim/warehouse/step": func() (any, error) { return s.postSteps(r) },
-		"POST /sim/push":           func() (any, error) { return s.postPush(r) },
-		"POST /sim/fulfil":         func() (any, error) { return acted(r, s.Fulfil) },
-		"POST /sim/bill":           func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Bill(o.Order) }) },
-		"POST /sim/cancel":         func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },
-		"POST /sim/record":         func() (any, error) { return acted(r, s.Act) },
-		"POST /sim/periods":        func() (any, error) { return s.postPeriods(r) },
-		"POST /sim/certificates":   func() (any, error) { return s.postCertificate(r, s.MapCertificate) },
-		"POST /sim/certificates/revoke": func() (any, error) {
-			return s.postCertificate(r, func(c Certificate) error { return s.RevokeCertificate(c.ID) })
-		},
-		"POST /sim/certificates/end": func() (any, error) {
-			return s.postCertificate(r, func(c Certificate) error { return s.EndCertificate(c.ID, c.ValidUntil) })
-		},
-		"GET /sim/certificates": func() (any, error) { return s.Certificates(), nil },
-		"GET /sim/periods":      func() (any, error) { return s.periods(), nil },
+		"GET /sim/certificates":         func() (any, error) { return s.Certificates(), nil },
+		"POST /sim/certificates":        func() (any, error) { return acted(r, s.MapCertificate) },
+		"POST /sim/certificates/revoke": func() (any, error) { return ended(r, s.RevokeCertificate) },
+		"POST /sim/certificates/expire": func() (any, error) { return ended(r, s.ExpireCertificate) },
+		"POST /sim/items":               func() (any, error) { return acted(r, s.PutItem) },
+		"POST /sim/stock":               func() (any, error) { return acted(r, s.SetStock) },
+		"POST /sim/price":               func() (any, error) { return acted(r, s.SetPrice) },
+		"POST /sim/warehouse":           func() (any, error) { return s.postWarehouse(r) },
+		"POST /sim/warehouse/step":      func() (any, error) { return s.postSteps(r) },
+		"POST /sim/push":                func() (any, error) { return s.postPush(r) },
+		"POST /sim/fulfil":              func() (any, error) { return acted(r, s.Fulfil) },
+		"POST /sim/bill":                func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Bill(o.Order) }) },
+		"POST /sim/cancel":              func() (any, error) { return acted(r, func(o orderName) (string, error) { return s.Cancel(o.Order) }) },
+		"POST /sim/record":              func() (any, error) { return acted(r, s.Act) },
+		"POST /sim/periods":             func() (any, error) { return s.postPeriods(r) },
+		"GET /sim/periods":              func() (any, error) { return s.periods(), nil },
 	}[r.Method+" "+r.URL.Path]
 	if do == nil {
 		return reply{}, &problem{status: http.StatusNotFound, detail: "no such control: " + r.Method + " " + r.URL.Path}

@@ -55,10 +55,13 @@
 //	POST /sim/push                   {"url","secret"} deploys the user event that posts a signed notice of
 //	                                 every save by a person; an empty url takes it away
 //	POST /sim/tokens/revoke          every access token issued so far becomes invalid
-//	GET  /sim/certificates           those mapped to the integration
-//	POST /sim/certificates           {"id","publicKey","validUntil"} maps one more, five active ones at most
-//	POST /sim/certificates/revoke    {"id"} ends one and its access tokens
-//	POST /sim/certificates/end       {"id","validUntil"} lets one expire
+//	GET  /sim/certificates           the certificates of the integration: [{"id","from","until","revoked"}]
+//	POST /sim/certificates           {"publicKey":"-----BEGIN CERTIFICATE-----…","id","from","until"} maps a
+//	                                 further one, as OAuth 2.0 Client Credentials (M2M) Setup does; five are
+//	                                 active at a time at most
+//	POST /sim/certificates/revoke    {"id"} revokes one; its tokens end, unless the switch
+//	                                 TokensOutliveCertificates is on
+//	POST /sim/certificates/expire    {"id"} ends its validity now, likewise
 //	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI
 //	                                 would; without lines all that is open
@@ -79,10 +82,11 @@
 // # Where Oracle is silent
 //
 // A reference whose target the catalog leaves open (customForm, leadSource …)
-// is accepted with any id. Access tokens are opaque text, not readable JWTs, and
-// do not outlive the process; jobs do. The texts for unknown property names,
-// wrong value types, closed periods, committed lines and amounts applied beyond
-// what is open are this package's own; their codes are documented ones. A
-// header discount does not change the tax of lines; it does lower the base of
-// the one header rate in the mode legacyHeader.
+// is accepted with any id. Access tokens are opaque text, not readable JWTs,
+// and do not outlive the process, nor does what is done to certificates while
+// it runs; jobs do. The texts for unknown property names, wrong value types,
+// closed periods, committed lines and amounts applied beyond what is open are
+// this package's own; their codes are documented ones. A header discount does
+// not change the tax of lines; it does lower the base of the one header rate in
+// the mode legacyHeader.
 package netsuitesim

@@ -51,7 +51,11 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("netsuitesim: %w", err)
 	}
-	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens(), certificates: newCertificates(cfg)}
+	s := &Server{cfg: cfg, closing: make(chan struct{}), journal: newJournal(), tokens: newTokens()}
+	var err error
+	if s.certificates, err = newCertificates(&s.cfg); err != nil {
+		return nil, fmt.Errorf("netsuitesim: %w", err)
+	}
 	s.processors = newProcessors(s)
 	s.tba = newSignatures(&s.cfg)
 	s.faults = newInjector(&s.cfg, s.closing)

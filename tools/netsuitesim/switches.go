@@ -131,9 +131,6 @@ type Switches struct {
 	// NotAdministrator refuses governanceLimits with 403, as a role other than
 	// Administrator sees it.
 	NotAdministrator bool
-	// TokensOutliveCertificates keeps the access tokens of a revoked certificate
-	// until they expire; otherwise they end with it. Oracle does not say.
-	TokensOutliveCertificates bool
 	// EmptyFulfillmentFails refuses a fulfilment that names no line; otherwise
 	// it ships everything open.
 	EmptyFulfillmentFails bool
@@ -159,6 +156,10 @@ type Switches struct {
 	ItemPrices bool
 	// QueryZone is the zone of SuiteQL's times, UTC by default.
 	QueryZone *time.Location
+	// TokensOutliveCertificates lets the tokens of a certificate that is revoked
+	// or has expired live out their time; otherwise they end with it. Oracle's
+	// documents say only that a new mapping is needed then.
+	TokensOutliveCertificates bool
 	// SwappedShipLetters shows SuiteQL ItemShip status A for shipped and C for picked.
 	SwappedShipLetters bool
 	// MaxAddressee is the length of addressee: 100 by default (83 in some forms).

@@ -73,6 +73,13 @@ func TestBothAnswers(t *testing.T) {
 			}, "2", "0",
 		},
 		{
+			"tokens outlive their certificate", func(s *netsuitesim.Switches) { s.TokensOutliveCertificates = true },
+			func(a *account) string {
+				a.end("revoke", a.keys.CertificateID)
+				return http.StatusText(a.reads(a.token))
+			}, "Unauthorized", "OK",
+		},
+		{
 			"governance needs an administrator", func(s *netsuitesim.Switches) { s.NotAdministrator = true },
 			func(a *account) string { return http.StatusText(a.do("GET", "system/v1/governanceLimits", "").status) }, "OK", "Forbidden",
 		},

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,41 +23,36 @@ var algorithms = []string{"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 // tokens are the access tokens in force, by their SHA-256.
 type tokens struct {
 	mu     sync.Mutex
-	issued map[[sha256.Size]byte]accessToken
+	issued map[[sha256.Size]byte]grant
 }
 
-type accessToken struct {
-	certificate string
+// grant is how long a token is good, and whose it is.
+type grant struct {
 	until       time.Time
+	certificate string
 }
 
-func newTokens() *tokens { return &tokens{issued: map[[sha256.Size]byte]accessToken{}} }
+func newTokens() *tokens { return &tokens{issued: map[[sha256.Size]byte]grant{}} }
 
-func (t *tokens) issue(certificate string, until time.Time) string {
+func (t *tokens) issue(g grant) string {
 	token := base64.RawURLEncoding.EncodeToString(random(48))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.issued[sha256.Sum256([]byte(token))] = accessToken{certificate, until}
+	t.issued[sha256.Sum256([]byte(token))] = g
 	return token
 }
 
-func (t *tokens) valid(token string, now time.Time) bool {
+func (t *tokens) grant(token string, now time.Time) (grant, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	known, ok := t.issued[sha256.Sum256([]byte(token))]
-	return ok && now.Before(known.until)
+	g, ok := t.issued[sha256.Sum256([]byte(token))]
+	return g, ok && now.Before(g.until)
 }
 
 func (t *tokens) revoke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.issued)
-}
-
-func (t *tokens) revokeOf(certificate string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	maps.DeleteFunc(t.issued, func(_ [sha256.Size]byte, known accessToken) bool { return known.certificate == certificate })
 }
 
 // authorize checks a bearer token or an OAuth 1.0a signature.
@@ -69,7 +63,7 @@ func (s *Server) authorize(r *http.Request) error {
 	case header == "":
 		return invalidLogin(s.cfg.Account)
 	case strings.EqualFold(scheme, "Bearer") && rest != "":
-		if s.tokens.valid(strings.TrimSpace(rest), s.cfg.Now()) {
+		if s.valid(strings.TrimSpace(rest)) {
 			return nil
 		}
 		return invalidLogin(s.cfg.Account)
@@ -80,6 +74,17 @@ func (s *Server) authorize(r *http.Request) error {
 		return nil
 	}
 	return malformedLogin(s.cfg.Account)
+}
+
+// valid tells whether a token is good: it and, unless the account sees it
+// otherwise, its certificate.
+func (s *Server) valid(token string) bool {
+	g, ok := s.tokens.grant(token, s.cfg.Now())
+	if !ok || s.cfg.Switches.TokensOutliveCertificates {
+		return ok
+	}
+	_, err := s.certificates.key(g.certificate)
+	return err == nil
 }
 
 // token answers the token endpoint.
@@ -103,7 +108,7 @@ func (s *Server) token(r *http.Request) reply {
 	}
 	life := s.cfg.TokenLifetime
 	return jsonReply(http.StatusOK, "application/json", map[string]any{
-		"access_token": s.tokens.issue(certificate, s.cfg.Now().Add(life)), "expires_in": int(life / time.Second), "token_type": "Bearer",
+		"access_token": s.tokens.issue(grant{s.cfg.Now().Add(life), certificate}), "expires_in": int(life / time.Second), "token_type": "Bearer",
 	})
 }
 
@@ -153,34 +158,27 @@ func (s *Server) verify(text, host string) (certificate string, err error) {
 		jwt.WithValidMethods(algorithms), jwt.WithTimeFunc(s.cfg.Now), jwt.WithIssuer(s.cfg.ClientID),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(5*time.Second),
 	)
-	_, err = parser.ParseWithClaims(text, &claims, func(token *jwt.Token) (any, error) {
-		certificate, _ = token.Header["kid"].(string)
-		return s.certificates.key(certificate)
-	})
+	token, err := parser.ParseWithClaims(text, &claims, s.key)
 	if err != nil {
 		return "", err
 	}
-	return certificate, s.verifyClaims(claims, host)
-}
-
-func (s *Server) verifyClaims(claims assertion, host string) error {
 	if claims.Issuer == "" {
-		return errors.New("iss: missing")
+		return "", errors.New("iss: missing")
 	}
 	aud, err := claims.GetAudience()
 	if err != nil || !contains(aud, s.TokenURL(), "http://"+host+servicePath+tokenPath, s.ownTokenURL()) {
-		return fmt.Errorf("aud %v: want %s", aud, s.TokenURL())
+		return "", fmt.Errorf("aud %v: want %s", aud, s.TokenURL())
 	}
 	if claims.IssuedAt == nil {
-		return errors.New("iat: missing")
+		return "", errors.New("iat: missing")
 	}
 	if life := claims.ExpiresAt.Sub(claims.IssuedAt.Time); life > time.Hour || life <= 0 {
-		return fmt.Errorf("exp - iat = %s: want at most 1h", life)
+		return "", fmt.Errorf("exp - iat = %s: want at most 1h", life)
 	}
 	if !claims.Scope.has("rest_webservices") {
-		return fmt.Errorf("scope %v: want rest_webservices", claims.Scope)
+		return "", fmt.Errorf("scope %v: want rest_webservices", claims.Scope)
 	}
-	return nil
+	return kid(token), nil
 }
 
 // ownTokenURL is the token URL at the host that NetSuite gives the account;
@@ -188,6 +186,15 @@ func (s *Server) verifyClaims(claims assertion, host string) error {
 func (s *Server) ownTokenURL() string {
 	name := strings.ReplaceAll(strings.ToLower(s.cfg.Account), "_", "-")
 	return "https://" + name + ".suitetalk.api.netsuite.com" + servicePath + tokenPath
+}
+
+// key finds the certificate's key.
+func (s *Server) key(token *jwt.Token) (any, error) { return s.certificates.key(kid(token)) }
+
+// kid is the id of the certificate that a token names.
+func kid(token *jwt.Token) string {
+	id, _ := token.Header["kid"].(string)
+	return id
 }
 
 func contains(list []string, wanted ...string) bool {
