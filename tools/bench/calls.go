@@ -179,6 +179,7 @@ func (b bench) moving(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var all shared
 		for i, limit := range []int{5, 15, 3} {
 			if err := p.NetSuite.SetFaults(netsuitesim.Faults{
 				Seed: 1, LatencyMs: slow.LatencyMs, ConcurrencyLimit: limit, Others: &netsuitesim.Others{Max: min(3, limit-2), PeriodMs: 60_000},
@@ -195,11 +196,23 @@ func (b bench) moving(ctx context.Context) error {
 			before := p.NetSuite.Stats()
 			wait(ctx, span-settle)
 			now := p.NetSuite.Stats()
-			fmt.Fprintf(b.out, "limit %2d, others take 0 to %d at random               %5.1f %% of free slots used, %.2f %% of calls answered 429\n",
-				limit, min(3, limit-2), 100*now.SlotSeconds/now.FreeSeconds, 100*float64(now.ByStatus["429"]-before.ByStatus["429"])/float64(now.Requests-before.Requests))
+			one := shared{now.SlotSeconds, now.FreeSeconds, now.ByStatus["429"] - before.ByStatus["429"], now.Requests - before.Requests}
+			fmt.Fprintf(b.out, "limit %2d, others take 0 to %d at random               %s\n", limit, min(3, limit-2), one)
+			all = shared{all.used + one.used, all.free + one.free, all.refused + one.refused, all.requests + one.requests}
 		}
+		fmt.Fprintf(b.out, "all limits                                           %s\n", all)
 		return ctx.Err()
 	}, singly, func(o *demo.Options) { o.Slots = 15 })
+}
+
+// shared is what an account showed that is shared with another integration.
+type shared struct {
+	used, free        float64 // slot-seconds
+	refused, requests int
+}
+
+func (s shared) String() string {
+	return fmt.Sprintf("%5.1f %% of free slots used, %.2f %% of calls answered 429", 100*s.used/s.free, 100*float64(s.refused)/float64(s.requests))
 }
 
 func wait(ctx context.Context, d time.Duration) {
