@@ -86,8 +86,8 @@ soak: ## A million sequences, and a million interleavings in all (hours)
 
 .PHONY: interleavings-soak
 interleavings-soak: ## The million interleavings alone
-	BACK_INTERLEAVINGS=980000 $(GO) test -count=1 -timeout 48h -v -run Interleavings ./services/status-publisher
-	SIDES_INTERLEAVINGS=20000 $(GO) test -count=1 -timeout 48h -parallel 4 -v -run BothSidesConverge ./tools/e2e
+	BACK_INTERLEAVINGS=900000 $(GO) test -count=1 -timeout 48h -v -run Interleavings ./services/status-publisher
+	SIDES_INTERLEAVINGS=100000 $(GO) test -count=1 -timeout 48h -parallel 4 -v -run BothSidesConverge ./tools/e2e
 
 .PHONY: foreign
 foreign: ## Check the NetSuite double with clients that others wrote (npm; says so where npm is absent)
