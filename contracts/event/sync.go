@@ -96,6 +96,16 @@ type LedgerMoney struct {
 	Settled bool         `json:"settled,omitempty"` // of a credit: no money goes back any more; an open bill took it, or it is a cash refund
 
 	FromDeposits *money.Amount `json:"from_deposits,omitempty"` // of a refund: what it took from deposits; absent: all of it
+
+	Bill  string         `json:"bill,omitempty"`  // of a credit or cash refund: internal id of the bill it credits; empty: not recorded
+	Lines []LedgerCredit `json:"lines,omitempty"` // what it takes back of that bill's lines
+}
+
+// LedgerCredit is what a credit takes back of a line.
+type LedgerCredit struct {
+	Key      string       `json:"key"`      // an OrderLine's
+	Quantity money.Number `json:"quantity"` // zero: money alone
+	Amount   money.Amount `json:"amount"`   // without tax
 }
 
 // LedgerOrder is the sales order as last verified.
