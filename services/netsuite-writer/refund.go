@@ -2,7 +2,6 @@ package netsuitewriter
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -50,16 +49,15 @@ func (w *writer) payBack(ctx context.Context, j *job, r event.CustomerRefund, am
 		for _, part := range deposits {
 			taken = taken.Add(part.Amount)
 		}
-		j.refunded(id, r, amount, taken)
+		j.refunded(entryOf(id, r.ExternalID, r.Refund, amount), taken)
 		made[r.ExternalID] = amount
 	}
 	return err
 }
 
 // refunded enters a refund, and how much of it came from deposits.
-func (j *job) refunded(id string, r event.CustomerRefund, amount, fromDeposits money.Amount) {
-	entry := entryOf(id, r.ExternalID, r.Refund, amount)
-	if !fromDeposits.Equal(amount) {
+func (j *job) refunded(entry event.LedgerMoney, fromDeposits money.Amount) {
+	if !fromDeposits.Equal(entry.Amount) {
 		entry.FromDeposits = &fromDeposits
 	}
 	j.ledger.Refunds = append(j.ledger.Refunds, entry)
@@ -71,7 +69,7 @@ func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, mad
 	if memo := entered(j.ledger, plan.CreditID(r)); memo != nil && memo.Amount.Equal(r.Amount) {
 		return w.payCredits(ctx, j, r, money.Zero, made)
 	}
-	bills, err := w.bills(ctx, j)
+	bills, err := w.left(ctx, j, r)
 	if err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func (w *writer) prepare(ctx context.Context, j *job, r event.CustomerRefund, s 
 func (w *writer) cashRefund(ctx context.Context, j *job, r event.CustomerRefund, c plan.Credited, made map[string]money.Amount) error {
 	id, err := w.post(ctx, j, creditDocument(c))
 	if err == nil {
-		j.refunded(id, r, r.Amount, money.Zero)
+		j.refunded(creditEntry(id, c), money.Zero)
 		made[r.ExternalID] = r.Amount
 	}
 	return err
@@ -137,10 +135,13 @@ func (w *writer) makeCredit(ctx context.Context, j *job, c plan.Credited) error 
 	case held == nil:
 		id, err := w.post(ctx, j, creditDocument(c))
 		if err == nil {
-			j.ledger.Credits = append(j.ledger.Credits, entryOf(id, c.ExternalID(), c.Refund.Refund, amount))
+			j.ledger.Credits = append(j.ledger.Credits, creditEntry(id, c))
 		}
 		return err
 	case held.Amount.Equal(amount):
+		if held.Bill == "" { // an earlier try made it
+			held.Bill, held.Lines = c.Bill.ID, c.Taken()
+		}
 		return nil
 	}
 	found, err := w.look(ctx, j, w.receipts, []string{held.ExternalID})
@@ -149,9 +150,16 @@ func (w *writer) makeCredit(ctx context.Context, j *job, c plan.Credited) error 
 	}
 	p, err := receipt(found, *held, amount)
 	if err == nil {
-		held.ID, held.Amount = p.id, amount
+		*held = creditEntry(p.id, c)
 	}
 	return err
+}
+
+// creditEntry is a credit for the ledger, with what it takes back of its bill.
+func creditEntry(id string, c plan.Credited) event.LedgerMoney {
+	entry := entryOf(id, c.ExternalID(), c.Refund.Refund, c.Refund.Amount)
+	entry.Bill, entry.Lines = c.Bill.ID, c.Taken()
+	return entry
 }
 
 // receipt is a credit as NetSuite holds it; one whose amount is not what it has to give back is a question. Invariant 5: to
@@ -240,42 +248,4 @@ func entered(l event.Ledger, externalID string) *event.LedgerMoney {
 		}
 	}
 	return nil
-}
-
-// bills reads the order's invoices and cash sales with the lines of the order they bill, oldest first.
-func (w *writer) bills(ctx context.Context, j *job) ([]plan.Billed, error) {
-	q := fmt.Sprintf("SELECT t.id AS id, t.type AS type, t.foreignamountunpaid AS unpaid, l.previousline AS orderline, l.nextline AS line"+
-		" FROM PreviousTransactionLineLink l JOIN transaction t ON t.id = l.nextdoc"+
-		" WHERE l.previousdoc = %s AND t.type IN ('CustInvc', 'CashSale') ORDER BY t.id, l.nextline", suitetalk.Quote(j.ledger.SalesOrder.ID))
-	rows, calls, err := w.client.Query(ctx, "read bills", q)
-	j.add(calls)
-	if err != nil {
-		return nil, err
-	}
-	records := map[string]string{"CustInvc": "invoice", "CashSale": "cashSale"}
-	var bills []plan.Billed
-	for _, row := range rows {
-		if len(bills) == 0 || bills[len(bills)-1].ID != row["id"] {
-			open, err := unpaid(row)
-			if err != nil {
-				return nil, err
-			}
-			bills = append(bills, plan.Billed{ID: row["id"], Record: records[row["type"]], Open: open, Lines: map[string]string{}})
-		}
-		bills[len(bills)-1].Lines[row["orderline"]] = row["line"]
-	}
-	return bills, nil
-}
-
-// unpaid is zero where the column is null.
-func unpaid(row suitetalk.Row) (money.Amount, error) {
-	text, given := row["unpaid"]
-	if !given {
-		return money.Zero, nil
-	}
-	amount, err := money.Parse(text)
-	if err != nil {
-		err = fmt.Errorf("bill %s: unpaid: %w", row["id"], err)
-	}
-	return amount, err
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -13,9 +12,9 @@ import (
 // Billed is a bill of the order as NetSuite holds it.
 type Billed struct {
 	ID     string
-	Record string            // invoice, cashSale
-	Open   money.Amount      // of an invoice: not paid yet
-	Lines  map[string]string // line number of the order → of the bill
+	Record string                // invoice, cashSale
+	Open   money.Amount          // of an invoice: not paid yet
+	Lines  map[string]BilledLine // by line number of the order
 }
 
 // CreditID is the externalId of a refund's credit memo: wc-cm-<store>-<order>-<refund>.
@@ -50,12 +49,26 @@ func computed(r event.CustomerRefund, d event.DesiredOrderV1) error {
 	return fault.New(fault.RefundUncovered, "NetSuite computes this order's tax, and a credit of its own making need not be the refund; credit the bill in NetSuite", fault.Field("refund.id", r.Refund))
 }
 
-// credited tells a refund by the lines of a bill; false where it does not hold all of them. A line that gives back money and
-// no piece cannot be told by its line: it is money that no line covers, like an amount alone.
-func credited(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bill Billed) (Credited, bool) {
+// credited tells a refund by the lines of a bill, which holds them. A line that gives back money and no piece cannot be told by
+// its line: it is money that no line covers, like an amount alone.
+func credited(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bill Billed) Credited {
 	c := Credited{Refund: r, Order: d, Bill: bill, rest: r.Amount}
 	c.cover(r.Shipping, r.ShippingTax)
-	return c, c.take(r.Lines, order)
+	for _, l := range r.Lines {
+		if l.Quantity.Sign() > 0 {
+			c.lines = append(c.lines, creditLine{l, bill.Lines[numberOf(order, l.Key)].Line})
+			c.cover(l.Amount, l.Tax)
+		}
+	}
+	return c
+}
+
+// Taken is what the credit takes back of its bill's lines, for the ledger.
+func (c Credited) Taken() (taken []event.LedgerCredit) {
+	for _, l := range c.Refund.Lines {
+		taken = append(taken, event.LedgerCredit{Key: l.Key, Quantity: l.Quantity, Amount: l.Amount})
+	}
+	return taken
 }
 
 // Unbilled tells whether all that a refund gives back are pieces of lines that no bill holds.
@@ -63,8 +76,7 @@ func Unbilled(r event.CustomerRefund, order []event.LedgerLine, bills []Billed) 
 	rest := r.Amount
 	for _, l := range r.Lines {
 		number := numberOf(order, l.Key)
-		billed := slices.ContainsFunc(bills, func(b Billed) bool { return b.Lines[number] != "" })
-		if l.Quantity.Sign() <= 0 || number == "" || billed {
+		if l.Quantity.Sign() <= 0 || number == "" || len(holders(bills, number)) > 0 {
 			return false
 		}
 		rest = rest.Sub(l.Amount).Sub(l.Tax)
@@ -79,21 +91,6 @@ func numberOf(order []event.LedgerLine, key string) string {
 		}
 	}
 	return ""
-}
-
-func (c *Credited) take(lines []event.CreditLine, order []event.LedgerLine) bool {
-	for _, l := range lines {
-		if l.Quantity.Sign() <= 0 {
-			continue
-		}
-		line, billed := c.Bill.Lines[numberOf(order, l.Key)]
-		if !billed {
-			return false
-		}
-		c.lines = append(c.lines, creditLine{l, line})
-		c.cover(l.Amount, l.Tax)
-	}
-	return true
 }
 
 // cover takes what a line says off the rest. Its tax is told with it, unless the order has its tax as lines.

@@ -20,7 +20,7 @@ func creditOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 
 func TestCreditOf(t *testing.T) {
 	order := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "3"}}
-	bills := []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}, {ID: "21", Record: "invoice", Lines: map[string]string{"1": "1", "3": "2"}}}
+	bills := []Billed{{ID: "20", Record: "invoice", Lines: holding(map[string]string{"1": "1"})}, {ID: "21", Record: "invoice", Lines: holding(map[string]string{"1": "1", "3": "2"})}}
 	line := func(key, quantity string) event.CreditLine {
 		return event.CreditLine{Key: key, Quantity: money.MustParseNumber(quantity), Amount: money.MustParse("4"), Tax: money.MustParse("0.30")}
 	}
@@ -59,7 +59,7 @@ func TestCreditBody(t *testing.T) {
 		Lines:    []event.CreditLine{{Key: "line-1", Quantity: money.Int(1), Amount: money.MustParse("10"), Tax: money.MustParse("0.81")}},
 		Shipping: money.MustParse("3.10"), ShippingTax: money.MustParse("0.19"), Item: &item,
 	}
-	bills := []Billed{{ID: "20", Record: "invoice", Open: money.MustParse("5"), Lines: map[string]string{"4": "2"}}}
+	bills := []Billed{{ID: "20", Record: "invoice", Open: money.MustParse("5"), Lines: holding(map[string]string{"4": "2"})}}
 	c, err := creditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "4"}}, bills)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestCreditWhereTaxIsALine(t *testing.T) {
 		Amount: money.MustParse("10"), Shipping: money.MustParse("3"), ShippingTax: money.MustParse("0.25"),
 		Lines: []event.CreditLine{{Key: "line-1", Quantity: money.Int(1), Amount: money.MustParse("6"), Tax: money.MustParse("0.75")}},
 	}
-	c, err := creditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "1"}}, []Billed{{ID: "20", Record: "invoice", Lines: map[string]string{"1": "1"}}})
+	c, err := creditOf(r, d, []event.LedgerLine{{Key: "line-1", Line: "1"}}, []Billed{{ID: "20", Record: "invoice", Lines: holding(map[string]string{"1": "1"})}})
 	if err != nil || c.rest.String() != "1.00" {
 		t.Errorf("rest %s, %v; want the tax of 1.00", c.rest, err)
 	}
@@ -129,7 +129,7 @@ func TestCreditWhereTaxIsALine(t *testing.T) {
 
 func TestUnbilled(t *testing.T) {
 	order := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "2"}, {Key: "line-3", Line: "3"}}
-	bills := []Billed{{Lines: map[string]string{"1": "1"}}, {Lines: map[string]string{"3": "1"}}}
+	bills := []Billed{{Lines: holding(map[string]string{"1": "1"})}, {Lines: holding(map[string]string{"3": "1"})}}
 	line := func(key, quantity string) event.CreditLine {
 		return event.CreditLine{Key: key, Quantity: money.MustParseNumber(quantity), Amount: money.MustParse("4"), Tax: money.MustParse("1")}
 	}

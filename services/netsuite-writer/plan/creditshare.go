@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -49,8 +48,20 @@ func IsMemo(credit event.LedgerMoney, r event.CustomerRefund) bool {
 	return strings.HasPrefix(strings.ToLower(credit.ExternalID), strings.ToLower(CreditID(r)))
 }
 
-// SharesOf credits one bill where it holds all lines of a refund. Else each line goes back from the first bill that holds
-// it, or from the deposits where none does; shipping and money that no line covers go with the first bill that is touched.
+// IsShare tells by its externalId whether a credit is one of a refund's.
+func IsShare(externalID string, r event.CustomerRefund) bool {
+	externalID = strings.ToLower(externalID)
+	for _, name := range []string{strings.ToLower(CreditID(r)), strings.ToLower(r.ExternalID)} {
+		if externalID == name || strings.HasPrefix(externalID, name+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+// SharesOf credits one bill where the first that has some left of every line of a refund has enough of each. Else the pieces of
+// each line go back from the bills that hold them, the oldest first, or from the deposits where none does; shipping and money that
+// no line covers go with the first bill that is touched.
 func SharesOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (Shares, error) {
 	if Unbilled(r, order, bills) {
 		return Shares{Unbilled: r.Amount}, nil
@@ -58,10 +69,8 @@ func SharesOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 	if err := computed(r, d); err != nil {
 		return Shares{}, err
 	}
-	for _, bill := range bills {
-		if whole, held := credited(r, d, order, bill); held {
-			return Shares{Credits: []Credited{whole}}, nil
-		}
+	if bill, enough := wholeBill(r, order, bills); enough {
+		return Shares{Credits: []Credited{credited(r, d, order, bill)}}, nil
 	}
 	s, sums := divide(r, d, order, bills)
 	if !sums {
@@ -75,34 +84,67 @@ func SharesOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 	return s, nil
 }
 
-// divide shares a refund out; sums is false where a line is not the order's, or a share would be less than nothing.
+// wholeBill is the first bill that has some left of every line of a refund, and whether it has enough of each.
+func wholeBill(r event.CustomerRefund, order []event.LedgerLine, bills []Billed) (Billed, bool) {
+	for _, b := range bills {
+		all, enough := true, true
+		for _, l := range r.Lines {
+			number := numberOf(order, l.Key)
+			some, fits := b.Lines[number].holds(l, len(holders(bills, number)))
+			all, enough = all && some, enough && fits
+		}
+		if all {
+			return b, enough
+		}
+	}
+	return Billed{}, false
+}
+
+// divide shares a refund out; sums is false where a line is not the order's, a share would be less than nothing, or nobody can
+// tell which bill gives back the pieces of a line.
 func divide(r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, bills []Billed) (s Shares, sums bool) {
 	parts := make([]event.CustomerRefund, len(bills))
 	for _, l := range r.Lines {
 		number := numberOf(order, l.Key)
-		at := slices.IndexFunc(bills, func(b Billed) bool { return b.Lines[number] != "" })
+		held := holders(bills, number)
 		switch {
-		case l.Quantity.Sign() <= 0:
+		case l.Quantity.Sign() <= 0 && len(held) < 2:
+			continue
 		case number == "":
 			return Shares{}, false
-		case at < 0:
-			s.Unbilled = s.Unbilled.Add(l.Amount).Add(l.Tax)
-		default:
-			parts[at].Lines = append(parts[at].Lines, l)
-			parts[at].Amount = parts[at].Amount.Add(l.Amount).Add(l.Tax)
 		}
+		shares, told := spread(l, held, d.SalesOrder.Currency)
+		if !told {
+			return Shares{}, false
+		}
+		s.Unbilled = s.Unbilled.Add(place(shares, number, parts, bills))
 	}
 	for i, part := range withRest(parts, r, s.Unbilled) {
 		if part.Amount.Sign() < 0 {
 			return Shares{}, false
 		}
 		if len(part.Lines) > 0 || !part.Amount.IsZero() {
-			c, _ := credited(part, d, order, bills[i])
+			c := credited(part, d, order, bills[i])
 			c.part = len(s.Credits) + 1
 			s.Credits = append(s.Credits, c)
 		}
 	}
-	return s, len(s.Credits) > 0 && s.Unbilled.Sign() >= 0
+	return s, s.Unbilled.Sign() >= 0 && (len(s.Credits) > 0 || s.Unbilled.Equal(r.Amount))
+}
+
+// place gives each bill that holds a line its share of it, and tells what nobody has billed.
+func place(shares []event.CreditLine, number string, parts []event.CustomerRefund, bills []Billed) (unbilled money.Amount) {
+	for i, b := range bills {
+		if _, held := b.Lines[number]; !held {
+			continue
+		}
+		share := shares[0]
+		if shares = shares[1:]; share.Quantity.Sign() > 0 || !share.Amount.IsZero() || !share.Tax.IsZero() {
+			parts[i].Lines = append(parts[i].Lines, share)
+			parts[i].Amount = parts[i].Amount.Add(share.Amount).Add(share.Tax)
+		}
+	}
+	return shares[0].Amount.Add(shares[0].Tax)
 }
 
 // withRest makes the parts refunds of their own. What of the refund's money stands on none of their lines, and on none that

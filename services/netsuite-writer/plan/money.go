@@ -99,7 +99,7 @@ func Void(l *event.Ledger, refund string) bool {
 	for _, list := range [][]event.LedgerMoney{l.Refunds, l.Credits} {
 		for i := range list {
 			if list[i].Key == refund {
-				list[i].Amount, known = money.Zero, true
+				list[i].Amount, list[i].Lines, known = money.Zero, nil, true
 			}
 		}
 	}
