@@ -30,8 +30,8 @@ func (w *writer) left(ctx context.Context, j *job, r event.CustomerRefund) ([]pl
 
 // bills reads the order's invoices and cash sales with the lines of the order they bill, oldest first.
 func (w *writer) bills(ctx context.Context, j *job) ([]plan.Billed, error) {
-	q := fmt.Sprintf("SELECT t.id AS id, t.type AS type, t.foreignamountunpaid AS unpaid, l.previousline AS orderline, l.nextline AS line, b.item AS item, b.quantity AS quantity, b.foreignamount AS amount"+
-		" FROM PreviousTransactionLineLink l JOIN transaction t ON t.id = l.nextdoc JOIN transactionline b ON b.transaction = l.nextdoc AND b.id = l.nextline"+
+	q := fmt.Sprintf("SELECT t.id AS id, t.type AS type, t.foreignamountunpaid AS unpaid, l.previousline AS orderline, l.nextline AS line, b.id AS held, b.item AS item, b.quantity AS quantity, b.foreignamount AS amount"+
+		" FROM PreviousTransactionLineLink l JOIN transaction t ON t.id = l.nextdoc LEFT JOIN transactionline b ON b.transaction = l.nextdoc AND b.id = l.nextline"+
 		" WHERE l.previousdoc = %s AND t.type IN ('CustInvc', 'CashSale') ORDER BY t.id, l.nextline", suitetalk.Quote(j.ledger.SalesOrder.ID))
 	rows, calls, err := w.client.Query(ctx, "read bills", q)
 	j.add(calls)
@@ -52,7 +52,7 @@ func (w *writer) bills(ctx context.Context, j *job) ([]plan.Billed, error) {
 		if err != nil {
 			return nil, err
 		}
-		bills[len(bills)-1].Lines[row["orderline"]] = plan.BilledLine{Line: row["line"], Item: row["item"], Quantity: quantity, Amount: amount}
+		bills[len(bills)-1].Lines[row["orderline"]] = plan.BilledLine{Line: row["line"], Item: row["item"], Quantity: quantity, Amount: amount, Unclear: row["held"] == ""}
 	}
 	return bills, nil
 }

@@ -14,7 +14,7 @@ type BilledLine struct {
 	Quantity money.Number // pieces that no credit took back
 	Amount   money.Amount // of them, without tax
 	Strange  bool         // credits that are not ours took some
-	Unclear  bool         // a credit took some, or another line of the item on the bill: it does not say of which
+	Unclear  bool         // a credit took some, or another line of the item on the bill: it does not say of which; or NetSuite does not show the line
 }
 
 // Taken is a line of a credit as NetSuite holds it. It does not say which line of the bill it takes back, only the item.
