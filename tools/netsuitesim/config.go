@@ -31,7 +31,8 @@ type Config struct {
 	PublicKeyPEM []byte
 	// TokenLifetime is how long an access token lives, 3600 s by default.
 	TokenLifetime time.Duration
-	// TBA holds the OAuth 1.0a keys; empty switches that way off.
+	// TBA holds the OAuth 1.0a keys, with the first token; empty switches that
+	// way off. [Server.AddTBAToken] adds further tokens.
 	TBA TBA
 	// ConcurrencyLimit is the number of requests in flight the account allows:
 	// 5 (the Standard tier) by default, negative for no limit.

@@ -62,6 +62,9 @@
 //	POST /sim/certificates/revoke    {"id"} revokes one; its tokens end, unless the switch
 //	                                 TokensOutliveCertificates is on
 //	POST /sim/certificates/expire    {"id"} ends its validity now, likewise
+//	GET  /sim/tba/tokens             the tokens of token-based authentication: [{"id","revoked"}]
+//	POST /sim/tba/tokens             {"id","secret"} adds one, as the page Access Tokens does
+//	POST /sim/tba/tokens/revoke      {"id"} revokes one
 //	POST /sim/fulfil                 {"order":"1234 or external id","lines":[{"line":1,"quantity":"1"}],
 //	                                 "tracking":["1Z…"],"status":"C"} ships as a person in the UI
 //	                                 would; without lines all that is open
@@ -83,10 +86,10 @@
 //
 // A reference whose target the catalog leaves open (customForm, leadSource …)
 // is accepted with any id. Access tokens are opaque text, not readable JWTs,
-// and do not outlive the process, nor does what is done to certificates while
-// it runs; jobs do. The texts for unknown property names, wrong value types,
-// closed periods, committed lines and amounts applied beyond what is open are
-// this package's own; their codes are documented ones. A header discount does
-// not change the tax of lines; it does lower the base of the one header rate in
-// the mode legacyHeader.
+// and do not outlive the process, nor does what is done to certificates and
+// tokens while it runs; jobs do. The texts for unknown property names, wrong
+// value types, closed periods, committed lines and amounts applied beyond what
+// is open are this package's own; their codes are documented ones. A header
+// discount does not change the tax of lines; it does lower the base of the one
+// header rate in the mode legacyHeader.
 package netsuitesim

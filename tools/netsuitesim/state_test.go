@@ -239,7 +239,10 @@ func TestParallelUpsertsOfOneOrderMakeOne(t *testing.T) {
 var tba = netsuitesim.TBA{ConsumerKey: "ck", ConsumerSecret: "cs", TokenID: "tk", TokenSecret: "ts"}
 
 // oauth signs a GET of /services/rest/record/v1/customer?q=… as RFC 5849 says.
-func oauth(base string, change func(map[string]string)) string {
+func oauth(base string, change func(map[string]string)) string { return oauthWith("ts", base, change) }
+
+// oauthWith signs with another token's secret.
+func oauthWith(secret, base string, change func(map[string]string)) string {
 	p := map[string]string{
 		"oauth_consumer_key": "ck", "oauth_token": "tk", "oauth_signature_method": "HMAC-SHA256", "oauth_version": "1.0",
 		"oauth_timestamp": strconv.FormatInt(time.Now().Unix(), 10), "oauth_nonce": strconv.FormatInt(time.Now().UnixNano(), 36), "realm": "1234567_SB1",
@@ -254,7 +257,7 @@ func oauth(base string, change func(map[string]string)) string {
 	}
 	slices.Sort(pairs)
 	text := "GET&" + enc(base+"/services/rest/record/v1/customer") + "&" + enc(strings.Join(pairs, "&"))
-	mac := hmac.New(sha256.New, []byte("cs&ts"))
+	mac := hmac.New(sha256.New, []byte("cs&"+secret))
 	mac.Write([]byte(text))
 	header := `OAuth oauth_signature="` + enc(base64.StdEncoding.EncodeToString(mac.Sum(nil))) + `"`
 	for name, value := range p {

@@ -20,13 +20,14 @@ const timestampWindow = 5 * time.Minute
 
 // signatures verifies OAuth 1.0a requests and remembers their nonces.
 type signatures struct {
-	cfg  *Config
-	mu   sync.Mutex
-	seen map[string]time.Time
+	cfg    *Config
+	mu     sync.Mutex
+	tokens []TBAToken // oldest first
+	seen   map[string]time.Time
 }
 
 func newSignatures(cfg *Config) *signatures {
-	return &signatures{cfg: cfg, seen: map[string]time.Time{}}
+	return &signatures{cfg: cfg, tokens: firstTokens(cfg.TBA), seen: map[string]time.Time{}}
 }
 
 // verify checks realm, keys, method, timestamp, nonce and signature.
@@ -36,19 +37,20 @@ func (v *signatures) verify(r *http.Request, header string) error {
 		return err
 	}
 	tba := v.cfg.TBA
+	secret, known := v.secret(params["oauth_token"])
 	switch {
 	case tba.ConsumerKey == "":
 		return errors.New("token-based authentication is off")
 	case params["realm"] != v.cfg.Account:
 		return fmt.Errorf("realm %q: want %s", params["realm"], v.cfg.Account)
-	case params["oauth_consumer_key"] != tba.ConsumerKey || params["oauth_token"] != tba.TokenID:
+	case params["oauth_consumer_key"] != tba.ConsumerKey || !known:
 		return errors.New("unknown consumer key or token")
 	case params["oauth_signature_method"] != "HMAC-SHA256":
 		return fmt.Errorf("oauth_signature_method %q: want HMAC-SHA256", params["oauth_signature_method"])
 	case params["oauth_version"] != "" && params["oauth_version"] != "1.0":
 		return fmt.Errorf("oauth_version %q: want 1.0", params["oauth_version"])
 	}
-	want := signature(r, params, tba)
+	want := signature(r, params, tba.ConsumerSecret, secret)
 	if !hmac.Equal([]byte(want), []byte(params["oauth_signature"])) {
 		return errors.New("wrong signature")
 	}
@@ -97,7 +99,7 @@ func oauthParams(header string) (map[string]string, error) {
 
 // signature computes RFC 5849's HMAC over method, address without query and
 // all parameters but realm and the signature itself.
-func signature(r *http.Request, params map[string]string, tba TBA) string {
+func signature(r *http.Request, params map[string]string, consumerSecret, tokenSecret string) string {
 	var pairs []string
 	for name, value := range params {
 		if name != "realm" && name != "oauth_signature" {
@@ -112,7 +114,7 @@ func signature(r *http.Request, params map[string]string, tba TBA) string {
 	slices.Sort(pairs) // by name, then value: the zero byte sorts before all others
 	list := strings.ReplaceAll(strings.Join(pairs, "&"), "\x00", "=")
 	base := r.Method + "&" + escape("http://"+r.Host+r.URL.EscapedPath()) + "&" + escape(list)
-	mac := hmac.New(sha256.New, []byte(escape(tba.ConsumerSecret)+"&"+escape(tba.TokenSecret)))
+	mac := hmac.New(sha256.New, []byte(escape(consumerSecret)+"&"+escape(tokenSecret)))
 	mac.Write([]byte(base))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
