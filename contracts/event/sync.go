@@ -79,6 +79,13 @@ type Ledger struct {
 	Refunds    []LedgerMoney `json:"refunds,omitempty"` // customer refunds
 	Credits    []LedgerMoney `json:"credits,omitempty"` // credit memos, and cash refunds that are shares of a refund; several of one refund have its key
 	Attempts   int           `json:"attempts"`          // failed attempts on the current desired state, only when NetSuite was asked
+	Late       *LedgerLate   `json:"late,omitempty"`    // a write of the sales order that was given up, while NetSuite may still work on it
+}
+
+// LedgerLate is a write without an answer, or one in the hands of a writer that is gone. It may come behind a newer state.
+type LedgerLate struct {
+	Hash    string    `json:"hash"` // of the desired state that it writes; empty: of several
+	GivenUp time.Time `json:"given_up"`
 }
 
 // RecordID names a NetSuite record.

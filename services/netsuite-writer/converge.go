@@ -1,10 +1,10 @@
 package netsuitewriter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -49,10 +49,8 @@ type writer struct {
 
 	inherited func() (through uint64, since time.Time)
 
-	touched   touched
-	proven    proven
-	mu        sync.Mutex
-	contested map[string]bool // orders that a writer before this one may still write to
+	touched touched
+	proven  proven
 }
 
 func newWriter(ctx context.Context, env host.Env, key string, c config.Account, client *suitetalk.Client, book *failures.Book) (*writer, error) {
@@ -68,7 +66,7 @@ func newWriter(ctx context.Context, env host.Env, key string, c config.Account, 
 	ctx = suitetalk.WithLane(ctx, governor.LaneFinish) // of what many orders share
 	w := &writer{
 		key: key, config: c, stores: env.Config.Stores, js: env.JS, log: env.Log, client: client, directory: newDirectory(ctx, client), scribe: scribe{client, known}, many: many, book: book,
-		now: func() time.Time { return time.Now().UTC() }, touched: touched{by: map[string]touch{}}, proven: proven{by: map[string]proof{}}, contested: map[string]bool{}, inherited: func() (uint64, time.Time) { return 0, time.Time{} }, pinned: func(context.Context) error { return nil },
+		now: func() time.Time { return time.Now().UTC() }, touched: touched{by: map[string]touch{}}, proven: proven{by: map[string]proof{}}, inherited: func() (uint64, time.Time) { return 0, time.Time{} }, pinned: func(context.Context) error { return nil },
 		started: time.Now().UTC(), crowded: func() bool { return false },
 	}
 	w.people = &people{
@@ -136,6 +134,7 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	} else if gone, err := w.outdated(ctx, m); gone || err != nil {
 		return nil, err
 	}
+	w.inherit(j)
 	ctx = suitetalk.WithLane(ctx, laneOf(m, j.desired))
 	if j.superseded, err = w.replaced(ctx, j); err != nil {
 		return nil, err
@@ -146,10 +145,11 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 		return w.leave(ctx, j, err)
 	}
 	entry, err := w.conclude(j, outcome, err)
-	if err != nil || !w.isContested(j) {
+	after, contested := w.contested(j)
+	if err != nil || !contested {
 		return entry, err
 	}
-	once, err := w.onceMore(ctx, j, w.over())
+	once, err := w.onceMore(ctx, j, after)
 	return append(once, entry...), err
 }
 
@@ -369,16 +369,13 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	target.Body = body
 	_, err := w.send(ctx, j, "salesOrder", target)
 	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken || !j.first() {
-		return err
+		return w.givenUp(j, j.desired.Hash, err)
 	}
 	now, lookErr := w.read(ctx, j)
-	if lookErr != nil {
-		return lookErr
-	}
-	if now.id != "" && w.differs(j.desired, now) == nil {
+	if lookErr == nil && now.id != "" && w.differs(j.desired, now) == nil {
 		return nil
 	}
-	return err
+	return cmp.Or(lookErr, w.givenUp(j, j.desired.Hash, err))
 }
 
 // first tells whether no state of the order was written before this one.

@@ -36,6 +36,9 @@ func (w *writer) open(ctx context.Context, j *job) error {
 		return err
 	}
 	j.sequence, j.last, j.ledger = raw.Sequence, &last, last.Ledger
+	if late := j.ledger.Late; late != nil && !w.now().Before(late.GivenUp.Add(w.config.Late.Std())) {
+		j.ledger.Late = nil
+	}
 	if last.Desired.Hash != j.desired.Hash {
 		j.ledger.Attempts = 0
 	}

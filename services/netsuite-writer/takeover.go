@@ -12,38 +12,64 @@ import (
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
-// A writer that is killed or frozen may leave a request under way, and NetSuite may work on it after another writer wrote
-// a newer state of the same order. Nobody sees that happen. So an order of which an unrecorded state may be in the hands of
-// the writer before is written at once and, when no request of that writer can run any more, once more (Invariant 4). That
-// stands in DESIRED as a message of its own, so that it outlives this writer too. A writer that wakes and finds that it
-// wrote an older state hands the order to the active one in the same way.
+// NetSuite may work on a request that nobody waits for any more: its answer was not awaited, or its writer was killed or
+// frozen. It may end after a newer state of the same order was written, and nobody sees that happen. So the ledger remembers
+// such a request, and a state that is written while it may run is written once more, soon and when it can run no more
+// (Invariant 4). That stands in DESIRED as a message of its own, so that it outlives this writer too. A writer that wakes and
+// finds that it wrote an older state hands the order to the active one in the same way.
 
-// late is for how long NetSuite may work on a request after its sender has given it up.
-const late = 15 * time.Second
+// soon is when NetSuite has most likely ended what was given up.
+const soon = 15 * time.Second
 
-// over is when no request of the writer before can be under way any more.
-func (w *writer) over() time.Time {
-	_, since := w.inherited()
-	return since.Add(w.config.Timeout.Std() + late)
+// givenUp remembers a write of the sales order whose end is not known, and hands its error on. What comes late undoes no state
+// of the same hash; the empty one differs from every state's.
+func (w *writer) givenUp(j *job, hash string, err error) error {
+	if fault.CodeOf(err) == fault.NetSuiteAmbiguous {
+		j.lingers(hash, w.now())
+	}
+	return err
 }
 
-// isContested tells whether the writer before may still write to the order: it was given a state that no outcome tells of.
-func (w *writer) isContested(j *job) bool {
+// inherit remembers what the writer before may have under way: a state that was delivered to it and that no outcome tells of.
+func (w *writer) inherit(j *job) {
+	through, since := w.inherited()
+	gone := since.Add(w.config.Timeout.Std()) // it gave its requests up by then
 	var recorded uint64
 	if j.last != nil {
 		recorded = j.last.Desired.Sequence
 	}
-	through, _ := w.inherited()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.now().Before(w.over()) {
-		clear(w.contested)
-		return false
+	switch replaces := j.desired.Source.Replaces; {
+	case !w.now().Before(gone.Add(w.config.Late.Std())):
+	case replaces > recorded && replaces <= through:
+		j.lingers("", gone)
+	case j.message.Sequence <= through:
+		j.lingers(j.desired.Hash, gone)
 	}
-	if replaces := j.desired.Source.Replaces; replaces > recorded && replaces <= through {
-		w.contested[j.subject] = true
+}
+
+func (j *job) lingers(hash string, givenUp time.Time) {
+	if late := j.ledger.Late; late != nil {
+		if late.Hash != hash {
+			hash = ""
+		}
+		if late.GivenUp.After(givenUp) {
+			givenUp = late.GivenUp
+		}
 	}
-	return w.contested[j.subject]
+	j.ledger.Late = &event.LedgerLate{Hash: hash, GivenUp: givenUp}
+}
+
+// contested tells whether a write that was given up may undo what the job wrote, and when to write it once more.
+func (w *writer) contested(j *job) (after time.Time, contested bool) {
+	late := j.ledger.Late
+	if late == nil || late.Hash == j.desired.Hash {
+		return after, false
+	}
+	over := late.GivenUp.Add(w.config.Late.Std())
+	if after = late.GivenUp.Add(soon); after.After(over) || !w.now().Before(after) {
+		after = over
+	}
+	return after, w.now().Before(over)
 }
 
 // onceMore publishes the desired state again, to be written after a time. A newer one that came meanwhile stands for it.
@@ -86,7 +112,7 @@ func (w *writer) notBefore(m consume.Message) error {
 		return fault.New(fault.MessageUndecodable, "want a time of RFC 3339", fault.Field(event.HeaderNotBefore, given[0]), fault.Because(err))
 	}
 	if wait := at.Sub(w.now()); wait > 0 {
-		return fault.New(fault.NetSuiteThrottled, "wait until the writer before can have nothing under way", fault.After(wait))
+		return fault.New(fault.NetSuiteThrottled, "wait until what was given up can be under way no more", fault.After(wait))
 	}
 	return nil
 }

@@ -258,6 +258,24 @@ func TestAWriteUnderWayOverwritesNothingForGood(t *testing.T) {
 	}
 }
 
+// A state that another writer recorded, while the one before is killed amid the same write, is in NetSuite's hands all the
+// same: behind a newer state it comes late, and the newer one is written once more.
+func TestAWriteUnderWayOfARecordedState(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := r.started()
+	slow := netsuitesim.Rule{Kind: "latency", LatencyMs: int(slowWrite.Milliseconds()), Count: 1, Match: netsuitesim.Match{Method: "PUT", PathContains: "salesorder/"}}
+	r.must(r.netsuite.SetFaults(netsuitesim.Faults{Rules: []netsuitesim.Rule{slow}}))
+	r.want("2", "older")
+	r.until("the write is under way", 20*time.Second, func() bool { rules := r.netsuite.Faults().Rules; return len(rules) == 0 || rules[0].Count == 0 })
+	r.must(first.command.Process.Signal(syscall.SIGKILL))
+	r.until("the standby writes the same", takeover, func() bool { return r.notes()["wc-so-main-2"] == "older" })
+	r.want("2", "newer")
+	r.until("the standby writes the newer state", takeover, func() bool { return r.notes()["wc-so-main-2"] == "newer" })
+	r.until("the older write comes late", slowWrite, func() bool { return r.notes()["wc-so-main-2"] == "older" })
+	r.until("the newer state is written again", requestTimeout+30*time.Second, func() bool { return r.notes()["wc-so-main-2"] == "newer" })
+}
+
 // started runs two writers and gives the one that works first.
 func (r *rig) started() process {
 	r.t.Helper()

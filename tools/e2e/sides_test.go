@@ -88,6 +88,7 @@ func stepped(c *host.Config) {
 	account := c.Accounts[demo.Account]
 	account.Batches = "off"
 	account.Timeout = 5_000_000_000 // nanoseconds; what a dead writer leaves under way is waited for as long
+	account.Late = 15_000_000_000   // and longer than a match
 	c.Accounts[demo.Account] = account
 }
 

@@ -169,6 +169,7 @@ type Account struct {
 
 	Concurrency int      `json:"concurrency"` // requests in flight at most; 0: what NetSuite says, where it may be asked, else 5
 	Timeout     Duration `json:"timeout"`     // of one request
+	Late        Duration `json:"late"`        // for how long NetSuite may work on a request that was given up
 	Attempts    int      `json:"attempts"`    // of a passing error before the order is parked
 	Retry       Retry    `json:"retry"`
 	Writes      string   `json:"writes"`      // on, hold

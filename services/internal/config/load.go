@@ -110,6 +110,7 @@ func (c *Config) Fill() {
 	for _, key := range slices.Sorted(maps.Keys(c.Accounts)) {
 		account := c.Accounts[key]
 		or(&account.Timeout, Duration(60*time.Second))
+		or(&account.Late, Duration(15*time.Minute)) // Oracle's limit of a request, subsect_1559222360
 		or(&account.Attempts, 5)
 		or(&account.Retry.First, Duration(200*time.Millisecond))
 		or(&account.Retry.Last, Duration(time.Minute))

@@ -43,6 +43,15 @@ func Options(o demo.Options) demo.Options {
 	o.Stores = Stores
 	const any = "127.0.0.1:0"
 	o.Ingest, o.Health, o.NetSuite, o.Shop, o.NATS = any, any, any, any, any
+	adjust := o.Adjust
+	o.Adjust = func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		a.Late = 2_000_000_000 // nanoseconds; NetSuite's double ends what it was asked within that time
+		c.Accounts[demo.Account] = a
+		if adjust != nil {
+			adjust(c)
+		}
+	}
 	o.Log = slog.New(slog.DiscardHandler)
 	if os.Getenv("E2E_LOG") != "" {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
