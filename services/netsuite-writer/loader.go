@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
 // loader groups the look-ups of many orders into one query: what is asked while a query runs goes into the
 // next one together, up to its width. With a linger, queries gather for a while when many orders a second ask; a
-// lonely look-up is never delayed.
+// lonely look-up is never delayed. Replays share with replays alone, and wait in their lane: what many of them ask for
+// would else go before fresh orders.
 type loader[V any] struct {
 	ctx    context.Context // of the service, not of one order: a group serves many
 	width  int
@@ -22,6 +25,7 @@ type loader[V any] struct {
 	waiting *group[V]
 	asked   [many]time.Time // of the latest look-ups, a ring
 	next    int
+	replays *loader[V] // nil before the first
 }
 
 // many look-ups within a second make it worth to gather.
@@ -51,6 +55,9 @@ type group[V any] struct {
 // load gives the values of keys that exist and the calls it took, each marked with how many orders share it. Urgent:
 // more than a record waits for it.
 func (l *loader[V]) load(ctx context.Context, keys []string, urgent bool) (map[string]V, []event.Call, error) {
+	if suitetalk.LaneOf(ctx) == governor.LaneReplay {
+		l = l.ofReplays()
+	}
 	g := l.join(keys, urgent)
 	select {
 	case <-g.done:
@@ -58,6 +65,15 @@ func (l *loader[V]) load(ctx context.Context, keys []string, urgent bool) (map[s
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
+}
+
+func (l *loader[V]) ofReplays() *loader[V] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.replays == nil {
+		l.replays = &loader[V]{ctx: suitetalk.WithLane(l.ctx, governor.LaneReplay), width: l.width, linger: l.linger, fetch: l.fetch}
+	}
+	return l.replays
 }
 
 func (l *loader[V]) join(keys []string, urgent bool) *group[V] {

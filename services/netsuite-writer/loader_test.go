@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
 // queries are what a loader asked: when it began, and how many keys.
@@ -61,5 +63,35 @@ func TestLookUpsGather(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What replays ask for waits in their lane and holds up no other look-up, even of the same key.
+func TestLookUpsOfReplaysWaitInTheirLane(t *testing.T) {
+	var mu sync.Mutex
+	var lanes []int
+	held := make(chan struct{})
+	l := &loader[string]{ctx: suitetalk.WithLane(t.Context(), governor.LaneFinish), width: 100, fetch: func(ctx context.Context, keys []string) (map[string]string, []event.Call, error) {
+		lane := suitetalk.LaneOf(ctx)
+		mu.Lock()
+		lanes = append(lanes, lane)
+		mu.Unlock()
+		if lane == governor.LaneReplay {
+			<-held
+		}
+		return map[string]string{keys[0]: "found"}, []event.Call{{}}, nil
+	}}
+	var replays sync.WaitGroup
+	ask := func(lane int) {
+		if values, _, err := l.load(suitetalk.WithLane(t.Context(), lane), []string{"36"}, true); err != nil || values["36"] != "found" {
+			t.Errorf("lane %d: %v, %v", lane, values, err)
+		}
+	}
+	replays.Go(func() { ask(governor.LaneReplay) })
+	ask(governor.LanePaid)
+	close(held)
+	replays.Wait()
+	if slices.Sort(lanes); !slices.Equal(lanes, []int{governor.LaneFinish, governor.LaneReplay}) {
+		t.Errorf("asked in lanes %v", lanes)
 	}
 }

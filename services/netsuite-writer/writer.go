@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
@@ -113,12 +114,17 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 	}
 	a := &account{key, client, consumer, func(context.Context) {}, w.many.book.stop, newWatcher(env, key, c, client, consumer)}
 	if c.Concurrency == 0 {
+		log := env.Log.With("account", key)
 		a.discover = func(ctx context.Context) {
-			log := env.Log.With("account", key)
-			if slots := discover(ctx, log, client, limiter); slots > 0 {
-				if err := tell(ctx, env, key, slots); err != nil && ctx.Err() == nil {
-					log.WarnContext(ctx, "the account's limit could not be kept; plans of replays count with fewer slots", "slots", slots, "error", err)
-				}
+			slots, err := discover(ctx, log, client, limiter)
+			for pause := askAgain; err != nil && fault.CodeOf(err) != fault.NetSuiteForbidden && sleep(ctx, pause); pause = min(2*pause, askSeldom) {
+				slots, err = discover(ctx, log, client, limiter)
+			}
+			if slots == 0 {
+				return
+			}
+			if err := tell(ctx, env, key, slots); err != nil && ctx.Err() == nil {
+				log.WarnContext(ctx, "the account's limit could not be kept; plans of replays count with fewer slots", "slots", slots, "error", err)
 			}
 		}
 	}
@@ -128,16 +134,34 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 // fewSlots is what every account has: Oracle's smallest service tier gives five concurrent requests.
 const fewSlots = 5
 
-// discover asks for the account's limit, which only an administrator's role may see; 0: no answer, fewSlots stay.
-func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, limiter *governor.Governor) int {
+// NetSuite may be away when it is asked for the limit: it is asked again, ever more seldom.
+const (
+	askAgain  = time.Second
+	askSeldom = 5 * time.Minute
+)
+
+// discover asks for the account's limit, which only an administrator's role may see; without an answer fewSlots stay.
+func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, limiter *governor.Governor) (int, error) {
 	limits, err := client.GovernanceLimits(suitetalk.WithLane(ctx, governor.LaneReplay))
 	if err != nil {
 		log.InfoContext(ctx, "the account's limit is unknown; set accounts.<account>.concurrency", "slots", fewSlots, "error", err)
-		return 0
+		return 0, err
 	}
 	limiter.Raise(limits.Ceiling())
 	log.InfoContext(ctx, "the account's limit is known", "slots", limits.Ceiling())
-	return limits.Ceiling()
+	return limits.Ceiling(), nil
+}
+
+// sleep waits; false: ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func paceOf(r config.Retry) consume.Pace {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -221,5 +222,36 @@ func TestLimitIsDiscovered(t *testing.T) {
 		if most := w.NetSuite.Stats().MaxSlots; forbidden != (most <= 5) {
 			t.Errorf("forbidden %v: at most %d slots were used", forbidden, most)
 		}
+	}
+}
+
+// A limit that NetSuite did not tell at the start is asked for again.
+func TestLimitIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	var ours netsuitesim.Certificate
+	w := world.Start(t, demo.Options{
+		Mute: true, Mapping: ordersAlone(t),
+		Account: func(c *netsuitesim.Config) {
+			ours = netsuitesim.Certificate{ID: c.CertificateID, PublicKey: string(c.PublicKeyPEM)}
+			c.ConcurrencyLimit, c.CertificateID = 15, "not mapped yet"
+		},
+		Adjust: func(c *host.Config) {
+			a := c.Accounts[demo.Account]
+			a.Concurrency, a.Batches = 0, "off"
+			c.Accounts[demo.Account] = a
+		},
+	})
+	w.Until("NetSuite refuses the writer", func() bool { return answered(w, http.MethodPost, "/oauth2/v1/token", http.StatusBadRequest) > 0 })
+	if _, err := w.NetSuite.MapCertificate(ours); err != nil {
+		t.Fatal(err)
+	}
+	w.Until("NetSuite tells its limit", func() bool { return answered(w, http.MethodGet, "system/v1/governanceLimits", http.StatusOK) == 1 })
+	if err := w.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: 50}); err != nil {
+		t.Fatal(err)
+	}
+	send(t, w, paidOrders(t, w, 700_000, 200))
+	w.Settle()
+	if most := w.NetSuite.Stats().MaxSlots; most <= 5 {
+		t.Errorf("at most %d slots were used, want more than five", most)
 	}
 }
