@@ -30,7 +30,7 @@ func (w *writer) customer(ctx context.Context, m consume.Message) ([]publish.Mes
 	if gone, err := w.outdated(ctx, m); gone || err != nil {
 		return nil, err
 	}
-	consume.Asked(ctx, true)
+	consume.Asked(ctx, w.stores[d.Store].Back.Owner.Customer != config.ByNetSuite)
 	key := kindCustomer + "-" + d.Customer
 	err = w.revise(suitetalk.WithLane(ctx, governor.LaneEdit), d)
 	switch class := fault.ClassOf(err); {

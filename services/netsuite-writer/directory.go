@@ -3,6 +3,7 @@ package netsuitewriter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -40,12 +41,14 @@ var sources = map[string]map[string]source{
 type found struct {
 	id       string
 	inactive bool
+	adopted  bool // found another way: it does not bear the key it is cached under
 }
 
 const (
 	lookupWidth = 1000 // keys of one IN (…)
 	freshFor    = 10 * time.Minute
 	missFor     = 30 * time.Second // of none, several or an inactive one
+	manyCached  = 10_000
 )
 
 // directory resolves references to internal ids: grouped over orders, cached, what is not usable for a short time.
@@ -54,6 +57,7 @@ type directory struct {
 
 	mu    sync.Mutex
 	cache map[event.Ref]cached
+	swept time.Time
 }
 
 type cached struct {
@@ -80,7 +84,7 @@ func fetch(ctx context.Context, client *suitetalk.Client, record string, s sourc
 	result := map[string][]found{}
 	for _, row := range rows {
 		key := strings.ToLower(row["lookup"])
-		result[key] = append(result[key], found{row["id"], row["inactive"] == "T"})
+		result[key] = append(result[key], found{id: row["id"], inactive: row["inactive"] == "T"})
 	}
 	return result, calls, err
 }
@@ -156,11 +160,22 @@ func (d *directory) keep(ref event.Ref, records []found) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.cache[ref] = cached{records, time.Now().Add(life)}
+	now := time.Now()
+	d.sweep(now)
+	d.cache[ref] = cached{records, now.Add(life)}
 }
 
-// learn notes a record we made ourselves.
-func (d *directory) learn(ref event.Ref, id string) { d.keep(ref, []found{{id: id}}) }
+// learn notes a record we made or adopted.
+func (d *directory) learn(ref event.Ref, r found) { d.keep(ref, []found{r}) }
+
+// sweep drops what is no longer fresh, once in a while: customers come once.
+func (d *directory) sweep(now time.Time) {
+	if len(d.cache) < manyCached || now.Sub(d.swept) < sweepEvery {
+		return
+	}
+	d.swept = now
+	maps.DeleteFunc(d.cache, func(_ event.Ref, c cached) bool { return now.After(c.until) })
+}
 
 // forget drops what is known of references that NetSuite refused.
 func (d *directory) forget(refs []event.Ref) {
@@ -210,13 +225,13 @@ func withFallbacks(refs []event.Ref) []event.Ref {
 	return all
 }
 
+// activeOf are the records that may be used.
+func activeOf(records []found) []found {
+	return slices.DeleteFunc(slices.Clone(records), func(r found) bool { return r.inactive })
+}
+
 func single(ref event.Ref, records []found) (string, error) {
-	var active []string
-	for _, r := range records {
-		if !r.inactive {
-			active = append(active, r.id)
-		}
-	}
+	active := activeOf(records)
 	item := ref.Record == "item"
 	code := func(forItem, otherwise fault.Code) fault.Code {
 		if item {
@@ -227,7 +242,7 @@ func single(ref event.Ref, records []found) (string, error) {
 	field := fault.Field(ref.Record+"."+ref.By, ref.Key)
 	switch {
 	case len(active) == 1:
-		return active[0], nil
+		return active[0].id, nil
 	case len(active) > 1:
 		return "", fault.New(code(fault.SKUAmbiguous, fault.ReferenceUnknown), fmt.Sprintf("want one record in NetSuite, there are %d", len(active)), field)
 	case len(records) > 0:

@@ -48,15 +48,18 @@ func (p *people) find(ctx context.Context, d event.DesiredOrderV1, fresh bool) (
 	if err != nil {
 		return event.RecordID{}, calls, err
 	}
-	if len(records[ours]) > 0 {
-		return event.RecordID{ID: records[ours][0].id, ExternalID: d.Customer.ExternalID}, calls, nil
+	switch active := activeOf(records[ours]); {
+	case len(active) > 0 && active[0].adopted:
+		return event.RecordID{ID: active[0].id, Adopted: true}, calls, nil
+	case len(active) > 0:
+		return event.RecordID{ID: active[0].id, ExternalID: d.Customer.ExternalID}, calls, nil
 	}
-	return p.adoptOrMake(ctx, d, ours, calls)
+	return p.adoptOrMake(ctx, d, ours, len(records[ours]) > 0, calls)
 }
 
-// adoptOrMake looks for the e-mail before it makes a record. Two records of one e-mail are a question for a
-// person, never a guess.
-func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours event.Ref, calls []event.Call) (event.RecordID, []event.Call, error) {
+// adoptOrMake looks for the e-mail before it makes a record. Two records of one e-mail, and none but inactive ones, are a
+// question for a person, never a guess.
+func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours event.Ref, inactive bool, calls []event.Call) (event.RecordID, []event.Call, error) {
 	email := customerBy("email", strings.ToLower(d.Customer.Email))
 	if email.Key != "" {
 		release, err := p.lock(ctx, email.Key)
@@ -69,21 +72,26 @@ func (p *people) adoptOrMake(ctx context.Context, d event.DesiredOrderV1, ours e
 		if err != nil {
 			return event.RecordID{}, calls, err
 		}
-		switch len(records[email]) {
+		switch active := activeOf(records[email]); len(active) {
 		case 0:
+			inactive = inactive || len(records[email]) > 0
 		case 1:
-			p.directory.learn(ours, records[email][0].id)
-			return event.RecordID{ID: records[email][0].id, Adopted: true}, calls, nil
+			p.directory.learn(ours, found{id: active[0].id, adopted: true})
+			return event.RecordID{ID: active[0].id, Adopted: true}, calls, nil
 		default:
 			return event.RecordID{}, calls, fault.New(fault.CustomerAmbiguous, "several customers in NetSuite carry the order's e-mail; merge them or set the externalId of the right one",
 				fault.Field("customer.externalId", d.Customer.ExternalID))
 		}
 	}
+	if inactive {
+		return event.RecordID{}, calls, fault.New(fault.CustomerAmbiguous, "the order's customer is inactive in NetSuite; make it active, or set the externalId on another one",
+			fault.Field("customer.externalId", d.Customer.ExternalID))
+	}
 	id, made, err := p.make(ctx, d)
 	calls = append(calls, made...)
 	if err == nil {
-		p.directory.learn(ours, id)
-		p.directory.learn(email, id) // a query may not show it yet
+		p.directory.learn(ours, found{id: id})
+		p.directory.learn(email, found{id: id}) // a query may not show it yet
 	}
 	return event.RecordID{ID: id, ExternalID: d.Customer.ExternalID}, calls, err
 }

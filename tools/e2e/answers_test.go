@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -155,8 +156,8 @@ func emailOf(t *testing.T, c capture.Delivery) string {
 func TestCustomersByEmail(t *testing.T) {
 	delivery := changed(t, "order.created-simple")
 	email := emailOf(t, delivery)
-	person := func(w world.World, name string) string {
-		body := `{"isPerson":true,"firstName":"` + name + `","lastName":"Doe","email":"` + strings.ToUpper(email) + `","subsidiary":{"id":"1"},"currency":{"id":"1"}}`
+	person := func(w world.World, name string, inactive ...bool) string {
+		body := fmt.Sprintf(`{"isPerson":true,"firstName":%q,"lastName":"Doe","email":%q,"isInactive":%v,"subsidiary":{"id":"1"},"currency":{"id":"1"}}`, name, strings.ToUpper(email), len(inactive) > 0)
 		id, err := w.NetSuite.Act(netsuitesim.Act{Method: "POST", Path: "customer", Body: []byte(body)})
 		if err != nil {
 			t.Fatal(err)
@@ -171,6 +172,31 @@ func TestCustomersByEmail(t *testing.T) {
 		got := lastOutcome(t, w, "36").Ledger.Customer
 		if got == nil || got.ID != id || !got.Adopted || customers(w)[email] != 1 {
 			t.Errorf("customer %+v of %d, want %s adopted", got, customers(w)[email], id)
+		}
+		w.Post(changed(t, "order.created-simple", `"id":36,"parent_id"`, `"id":9036,"parent_id"`, `"number":"36"`, `"number":"9036"`))
+		w.Settle()
+		if second := lastOutcome(t, w, "9036").Ledger.Customer; second == nil || *second != *got {
+			t.Errorf("the next order's customer %+v, want %+v", second, got)
+		}
+	})
+	t.Run("one beside an inactive one", func(t *testing.T) {
+		w := world.Start(t, demo.Options{Mute: true})
+		person(w, "Old", true)
+		id := person(w, "Ada")
+		w.Post(delivery)
+		w.Settle()
+		if got := lastOutcome(t, w, "36").Ledger.Customer; got == nil || got.ID != id || !got.Adopted {
+			t.Errorf("customer %+v, want %s adopted", got, id)
+		}
+	})
+	t.Run("an inactive one", func(t *testing.T) {
+		w := world.Start(t, demo.Options{Mute: true})
+		person(w, "Old", true)
+		w.Post(delivery)
+		w.Settle()
+		parked := failure(t, w.JS, subject.Failure{Stage: "write", Store: "main", Key: "36"}, event.FailureParked)
+		if parked.Fault.Code != string(fault.CustomerAmbiguous) || !strings.Contains(parked.Fault.Rule, "inactive") || customers(w)[email] != 1 {
+			t.Errorf("%+v, %d customers", parked.Fault, customers(w)[email])
 		}
 	})
 	t.Run("two", func(t *testing.T) {
