@@ -100,7 +100,7 @@ func (g *Governor) Raise(ceiling int) {
 
 // Acquire waits for a slot in a lane. Its release must be called once, with what came of the request.
 func (g *Governor) Acquire(ctx context.Context, lane int) (release func(suitetalk.Result), err error) {
-	w := &waiter{lane: min(max(lane, 0), lanes-1), since: g.now(), ready: make(chan struct{})}
+	w := g.waiter(ctx, lane)
 	g.mu.Lock()
 	place := g.join(w)
 	g.mu.Unlock()
@@ -111,6 +111,10 @@ func (g *Governor) Acquire(ctx context.Context, lane int) (release func(suitetal
 		g.leave(w, place)
 		return nil, ctx.Err()
 	}
+}
+
+func (g *Governor) waiter(ctx context.Context, lane int) *waiter {
+	return &waiter{lane: min(max(lane, 0), lanes-1), since: suitetalk.BeganOf(ctx, g.now()), ready: make(chan struct{})}
 }
 
 // join queues a waiter, and learns from a fresh order how many slots to leave.
@@ -206,7 +210,8 @@ func (g *Governor) urgent() (n int) {
 }
 
 // next is the first of the most urgent lane; once in a while it is whoever has waited longest, if that is long. So no
-// lane waits for ever: with n older waiters a slot comes within patience and n+1 times agedEvery grants.
+// lane waits for ever: with n older waiters a slot comes within patience and n+1 times agedEvery grants. Of work in several
+// steps all of them together wait so long.
 func (g *Governor) next() *list.Element {
 	var first, oldest *list.Element
 	for lane := range g.waiting {

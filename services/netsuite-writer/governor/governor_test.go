@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,12 +107,12 @@ type world struct {
 	clock *clock
 }
 
-// join queues a request without waiting for its slot.
-func (w world) join(lane int) *waiter {
+// queue queues a request without waiting for its slot.
+func (w world) queue(lane int) *waiter {
 	waiting := &waiter{lane: lane, since: w.clock.at, ready: make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Governor.join(waiting)
+	w.join(waiting)
 	return waiting
 }
 
@@ -134,10 +135,10 @@ func TestLanes(t *testing.T) {
 			queued = rest
 		}
 		for range rapid.IntRange(10, 60).Draw(t, "backlog") {
-			queued = append(queued, w.join(LaneReplay))
+			queued = append(queued, w.queue(LaneReplay))
 		}
 		take()
-		fresh := w.join(LanePaid)
+		fresh := w.queue(LanePaid)
 		queued = append(queued, fresh)
 		c.at = c.at.Add(300 * time.Millisecond)
 		releases[0](ok()) // one call ends
@@ -146,12 +147,12 @@ func TestLanes(t *testing.T) {
 			t.Fatal("a fresh paid order waits behind a replay")
 		}
 		take()
-		starving := w.join(LaneStock)
+		starving := w.queue(LaneStock)
 		for calls := 0; !starving.served(); calls++ { // paid orders never stop coming
 			if waited := c.at.Sub(starving.since); waited > patience+time.Duration(len(queued)+2)*agedEvery*10*time.Second {
 				t.Fatalf("a lane starves: %v, %d queued", waited, len(queued))
 			}
-			queued = append(queued, w.join(LanePaid), w.join(LanePaid))
+			queued = append(queued, w.queue(LanePaid), w.queue(LanePaid))
 			c.at = c.at.Add(time.Second)
 			releases[0](ok())
 			releases = releases[1:]
@@ -175,12 +176,12 @@ func TestAReplayKeepsOneSlotFree(t *testing.T) {
 			return n
 		}
 		for i := range replays {
-			replays[i] = w.join(LaneReplay)
+			replays[i] = w.queue(LaneReplay)
 		}
 		if got, want := served(), max(slots-1, 1); got != want {
 			t.Errorf("%d of %d slots taken by a replay, want %d", got, slots, want)
 		}
-		if fresh := w.join(LanePaid); slots > 1 && !fresh.served() {
+		if fresh := w.queue(LanePaid); slots > 1 && !fresh.served() {
 			t.Errorf("%d slots: a fresh order waits beside a replay", slots)
 		}
 		c.at = c.at.Add(patience)
@@ -188,6 +189,50 @@ func TestAReplayKeepsOneSlotFree(t *testing.T) {
 		if got, want := served(), max(slots, 2); slots > 1 && got != want {
 			t.Errorf("%d slots: %d replays served after %v, want %d", slots, got, patience, want)
 		}
+	}
+}
+
+// What a push tells is read by several requests in a row. Beside fresh orders that take every slot they wait for one patience
+// together, not for one each.
+func TestWorkOfSeveralStepsWaitsOnce(t *testing.T) {
+	c := newClock()
+	w := world{New(5, c.now), c}
+	began := c.at
+	var ends events
+	reading := suitetalk.WithBegan(t.Context(), began)
+	var waiting []*waiter
+	ask := func(ctx context.Context, lane int) {
+		one := w.waiter(ctx, lane)
+		w.join(one)
+		waiting = append(waiting, one)
+	}
+	for range 10 {
+		ask(t.Context(), LanePaid)
+	}
+	ask(reading, LaneStock)
+	left := 6
+	for left > 0 {
+		for _, one := range slices.Clone(waiting) {
+			if !one.served() {
+				continue
+			}
+			waiting = slices.DeleteFunc(waiting, func(other *waiter) bool { return other == one })
+			release := w.releaser(one.lane)
+			heap.Push(&ends, event{c.at.Add(250 * time.Millisecond), func() {
+				release(ok())
+				if one.lane == LanePaid {
+					ask(t.Context(), LanePaid)
+				} else if left--; left > 0 {
+					ask(reading, LaneStock)
+				}
+			}})
+		}
+		e := heap.Pop(&ends).(event)
+		c.at = e.at
+		e.release()
+	}
+	if took := c.at.Sub(began); took > patience+15*time.Second {
+		t.Errorf("read after %v, want little more than %v", took, patience)
 	}
 }
 
@@ -202,7 +247,7 @@ func TestAReplayLeavesRoomForBursts(t *testing.T) {
 	pass := func(until time.Time) { // what is in flight ends in time, and the replay never does
 		for {
 			for len(replays) < 10 {
-				replays = append(replays, w.join(LaneReplay))
+				replays = append(replays, w.queue(LaneReplay))
 			}
 			waiting := replays[:0]
 			for _, r := range replays {
@@ -231,7 +276,7 @@ func TestAReplayLeavesRoomForBursts(t *testing.T) {
 		pass(c.at.Add(777 * time.Millisecond))
 		for range 3 {
 			fresh++
-			order := w.join(LanePaid)
+			order := w.queue(LanePaid)
 			if !order.served() {
 				late++
 			}
@@ -301,7 +346,7 @@ func simulate(seed uint64, limits []int, foreign int, hold time.Duration) []peri
 			}
 			for { // the backlog takes every slot it is given
 				if waiting == nil {
-					waiting = w.join(LanePaid)
+					waiting = w.queue(LanePaid)
 				}
 				if !waiting.served() {
 					break

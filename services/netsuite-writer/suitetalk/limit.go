@@ -36,6 +36,21 @@ func LaneOf(ctx context.Context) int {
 	return lane
 }
 
+type beganKey struct{}
+
+// WithBegan marks the requests made under ctx as steps of one work that began then, for limiters that let nobody wait too long.
+func WithBegan(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, beganKey{}, at)
+}
+
+// BeganOf tells when the work began that ctx's requests are steps of; now when it was not said.
+func BeganOf(ctx context.Context, now time.Time) time.Time {
+	if at, is := ctx.Value(beganKey{}).(time.Time); is {
+		return at
+	}
+	return now
+}
+
 // slots is the limiter that Concurrency asks for: so many requests in flight, lanes alike.
 type slots chan struct{}
 

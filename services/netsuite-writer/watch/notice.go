@@ -12,6 +12,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
 const (
@@ -135,6 +136,7 @@ func (g *gatherer) join(f found) *gathered {
 
 func (g *gatherer) run(one *gathered) {
 	defer close(one.done)
+	ctx := suitetalk.WithBegan(g.ctx, time.Now())
 	if !pause(g.ctx, gathering) {
 		one.err = g.ctx.Err()
 		return
@@ -144,7 +146,7 @@ func (g *gatherer) run(one *gathered) {
 		g.waiting = nil
 	}
 	g.mu.Unlock()
-	if _, err := settle(func() (int, error) { return g.report(g.ctx, one.records) }); err != nil {
+	if _, err := settle(func() (int, error) { return g.report(ctx, one.records) }); err != nil {
 		one.err = fmt.Errorf("read %d pushed records: %w", len(one.records), err)
 	}
 }
