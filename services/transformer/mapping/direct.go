@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -41,12 +40,11 @@ func direct(n ast.Node) asks {
 	return nil
 }
 
-// bare is a node without the count of what it costs: a function here runs no longer than the order has lines.
+// bare is a node without the count of what it costs. A function here runs no longer than the order has lines; one that looks
+// through a text counts that itself.
 func bare(n ast.Node) ast.Node {
-	if call, is := n.(*ast.CallNode); is {
-		if callee, is := call.Callee.(*ast.IdentifierNode); is && callee.Value == spendName {
-			return bare(call.Arguments[3])
-		}
+	if call, is := n.(*ast.CallNode); is && isSpent(call) {
+		return bare(call.Arguments[3])
 	}
 	return n
 }
@@ -138,7 +136,10 @@ func directBinary(n *ast.BinaryNode) asks {
 	case "endsWith":
 		return func(s *scope) bool { return strings.HasSuffix(left(s), right(s)) }
 	case "contains":
-		return func(s *scope) bool { return strings.Contains(left(s), right(s)) }
+		return func(s *scope) bool {
+			text := left(s)
+			return s.Work.take(len(text)/glance) && strings.Contains(text, right(s))
+		}
 	default:
 		return nil
 	}
@@ -149,11 +150,14 @@ func directMatch(left tells, n ast.Node) asks {
 	if !is {
 		return nil
 	}
-	compiled, err := regexp.Compile(constant.Value)
+	matches, err := patternOf(constant.Value)
 	if err != nil {
 		return nil
 	}
-	return func(s *scope) bool { return compiled.MatchString(left(s)) }
+	return func(s *scope) bool {
+		text := left(s)
+		return matches.looks(text, s.Work) && matches.MatchString(text)
+	}
 }
 
 const fewConstants = 8 // that are compared faster than hashed
@@ -280,7 +284,7 @@ func directCall(n *ast.CallNode) tells {
 
 // directSum puts texts together. The machine tells where that is too long.
 func directSum(n ast.Node) tells {
-	call, is := n.(*ast.CallNode)
+	call, is := bare(n).(*ast.CallNode)
 	if !is {
 		return directText(n)
 	}
@@ -292,7 +296,13 @@ func directSum(n ast.Node) tells {
 	if left == nil || right == nil {
 		return nil
 	}
-	return func(s *scope) string { return left(s) + right(s) }
+	return func(s *scope) string {
+		text := left(s)
+		if len(text) > maxText {
+			return text
+		}
+		return text + right(s)
+	}
 }
 
 // directValue gives a field's expression that is a text, or always the same.

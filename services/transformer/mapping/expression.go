@@ -21,6 +21,7 @@ type expression struct {
 	path, source string
 	node         *yaml.Node // where it stands: a store's mapping shares what it does not change
 	program      *vm.Program
+	nodes        int // of its tree: what a run of the machine costs
 
 	asks     asks  // of a condition; nil where the machine is needed
 	tells    tells // of a text
@@ -83,16 +84,40 @@ func (s *scope) run(e *expression) (any, error) {
 		case e.constant != nil:
 			return e.constant, nil
 		case e.tells != nil:
-			if text := e.tells(s); len(text) <= maxText {
+			if text, told := s.tellsOf(e); told {
 				return text, nil
 			}
 		}
 	}
+	if !s.Work.take(e.nodes) {
+		return nil, errWork
+	}
 	result, err := s.machine.Run(e.program, &s.Env)
+	if err == nil && !s.Work.take(size(result)/glance) {
+		err = errWork
+	}
 	if s.trace != nil {
 		s.trace.evaluated(e, s, result, err)
 	}
 	return result, err
+}
+
+// tellsOf gives the text of an expression that needs no machine; false where the machine has to say what is wrong.
+func (s *scope) tellsOf(e *expression) (string, bool) {
+	text := e.tells(s)
+	return text, len(text) <= maxText && s.Work.take(len(text)/glance)
+}
+
+// overworked says that the order's expressions did too much, as what runs without the machine cannot.
+func (s *scope) overworked(path, source string) error {
+	if s.Work.spent <= maxWork {
+		return nil
+	}
+	return unheld(path, source, errWork)
+}
+
+func unheld(path, source string, err error) error {
+	return fault.New(fault.MappingFailed, "the condition must give true or false", fault.Field(path, source), fault.Because(err))
 }
 
 // holds runs a condition; none always holds.
@@ -101,11 +126,11 @@ func (s *scope) holds(e *expression) (bool, error) {
 		return true, nil
 	}
 	if e.asks != nil && s.trace == nil {
-		return e.asks(s), nil
+		return e.asks(s), s.overworked(e.path, e.source)
 	}
 	holds, err := s.run(e)
 	if err != nil {
-		return false, fault.New(fault.MappingFailed, "the condition must give true or false", fault.Field(e.path, e.source), fault.Because(err))
+		return false, unheld(e.path, e.source, err)
 	}
 	return holds == true, nil
 }
@@ -148,7 +173,7 @@ func (c *compiler) within(path, source string, before int, options ...expr.Optio
 		c.problems = append(c.problems, c.mistake(path, source, before, err))
 		return e
 	}
-	e.program = program
+	e.program, e.nodes = program, nodesOf(program.Node())
 	e.asks = direct(program.Node())
 	e.tells, e.constant = directValue(program.Node())
 	c.expressions = append(c.expressions, e)
@@ -239,7 +264,7 @@ func (m *Mapping) fillValues(values map[string]event.Value, fields []field, s *s
 			continue
 		}
 		if f.tells != nil && s.trace == nil {
-			if text := f.tells(s); len(text) <= maxText {
+			if text, told := s.tellsOf(f.expression); told {
 				if text = m.textWithin(f.name, text, f.limit); text != "" {
 					texts = append(texts, text)
 					values[f.name] = event.Value{Text: &texts[len(texts)-1]}

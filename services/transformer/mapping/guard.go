@@ -9,8 +9,9 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// Bounds of an expression. Whatever someone writes ends soon and in little memory: loops are two deep and count what
-// they do (maxWork); lists and texts have a largest size; nothing is built that is small to hold and endless to look at.
+// Bounds of an expression. Whatever someone writes ends soon and in little memory: loops are two deep; what they,
+// regular expressions and functions do is counted (maxWork); lists and texts have a largest size; nothing is built that is
+// small to hold and endless to look at.
 const (
 	maxNodes  = 500     // of one expression's tree
 	maxSource = 4_000   // bytes of its text
@@ -20,7 +21,6 @@ const (
 	maxParts  = 10_000  // of a text that is split
 
 	maxTrimmed = 100 // bytes of the characters that trim takes off
-	maxSteps   = 500 // instructions of a regular expression's machine
 )
 
 // guard refuses what could run long or grow large; the first is told with its place.
@@ -108,10 +108,8 @@ func inspectBinary(n *ast.BinaryNode, refuse func(ast.Node, string)) {
 			if regexp, compiled := n.Right.(*ast.ConstantNode); !compiled || regexp == nil {
 				refuse(n.Right, "want a regular expression written out")
 			}
-		case len(constant.Value) > maxPattern:
-			refuse(n.Right, fmt.Sprintf("want a regular expression of at most %d bytes", maxPattern))
-		case instructions(constant.Value) > maxSteps:
-			refuse(n.Right, fmt.Sprintf("want a simpler regular expression: its machine takes %d instructions, %d at most", instructions(constant.Value), maxSteps))
+		case bounded(constant.Value) != nil:
+			refuse(n.Right, bounded(constant.Value).Error())
 		}
 	}
 }

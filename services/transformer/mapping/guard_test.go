@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -33,15 +34,21 @@ var hostile = map[string]string{
 	`1 % 0 == 1`:                                                   "divide by zero",
 	`order.lines[999].sku == ""`:                                   "out of range",
 
-	long + `all(1..5000, !(t matches "(a|b|ab)*(c|d)(x+x+)+y"))`:                    "want less work",
-	long + `len(map(1..4000, upper(t))) > 0`:                                        "want less work",
-	`let r = 1..40000; all(r, all(r, # > 0))`:                                       "want less work",
-	`let r = 1..40000; all(r, !(-1 in r))`:                                          "want less work",
-	long + `any(1..5000, any(1..15, t + "a" == t))`:                                 "want less work",
-	`order.number matches "` + strings.Repeat("a{0,99}", 10) + `"`:                  "want a simpler regular expression",
-	`len(split(join(map(1..20000, "a,")), ",")) > 0`:                                "at most 10000 parts",
-	long + `len(trim(t, "é" + t)) > 0`:                                              "at most 100 bytes",
-	`now.Local().Hour() > 24`:                                                       "there is no Local()",
+	long + `all(1..5000, !(t matches "(a|b|ab)*(c|d)(x+x+)+y"))`:                        "want less work",
+	long + `len(map(1..4000, upper(t))) > 0`:                                            "want less work",
+	`let r = 1..40000; all(r, all(r, # > 0))`:                                           "want less work",
+	`let r = 1..40000; all(r, !(-1 in r))`:                                              "want less work",
+	long + `any(1..5000, any(1..15, t + "a" == t))`:                                     "want less work",
+	`order.number matches "` + strings.Repeat("a{0,99}", 10) + `"`:                      "want a simpler regular expression",
+	`len(split(join(map(1..20000, "a,")), ",")) > 0`:                                    "at most 10000 parts",
+	long + `len(trim(t, "é" + t)) > 0`:                                                  "at most 100 bytes",
+	`now.Local().Hour() > 24`:                                                           "there is no Local()",
+	long + `len(t) == 0` + strings.Repeat(` || t matches "((a|b|ab)?){40}x"`, 40):       "want less work",
+	long + `len(t) == 0` + strings.Repeat(` || lower(t) matches "(a{0,99}){2}[b]"`, 40): "want less work",
+	`order.number == ""` + strings.Repeat(` || "`+strings.Repeat("a", 80)+`" matches "(a{0,99}){2}[b]"`, 30) + ` || any(1..500, "` + strings.Repeat("a", 80) + `" matches "(a{0,99}){2}[b]")`: "want less work",
+	long + `len(` + strings.Repeat("lower(upper(", 110) + "t" + strings.Repeat("))", 110) + `) == 0`:                                                                                          "want less work",
+	long + `any(1..5000, last([t]) + "b" == "")`:                                    "want less work",
+	`any(1..5000, lower("` + strings.Repeat("A", 3500) + `") == "")`:                "want less work",
 	`{"a": now}["a"].Local().Hour() > 24`:                                           "want a function of the language",
 	`{"a": order.total}["a"].Decimal().Shift(100000000).String() == ""`:             "want a function of the language",
 	`date("Mon, 02 Jan 2006 15:04:05 CET").Unix() > 0`:                              "want a date such as",
@@ -72,6 +79,44 @@ func TestHostileExpressions(t *testing.T) {
 		}
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%.120s took %v", source, took)
+		}
+	}
+}
+
+// Rules that look at every line end, too: in the machine, as plain functions and as patterns of items.
+func TestRulesOfLinesEnd(t *testing.T) {
+	o := orders(t)["order.created-250-lines"]
+	o.CustomerNote = strings.Repeat("a", 30_000)
+	for i := range o.Lines {
+		o.Lines[i].SKU += strings.Repeat("a", 100)
+	}
+	route := func(when string) string { return "routing: {lines: [{name: r, location: X, when: '" + when + "'}]}" }
+	var columns []string
+	for i := range 12 {
+		columns = append(columns, fmt.Sprintf("custcol_%d: order.customer_note", i))
+	}
+	for name, rules := range map[string]string{
+		"machine":  route(long + `len(t) == 0 || t matches "(a{0,99}){2}[b]"`),
+		"function": route(`order.customer_note matches "(a{0,99}){2}[b]"`),
+		"contains": route(`order.customer_note contains "b"` + strings.Repeat(` || order.customer_note contains "c"`, 30)),
+		"texts":    "routing: {lines: [{name: r, fields: {" + strings.Join(columns, ", ") + "}}]}",
+		"items":    "items: {fallback: F, fee: F, discount: D, rules: [{name: i, item: X, matches: '(a{0,99}){2}[b]'}]}",
+	} {
+		document := brief
+		if strings.HasPrefix(rules, "items:") {
+			document = strings.Replace(brief, "items: {fallback: F, fee: F, discount: D}\n", "", 1)
+		}
+		m, err := Compile([]byte(document + rules + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = m.Map(o, Context{})
+		if fault.CodeOf(err) != fault.MappingFailed || !strings.Contains(err.Error(), "want less work") {
+			t.Errorf("%s: %v, want %s", name, err, fault.MappingFailed)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s: took %v", name, took)
 		}
 	}
 }

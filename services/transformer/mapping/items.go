@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,26 +13,25 @@ const sectionItems = "items.rules"
 // itemRule is a compiled ItemRule.
 type itemRule struct {
 	ItemRule
-	matches    *regexp.Regexp
+	path       string
+	matches    *pattern
 	attributes []attribute // in the order of their names
 	when       *expression
 }
 
 type attribute struct{ key, value string }
 
-const maxPattern = 300 // characters of a regular expression; it runs in linear time whatever it is
-
 func (c *compiler) items(rules []ItemRule) []itemRule {
 	list := make([]itemRule, 0, len(rules))
 	for i, r := range rules {
 		path := fmt.Sprintf("%s[%d]", sectionItems, i)
-		compiled := itemRule{ItemRule: r, when: c.condition(path+".when", r.When)}
+		compiled := itemRule{ItemRule: r, path: path, when: c.condition(path+".when", r.When)}
 		for _, key := range sorted(r.Attributes) {
 			compiled.attributes = append(compiled.attributes, attribute{key, r.Attributes[key]})
 		}
 		if r.Matches != "" {
 			var err error
-			if compiled.matches, err = pattern(r.Matches); err != nil {
+			if compiled.matches, err = patternOf(r.Matches); err != nil {
 				c.keep(path+".matches", err)
 			}
 		}
@@ -42,30 +40,26 @@ func (c *compiler) items(rules []ItemRule) []itemRule {
 	return list
 }
 
-func pattern(source string) (*regexp.Regexp, error) {
-	if len(source) > maxPattern {
-		return nil, fmt.Errorf("want a regular expression of at most %d characters, it has %d", maxPattern, len(source))
-	}
-	return regexp.Compile(source)
-}
-
 // applies tells whether the rule is for the line at hand, and which item it gives.
 func (r itemRule) applies(l event.Line, s *scope) (item string, applies bool, err error) {
-	item, fits := r.fits(l, s.Line.Meta)
-	if !fits {
-		return "", false, nil
+	item, fits := r.fits(l, s.Line.Meta, s.Work)
+	if err := s.overworked(r.path+".matches", r.Matches); err != nil || !fits {
+		return "", false, err
 	}
 	applies, err = s.holds(r.when)
 	return item, applies && item != "", err
 }
 
 // fits tells whether SKU and attributes of a line are what the rule asks for, its condition apart.
-func (r itemRule) fits(l event.Line, meta map[string]string) (item string, fits bool) {
+func (r itemRule) fits(l event.Line, meta map[string]string, w *Work) (item string, fits bool) {
 	if !strings.HasPrefix(l.SKU, r.Prefix) || !r.hasAttributes(meta) {
 		return "", false
 	}
 	if r.matches == nil {
 		return r.Item, true
+	}
+	if !r.matches.looks(l.SKU, w) {
+		return "", false
 	}
 	at := r.matches.FindStringSubmatchIndex(l.SKU)
 	if at == nil {

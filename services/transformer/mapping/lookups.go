@@ -67,8 +67,9 @@ func (m *Mapping) Asks(o event.OrderStateV1) Asked {
 	if !m.asked.lines {
 		return a
 	}
+	var work Work
 	for _, line := range o.Lines {
-		if item := m.stocked(line, texts(line.Meta)); item != "" {
+		if item := m.stocked(line, texts(line.Meta), &work); item != "" {
 			a.Items = append(a.Items, item)
 		}
 	}
@@ -78,7 +79,7 @@ func (m *Mapping) Asks(o event.OrderStateV1) Asked {
 
 // stocked names the item whose stock is a line's: the table's, else that of the first rule of which SKU and attributes
 // fit, else the one of the SKU's own name. Rules with a condition are passed over, since conditions may ask for stock.
-func (m *Mapping) stocked(l event.Line, meta map[string]string) string {
+func (m *Mapping) stocked(l event.Line, meta map[string]string, w *Work) string {
 	if name, mapped := m.document.Items.SKUs[l.SKU]; mapped && l.SKU != "" {
 		return name
 	}
@@ -86,7 +87,7 @@ func (m *Mapping) stocked(l event.Line, meta map[string]string) string {
 		if r.when != nil {
 			continue
 		}
-		if name, fits := r.fits(l, meta); fits && name != "" {
+		if name, fits := r.fits(l, meta, w); fits && name != "" {
 			return name
 		}
 	}
@@ -115,7 +116,7 @@ func (m *Mapping) stockOf(l event.Line, meta map[string]string, s *scope) Stock 
 	if len(s.Lookups.Stock) == 0 {
 		return Stock{}
 	}
-	return s.Lookups.Stock[m.stocked(l, meta)]
+	return s.Lookups.Stock[m.stocked(l, meta, s.Work)]
 }
 
 func (m *Mapping) stock(of event.StockInput) Stock {

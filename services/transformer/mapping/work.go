@@ -3,20 +3,31 @@ package mapping
 import (
 	"fmt"
 	"reflect"
-	"regexp/syntax"
 	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 )
 
-// maxWork bounds what the expressions of one order do in expr-lang's machine: an element that a loop looks at costs ten and
-// the nodes of its condition, a text that is worked on its bytes, a list sixteen an element. It is a count, no clock: the
-// same order ends the same way everywhere (Invariant 6). Ten lines with ten rules that loop over them cost some 2,500.
+// maxWork bounds what the expressions of one order do: a run of expr-lang's machine costs the nodes of its expression, an
+// element that a loop looks at ten and the nodes of its condition, a text that is worked on its bytes, a list sixteen an
+// element, a regular expression the bytes times its instructions. It is a count, no clock: the same order ends the same way
+// everywhere (Invariant 6). Ten lines with ten rules that loop over them cost some 2,500.
 const maxWork = 5_000_000
+
+var errWork = fmt.Errorf("want less work: what loops, regular expressions and functions do to long lists and texts costs more than %d steps", maxWork)
 
 // Work is what the expressions of an order have done so far.
 type Work struct{ spent int }
+
+// take counts steps; false where they are too many.
+func (w *Work) take(steps int) bool {
+	w.spent += steps
+	return w.spent <= maxWork
+}
+
+// glance is how many bytes of a text cost a step where they are only copied, compared or looked through.
+const glance = 16
 
 // workName is the name of an order's work in Env: none that an expression can write.
 const workName = "work "
@@ -29,13 +40,13 @@ func counted() []expr.Option {
 	return []expr.Option{checked(spendName, result, spend), expr.Patch(weigher{})}
 }
 
-// spend counts a value, its size by a factor, and hands it on.
+// spend counts a value, its size by a factor in parts of a glance, and hands it on.
 func spend(args ...any) (any, error) {
 	work, _ := args[0].(*Work)
 	base, _ := args[1].(int)
 	factor, _ := args[2].(int)
-	if work.spent += base + factor*size(args[3]); work.spent > maxWork {
-		return nil, fmt.Errorf("want less work: loops over long lists and texts cost more than %d steps", maxWork)
+	if !work.take(base + factor*size(args[3])/glance) {
+		return nil, errWork
 	}
 	return args[3], nil
 }
@@ -59,27 +70,90 @@ func size(value any) int {
 	return 0
 }
 
-// weigher makes loops count. Outside of loops an expression is bounded by its own length, but for what a function makes
-// of a text or a list.
+// weigher makes loops count, and everywhere what is done to a text or a list that may be long. What else an expression does
+// is bounded by its own length.
 type weigher struct{}
 
 // Visit patches one node; its children were visited before.
 func (weigher) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.PredicateNode:
-		nodes := 0
-		ast.Walk(&n.Node, visit(func(ast.Node) { nodes++ }))
+		nodes := nodesOf(n.Node)
 		ast.Walk(&n.Node, operands{})
-		wrap(&n.Node, perLook+nodes, 1)
+		wrap(&n.Node, perLook+nodes, glance)
+	case *ast.BinaryNode:
+		weighSides(n)
+	case *ast.BuiltinNode, *ast.SliceNode:
+		operands{}.Visit(node)
 	case *ast.CallNode:
-		if callee, is := n.Callee.(*ast.IdentifierNode); is && !isOperator(callee.Value) && callee.Value != "first" && callee.Value != "ref" {
+		callee, is := n.Callee.(*ast.IdentifierNode)
+		switch {
+		case !is || callee.Value == "first" || callee.Value == "ref":
+		case isOperator(callee.Value):
+			weighAll(n.Arguments, 1)
+		default:
 			operands{}.Visit(node)
 		}
 	}
 }
 
+// weighSides makes an operator count outside of loops; beside a constant only what looks through all of a text.
+func weighSides(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "matches":
+		weighMatch(n)
+	case "contains":
+		weigh(&n.Left, 1)
+	case "==", "!=", "<", "<=", ">", ">=", "startsWith", "endsWith":
+		if !isConstant(n.Left) && !isConstant(n.Right) {
+			weigh(&n.Left, 1)
+		}
+	case "in":
+		if list, is := n.Right.(*ast.IdentifierNode); !isConstant(n.Right) && (!is || list.Value != "classes") {
+			weigh(&n.Right, glance)
+		}
+	}
+}
+
+// weighMatch makes a regular expression count whatever it runs over.
+func weighMatch(n *ast.BinaryNode) {
+	cost := glance * stepsOf(n.Right)
+	if spent, is := n.Left.(*ast.CallNode); is && isSpent(spent) {
+		raise(spent, cost)
+		return
+	}
+	wrap(&n.Left, 0, cost)
+}
+
+func isSpent(n ast.Node) bool {
+	call, is := n.(*ast.CallNode)
+	if !is {
+		return false
+	}
+	callee, is := call.Callee.(*ast.IdentifierNode)
+	return is && callee.Value == spendName
+}
+
 func isOperator(name string) bool {
 	return len(name) > len(operatorName) && name[:len(operatorName)] == operatorName
+}
+
+// isConstant tells whether a node is written out in the expression, which bounds it.
+func isConstant(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.StringNode, *ast.ConstantNode, *ast.NilNode, *ast.IntegerNode, *ast.BoolNode:
+		return true
+	case *ast.ArrayNode:
+		return !slices.ContainsFunc(n.Nodes, func(element ast.Node) bool { return !isConstant(element) })
+	default:
+		return false
+	}
+}
+
+func nodesOf(root ast.Node) int {
+	nodes := 0
+	ast.Walk(&root, visit(func(ast.Node) { nodes++ }))
+	return nodes
 }
 
 // operands makes the operands of an operator or a function count.
@@ -89,17 +163,17 @@ type operands struct{}
 func (operands) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode:
-		weigh(&n.Left, factor(n))
-		weigh(&n.Right, 1)
+		weighSide(&n.Left)
+		weighSide(&n.Right)
 	case *ast.SliceNode:
-		weigh(&n.Node, 1)
+		weigh(&n.Node, glance)
 	case *ast.BuiltinNode:
 		if !slices.ContainsFunc(n.Arguments, isPredicate) { // a loop counts its elements
-			weighAll(n.Arguments)
+			weighAll(n.Arguments, glance)
 		}
 	case *ast.CallNode:
-		if callee, is := n.Callee.(*ast.IdentifierNode); is && callee.Value != spendName {
-			weighAll(n.Arguments)
+		if _, named := n.Callee.(*ast.IdentifierNode); named && !isSpent(n) {
+			weighAll(n.Arguments, glance)
 		}
 	}
 }
@@ -109,45 +183,47 @@ func isPredicate(n ast.Node) bool {
 	return is
 }
 
-func weighAll(nodes []ast.Node) {
+// perByte are the functions that make of a text one as long, which counted.
+var perByte = []string{"lower", "upper", "trimPrefix", "trimSuffix"}
+
+func weighSide(node *ast.Node) {
+	if of, is := (*node).(*ast.BuiltinNode); !is || !slices.Contains(perByte, of.Name) {
+		weigh(node, glance)
+	}
+}
+
+func weighAll(nodes []ast.Node, factor int) {
 	for i := range nodes {
-		weigh(&nodes[i], 1)
+		weigh(&nodes[i], factor)
 	}
 }
 
-// factor is what a byte of a text costs: for a regular expression, the steps of its machine.
-func factor(n *ast.BinaryNode) int {
-	if pattern, is := n.Right.(*ast.StringNode); is && n.Operator == "matches" {
-		return max(1, instructions(pattern.Value))
-	}
-	return 1
-}
+// longConstant is how many bytes a text that is written out has where working on it counts.
+const longConstant = 256
 
-// instructions counts the instructions of a regular expression, 0 where it is none.
-func instructions(pattern string) int {
-	parsed, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return 0
-	}
-	program, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return 0
-	}
-	return len(program.Inst)
-}
-
-// weigh wraps a node whose values may be long.
+// weigh wraps a node whose values may be long; one that is wrapped costs the larger factor.
 func weigh(node *ast.Node, factor int) {
 	switch n := (*node).(type) {
-	case *ast.StringNode, *ast.ConstantNode, *ast.NilNode, *ast.BuiltinNode:
+	case *ast.StringNode:
+		if len(n.Value) <= longConstant {
+			return
+		}
+	case *ast.ConstantNode, *ast.NilNode:
 		return
 	case *ast.CallNode:
-		if callee, is := n.Callee.(*ast.IdentifierNode); is && callee.Value == spendName {
+		if isSpent(n) {
+			raise(n, factor)
 			return
 		}
 	}
 	if t := (*node).Type(); isUnknown(t) || isText(t) || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		wrap(node, 0, factor)
+	}
+}
+
+func raise(spent *ast.CallNode, factor int) {
+	if least, is := spent.Arguments[2].(*ast.IntegerNode); is {
+		least.Value = max(least.Value, factor)
 	}
 }
 
