@@ -34,7 +34,7 @@ func Load(path string, readFile func(path string) ([]byte, error)) ([]byte, erro
 
 // Open is Load that keeps the places in the files, for what is said about them.
 func Open(path string, readFile func(path string) ([]byte, error)) (Source, error) {
-	l := loader{readFile: readFile, top: filepath.Dir(path), files: map[*yaml.Node]string{}}
+	l := loader{readFile: readFile, top: filepath.Dir(path), files: map[*yaml.Node]string{}, texts: map[string]string{}}
 	data, err := readFile(path)
 	if err != nil {
 		return Source{}, err
@@ -43,7 +43,7 @@ func Open(path string, readFile func(path string) ([]byte, error)) (Source, erro
 	if t == nil {
 		return Source{Text: data}, nil
 	}
-	root, err := l.resolve(t.root, filepath.Base(path), nil)
+	root, err := l.resolve(t.root, filepath.Base(path), string(data), nil)
 	if err != nil {
 		return Source{}, fault.New(fault.MappingInvalid, "want shared parts that can be put together", fault.Field("include", path), fault.Because(err))
 	}
@@ -51,7 +51,7 @@ func Open(path string, readFile func(path string) ([]byte, error)) (Source, erro
 	if err != nil {
 		return Source{}, err
 	}
-	return Source{text, grown(root, l.files)}, nil
+	return Source{text, grown(root, l.files, l.texts)}, nil
 }
 
 // text writes what is put together.
@@ -116,11 +116,12 @@ type loader struct {
 	top      string   // folder of the document; parts lie in it
 	names    []string // of everything read, relative to top
 	files    map[*yaml.Node]string
+	texts    map[string]string // of the files
 }
 
 // resolve puts a document over its parts, an earlier part over a later one. within are the documents that include
 // this one.
-func (l *loader) resolve(root *yaml.Node, name string, within []string) (*yaml.Node, error) {
+func (l *loader) resolve(root *yaml.Node, name, text string, within []string) (*yaml.Node, error) {
 	l.names = append(l.names, name)
 	if len(l.names) > maxIncludes || len(within) > maxNested {
 		return nil, fmt.Errorf("want at most %d documents, included at most %d deep", maxIncludes, maxNested)
@@ -129,6 +130,7 @@ func (l *loader) resolve(root *yaml.Node, name string, within []string) (*yaml.N
 		return nil, fmt.Errorf("%s, line %d: want no anchors and aliases in documents that are put together", name, alias.Line)
 	}
 	l.remember(root, name)
+	l.texts[name] = text
 	within = append(slices.Clone(within), name)
 	parts, at := value(root, "include")
 	if parts == nil {
@@ -171,7 +173,7 @@ func (l *loader) part(name string, within []string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("include %q: %w", name, err)
 	}
-	return l.resolve(t.root, name, within)
+	return l.resolve(t.root, name, string(data), within)
 }
 
 // anchored finds the first anchor or alias of a tree.

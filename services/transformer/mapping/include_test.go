@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -159,6 +160,52 @@ func TestPlacesAndSuggestions(t *testing.T) {
 		_, err := Compile([]byte(head + sections))
 		if fault.CodeOf(err) != fault.MappingInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", sections, err, want)
+		}
+	}
+}
+
+// A mistake is told where it stands, however its expression is written: of one file and of a part, the place is that of
+// the mark.
+func TestPlacesInEveryStyle(t *testing.T) {
+	for name, rule := range map[string]string{
+		"plain":         "when: order.total > 5 && order.@custmer.company != \"\"}\n",
+		"plain, long":   "when: order.total > 5 &&\n\n        order.@custmer.company != \"\"}\n",
+		"folded":        "when: >-\n      order.total > 5 &&\n      order.@custmer.company != \"\"\n",
+		"folded deeper": "when: >+ # a comment\n\n      order.total > 5\n        && order.number != \"a  b\"\n\n      && order.@custmer.company != \"\"\n",
+		"literal":       "when: |\n      order.total > 5 &&\n        order.@custmer.company != \"\"\n",
+		"single":        "when: 'order.number == ''x'' && order.@custmer.company != \"\"'}\n",
+		"single, long":  "when: 'order.number == ''x'' &&\n        order.@custmer.company != \"\"'}\n",
+		"double":        "when: \"order.number matches \\\"^\\\\\\\\d+\\\" \\u0026\\x26 order.number != 'ü\\t\\_'\\n && order.@custmer.company != ''\"}\n",
+		"double, long":  "when: \"order.paid && \\\n        order.@custmer.company != ''\"}\n",
+		"tagged":        "when: !!str 'order.@custmer.company != \"\"'}\n",
+		"anchored":      "when: &a order.@custmer.company != \"\"}\n",
+		"message":       "when: \"true\", severity: warn, message: 'ü ''${order.id}'' ${order.@custmer}'}\n",
+	} {
+		section, head, braced := "classes:\n", "  - {name: a, ", strings.HasSuffix(rule, "}\n")
+		if name == "message" {
+			section = "validation:\n"
+		}
+		if !braced {
+			head = "  - name: a\n    "
+		}
+		marked := brief + section + head + rule
+		text := strings.Replace(marked, "@", "", 1)
+		before, _, _ := strings.Cut(marked, "@")
+		last := before[strings.LastIndex(before, "\n")+1:]
+		want := fmt.Sprintf("line %d, column %d", strings.Count(before, "\n")+1, utf8.RuneCountInString(last)+1)
+		_, err := Compile([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), "("+want+"): order has no field custmer") {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+		if name == "anchored" {
+			continue // parts have none
+		}
+		s, err := Open("shop.yaml", files(map[string]string{"shop.yaml": "mapping: m\nversion: 1\ninclude: [part.yaml]\n", "part.yaml": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Compile(); err == nil || !strings.Contains(err.Error(), "(part.yaml "+want+"): order has no field custmer") {
+			t.Errorf("%s: %v, want part.yaml %s", name, err, want)
 		}
 	}
 }

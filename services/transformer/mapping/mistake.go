@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/file"
-	"go.yaml.in/yaml/v3"
 )
 
 // mistake says what is wrong with an expression, where in the document, and what may be meant. before is how much of
@@ -21,16 +20,20 @@ func (c *compiler) mistake(path, source string, before int, err error) problem {
 	}
 	p.text = worded(at.Message) + at.Snippet
 	if n, known := c.tree.nodes[path]; known && strings.HasPrefix(n.Value[min(before, len(n.Value)):], source) {
-		line, column := n.Line, n.Column+before+at.Column
-		switch n.Style {
-		case yaml.LiteralStyle, yaml.FoldedStyle: // the text begins on the next line
-			line, column = n.Line+at.Line, at.Column+1
-		case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
-			column++
-		}
+		line, column := c.tree.spot(n, before+bytesOf(source, at.From))
 		p.place = c.tree.place(n, line, column)
 	}
 	return p
+}
+
+// bytesOf counts the bytes of a text's first characters.
+func bytesOf(text string, characters int) int {
+	for i := range text {
+		if characters--; characters < 0 {
+			return i
+		}
+	}
+	return len(text)
 }
 
 var (

@@ -20,11 +20,12 @@ type tree struct {
 	root  *yaml.Node            // the document's mapping node
 	nodes map[string]*yaml.Node // "statuses[0].when" → the value
 	files map[*yaml.Node]string // where a node stands; none where there is one file
+	texts map[string]string     // of the files; of one file by no name
 }
 
 // grown is the tree of a document that was read before.
-func grown(root *yaml.Node, files map[*yaml.Node]string) *tree {
-	t := &tree{root: root, nodes: map[string]*yaml.Node{}, files: files}
+func grown(root *yaml.Node, files map[*yaml.Node]string, texts map[string]string) *tree {
+	t := &tree{root: root, nodes: map[string]*yaml.Node{}, files: files, texts: texts}
 	w := walk{tree: t}
 	w.node("", root, reflect.TypeFor[Document](), 0)
 	return t
@@ -33,12 +34,20 @@ func grown(root *yaml.Node, files map[*yaml.Node]string) *tree {
 // place says where something stands in the file of a node: "shop.yaml line 12, column 5".
 func (t *tree) place(n *yaml.Node, line, column int) string {
 	place := fmt.Sprintf("line %d, column %d", line, column)
-	for ; n != nil; n = firstOf(n) { // a node that was put together begins with one of a file
-		if file, known := t.files[n]; known {
-			return file + " " + place
-		}
+	if file := t.file(n); file != "" {
+		return file + " " + place
 	}
 	return place
+}
+
+// file names the file of a node; none where there is one.
+func (t *tree) file(n *yaml.Node) string {
+	for ; n != nil; n = firstOf(n) { // a node that was put together begins with one of a file
+		if file, known := t.files[n]; known {
+			return file
+		}
+	}
+	return ""
 }
 
 func firstOf(n *yaml.Node) *yaml.Node {
@@ -60,7 +69,7 @@ func read(data []byte) (*tree, error) {
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("want sections such as mapping, items and statuses")
 	}
-	t := &tree{root: document.Content[0], nodes: map[string]*yaml.Node{}}
+	t := &tree{root: document.Content[0], nodes: map[string]*yaml.Node{}, texts: map[string]string{"": string(data)}}
 	w := walk{tree: t}
 	w.node("", t.root, reflect.TypeFor[Document](), 0)
 	if len(w.problems) > 0 {
@@ -206,7 +215,7 @@ func distance(a, b string) int {
 
 // over gives the tree of an override upon this one.
 func (t *tree) over(override *yaml.Node) *tree {
-	return grown(overlay(override, t.root), t.files)
+	return grown(overlay(override, t.root), t.files, t.texts)
 }
 
 // value gives the value of a key of a mapping node, and its index; nil and -1 where it has none.
