@@ -5,18 +5,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 )
 
 // Balance proves Invariant 5 of a desired state: net, tax, shipping and rounding are its total; that is the shop's with the
-// gift cards, less what went back with lines; deposits are what was paid, refunds what was given back, to the cent.
-func Balance(o event.OrderStateV1, d event.DesiredOrderV1) error {
+// gift cards, less what went back with lines; each line, fee and rate is the shop's; of what was paid and given back there is
+// every deposit and refund that the document asks for and no other, to the cent.
+func (m *Mapping) Balance(o event.OrderStateV1, d event.DesiredOrderV1) error {
+	m = m.of(o.Store)
 	if len(d.SalesOrder.Lines) == 0 {
 		return nil // ignored by rule
 	}
-	for _, rule := range []func(o event.OrderStateV1, d event.DesiredOrderV1) error{balancedOrder, balancedTotal, balancedDeposits, balancedRefunds} {
+	for _, rule := range []func(o event.OrderStateV1, d event.DesiredOrderV1) error{balancedOrder, m.balancedTotal, m.balancedLines, m.balancedRates, m.balancedDeposits, m.balancedRefunds, balancedCredits} {
 		if err := rule(o, d); err != nil {
 			return err
 		}
@@ -48,10 +49,10 @@ func balancedOrder(_ event.OrderStateV1, d event.DesiredOrderV1) error {
 
 // balancedTotal compares with the shop. Of a bundle it depends on the mapping which line a piece belongs to: then what went
 // back is only bounded.
-func balancedTotal(o event.OrderStateV1, d event.DesiredOrderV1) error {
+func (m *Mapping) balancedTotal(o event.OrderStateV1, d event.DesiredOrderV1) error {
 	want := o.Totals.Total.Round(o.Currency)
-	for _, card := range o.GiftCards {
-		want = want.Add(card.Amount.Round(o.Currency))
+	for _, card := range m.wanted(o).cards() {
+		want = want.Add(card)
 	}
 	given, most := broughtBack(o)
 	gone := want.Sub(d.Expected.Total)
@@ -67,25 +68,10 @@ func balancedTotal(o event.OrderStateV1, d event.DesiredOrderV1) error {
 // broughtBack sums what refunds take off the order: shipping, fees, and goods of which pieces came back; most is all that
 // their lines name.
 func broughtBack(o event.OrderStateV1) (given, most money.Amount) {
-	type back struct {
-		pieces money.Number
-		amount money.Amount
-	}
-	sums := map[string]back{}
-	for _, r := range o.Refunds {
-		if r.Detail == nil || r.Deleted {
-			continue
-		}
-		for _, l := range r.Detail.Lines {
-			sum := sums[l.Line]
-			sums[l.Line] = back{sum.pieces.Add(l.Quantity), sum.amount.Add(l.Total).Add(l.Tax)}
-		}
-	}
-	for id, sum := range sums {
-		most = most.Add(sum.amount)
-		goods := slices.ContainsFunc(o.Lines, func(l event.Line) bool { return l.ID == id })
-		if !goods || sum.pieces.Sign() > 0 {
-			given = given.Add(sum.amount)
+	for id, sum := range backOf(o) {
+		most = most.Add(sum.total).Add(sum.tax)
+		if !isGoods(o, id) || sum.quantity.Sign() > 0 {
+			given = given.Add(sum.total).Add(sum.tax)
 		}
 	}
 	return given, most
@@ -97,40 +83,39 @@ func bundled(o event.OrderStateV1) bool {
 	})
 }
 
-// balancedDeposits wants the payment to be the shop's total, or what an entry of the order's meta says was paid; and the
-// cards' deposits to be the cards.
-func balancedDeposits(o event.OrderStateV1, d event.DesiredOrderV1) error {
-	cards, redeemed := money.Zero, money.Zero
-	for _, card := range o.GiftCards {
-		cards = cards.Add(card.Amount.Round(o.Currency))
-	}
+// balancedDeposits wants the deposits that the document asks for, and no other.
+func (m *Mapping) balancedDeposits(o event.OrderStateV1, d event.DesiredOrderV1) error {
+	want := m.wanted(o).deposits()
 	for _, deposit := range d.Deposits {
-		switch {
-		case strings.HasPrefix(deposit.Payment, "gift-"):
-			redeemed = redeemed.Add(deposit.Amount)
-		case !deposit.Amount.Equal(o.Totals.Total.Round(o.Currency)) && !inMeta(o, deposit.Amount):
-			return fmt.Errorf("the deposit %s is %s, the shop's total %s", deposit.Payment, deposit.Amount, o.Totals.Total)
+		if amount, asked := want[deposit.Payment]; !asked || !deposit.Amount.Equal(amount) {
+			return fmt.Errorf("the deposit %s is %s, the shop's payment %s", deposit.Payment, deposit.Amount, amount)
 		}
+		delete(want, deposit.Payment)
 	}
-	if len(o.GiftCards) > 0 && !redeemed.IsZero() && !redeemed.Equal(cards) {
-		return fmt.Errorf("the deposits of gift cards are %s, the cards %s", redeemed, cards)
+	if len(want) > 0 {
+		return fmt.Errorf("the deposits %s are missing", strings.Join(sorted(want), ", "))
 	}
 	return nil
 }
 
-func inMeta(o event.OrderStateV1, amount money.Amount) bool {
-	return slices.ContainsFunc(o.Meta, func(m event.Meta) bool {
-		text, err := codec.Decode[string](m.Value)
-		if err != nil {
-			return false
+// balancedRefunds wants the refunds that the document asks for, and no other.
+func (m *Mapping) balancedRefunds(o event.OrderStateV1, d event.DesiredOrderV1) error {
+	want := m.wanted(o).refunds()
+	for _, refund := range d.Refunds {
+		at := slices.Index(want, refund.Refund)
+		if at < 0 {
+			return fmt.Errorf("the refund %s of %s is not asked for", refund.Refund, refund.Amount)
 		}
-		paid, err := money.Parse(text)
-		return err == nil && paid.Round(o.Currency).Equal(amount)
-	})
+		want = slices.Delete(want, at, at+1)
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("the refunds %s are missing", strings.Join(want, ", "))
+	}
+	return nil
 }
 
-// balancedRefunds wants each refund to be the shop's, and what it credits to be what the shop's lines say.
-func balancedRefunds(o event.OrderStateV1, d event.DesiredOrderV1) error {
+// balancedCredits wants each refund to be the shop's, and what it credits to be what the shop's lines say.
+func balancedCredits(o event.OrderStateV1, d event.DesiredOrderV1) error {
 	for _, refund := range d.Refunds {
 		at := slices.IndexFunc(o.Refunds, func(r event.Refund) bool { return r.ID == refund.Refund })
 		if at < 0 || !refund.Amount.Equal(o.Refunds[at].Total.Abs().Round(o.Currency)) {

@@ -39,7 +39,7 @@ func (m *Mapping) Fuzz(seed uint64, orders int) Fuzzed {
 			}
 		default:
 			f.Mapped++
-			if err := Balance(o, d); err != nil {
+			if err := m.Balance(o, d); err != nil {
 				f.Failures = append(f.Failures, Failure{seed + n, err.Error()})
 			}
 		}

@@ -230,7 +230,7 @@ func FuzzDocument(f *testing.F) {
 		}
 		d, err := m.Map(o, Context{})
 		if err == nil && m.of(o.Store).taxMode() != "codes" {
-			if err := Balance(o, d); err != nil {
+			if err := m.Balance(o, d); err != nil {
 				t.Error(err)
 			}
 		}

@@ -244,11 +244,15 @@ func TestPartialPayments(t *testing.T) {
 			if c.unpaid {
 				o.Payment.PaidAt, o.Payment.LocalDate = nil, ""
 			}
-			d, err := variant(t, parts, func(d *Document) {
+			m := variant(t, parts, func(d *Document) {
 				d.Statuses[2].When = `order.status in ["processing", "partially-paid"]`
-			}).Map(o, Context{Account: "ns"})
+			})
+			d, err := m.Map(o, Context{Account: "ns"})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if err := m.Balance(o, d); err != nil {
+				t.Error(err)
 			}
 			if diff := cmp.Diff(c.want, deposits(d)); diff != "" {
 				t.Error(diff)

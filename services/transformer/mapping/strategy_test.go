@@ -105,9 +105,13 @@ func lines(d event.DesiredOrderV1) []string {
 
 func mapWith(t *testing.T, o event.OrderStateV1, changes ...func(*Document)) event.DesiredOrderV1 {
 	t.Helper()
-	d, err := variant(t, changes...).Map(o, Context{Account: "ns", Sequence: 7, Published: 1})
+	m := variant(t, changes...)
+	d, err := m.Map(o, Context{Account: "ns", Sequence: 7, Published: 1})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := m.Balance(o, d); err != nil {
+		t.Error(err)
 	}
 	return d
 }

@@ -201,11 +201,11 @@ func TestFuzz(t *testing.T) {
 	}
 	o = orders(t)["order.created-simple"]
 	d, err := m.Map(o, Context{})
-	if err != nil || Balance(o, d) != nil {
-		t.Fatal(err, Balance(o, d))
+	if err != nil || m.Balance(o, d) != nil {
+		t.Fatal(err, m.Balance(o, d))
 	}
 	d.SalesOrder.Lines[0].Amount = d.SalesOrder.Lines[0].Amount.Add(money.MustParse("0.01"))
-	if Balance(o, d) == nil {
+	if m.Balance(o, d) == nil {
 		t.Error("a cent more is not found")
 	}
 	if f := edited(t, "memo: '\"WooCommerce order \" + order.number'", "memo: order.lines[5].sku").Fuzz(7, 100); len(f.Failures) == 0 {
