@@ -30,6 +30,9 @@ type Explained struct {
 	Rule  string `json:"rule,omitempty"` // the rule that set it
 	From  string `json:"from,omitempty"` // the section that makes what no expression and no rule does
 	Step  *Step  `json:"step,omitempty"` // the expression
+
+	When   *Step    `json:"when,omitempty"`   // the rule's condition; none where it is for the rest
+	Passed []string `json:"passed,omitempty"` // the rules before it in its group that did not hold
 }
 
 // Explain maps an order and says where each field comes from.
@@ -41,7 +44,10 @@ func (m *Mapping) Explain(o event.OrderStateV1, c Context) Explanation {
 		x.Error = err.Error()
 		return x
 	}
-	e := explainer{x: &x, t: t, m: m.of(o.Store), o: o}
+	e := explainer{x: &x, t: t, m: m.of(o.Store), o: o, ran: map[string]*Step{}}
+	for i, step := range t.Steps {
+		e.ran[step.Path+" "+step.Line] = &t.Steps[i]
+	}
 	e.customer(d.Customer)
 	e.order(d)
 	for _, line := range d.SalesOrder.Lines {
@@ -57,6 +63,33 @@ type explainer struct {
 	t *Trace
 	m *Mapping
 	o event.OrderStateV1
+
+	ran map[string]*Step // by path and line
+}
+
+// add adds a value with how its rule came to be taken; part is the key of the line that the rule looked at.
+func (e explainer) add(f Explained, rule, part string) {
+	section, name, _ := strings.Cut(rule, " ")
+	for _, of := range e.m.sections() {
+		if of.name == section {
+			e.chosen(&f, of.rules, name, strings.TrimPrefix(part, "line-"))
+		}
+	}
+	e.x.Fields = append(e.x.Fields, f)
+}
+
+// chosen finds the condition of a rule, and those before it in its group that did not hold.
+func (e explainer) chosen(f *Explained, rules []member, name, line string) {
+	at := slices.IndexFunc(rules, func(r member) bool { return r.name == name })
+	if at < 0 {
+		return
+	}
+	f.When = e.ran[rules[at].path+".when "+line]
+	for _, r := range rules[:at] {
+		if step := e.ran[r.path+".when "+line]; step != nil && r.group == rules[at].group && step.Value == "false" {
+			f.Passed = append(f.Passed, r.name)
+		}
+	}
 }
 
 // from adds a value with the section, or the part of the order, that makes it; none where the value is empty.
@@ -83,10 +116,10 @@ func (e explainer) customer(p event.Party) {
 func (e explainer) order(d event.DesiredOrderV1) {
 	so := d.SalesOrder
 	if so.OrderStatus != "" {
-		e.x.Fields = append(e.x.Fields, Explained{Field: "sales_order.order_status", Value: so.OrderStatus, Rule: "statuses " + d.Policy.Rule})
+		e.add(Explained{Field: "sales_order.order_status", Value: so.OrderStatus, Rule: "statuses " + d.Policy.Rule}, "statuses "+d.Policy.Rule, "")
 	}
 	if so.Closed {
-		e.x.Fields = append(e.x.Fields, Explained{Field: "sales_order.closed", Value: "true", Rule: "statuses " + d.Policy.Rule})
+		e.add(Explained{Field: "sales_order.closed", Value: "true", Rule: "statuses " + d.Policy.Rule}, "statuses "+d.Policy.Rule, "")
 	}
 	e.from("sales_order.billing", addressText(so.Billing), "order.billing, addresses")
 	e.from("sales_order.shipping", addressText(so.Shipping), "order.shipping, addresses")
@@ -98,7 +131,7 @@ func (e explainer) order(d event.DesiredOrderV1) {
 func (e explainer) line(l event.OrderLine) {
 	name := "lines[" + l.Key + "]"
 	item, figures := e.lineFrom(l.Key)
-	e.x.Fields = append(e.x.Fields, Explained{Field: name + ".item", Value: l.Item.Key, From: item})
+	e.add(Explained{Field: name + ".item", Value: l.Item.Key, From: item}, item, l.Key)
 	if l.Quantity != nil {
 		e.from(name+".quantity", l.Quantity.String(), figures)
 	}
@@ -193,7 +226,7 @@ func (e explainer) fields(prefix string, fields map[string]event.Value) {
 		default:
 			f.Rule = from.rule
 		}
-		e.x.Fields = append(e.x.Fields, f)
+		e.add(f, from.rule, from.part)
 	}
 }
 

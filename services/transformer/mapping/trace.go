@@ -42,6 +42,7 @@ type Input struct {
 type origin struct {
 	step int // -1: none
 	rule string
+	part string // key of the line at hand
 }
 
 // NewTrace makes an empty trace.
@@ -73,7 +74,7 @@ func (t *Trace) evaluated(e *expression, s *scope, result any, err error) {
 
 // took notes that a field got the value of the last step, or of a rule's constant.
 func (t *Trace) took(section, field, rule string, constant bool, part string) {
-	o := origin{step: len(t.Steps) - 1, rule: rule}
+	o := origin{step: len(t.Steps) - 1, rule: rule, part: part}
 	if constant {
 		o.step = -1
 	}

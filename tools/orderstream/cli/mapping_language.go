@@ -305,12 +305,24 @@ func printExplanation(w io.Writer, x mapping.Explanation, steps bool) {
 		default:
 			fmt.Fprintf(w, "    from %s\n", f.From)
 		}
+		printChosen(w, f)
 	}
 	if steps || x.Error != "" {
 		for _, s := range x.Steps {
 			fmt.Fprintf(w, "%s: %s → %s %s\n", s.Path, s.Expression, s.Value, s.Error)
 			printInputs(w, s.Inputs)
 		}
+	}
+}
+
+// printChosen says how the rule of a field came to be taken.
+func printChosen(w io.Writer, f mapping.Explained) {
+	if f.When != nil {
+		fmt.Fprintf(w, "    for %s: %s\n", f.When.Path, f.When.Expression)
+		printInputs(w, f.When.Inputs)
+	}
+	if len(f.Passed) > 0 {
+		fmt.Fprintf(w, "    before it did not hold: %s\n", strings.Join(f.Passed, ", "))
 	}
 }
 
