@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,10 +106,27 @@ func TestTally(t *testing.T) {
 	if other := make(1, 2, 3); other.Hash == p.Hash {
 		t.Error("fewer changes have the same hash")
 	}
-	other := *verdicts[4].change
-	other.Desired++
-	if moved := planOf(t, append(slices.Clone(verdicts[:4]), verdict{change: &other})...); moved.Hash == p.Hash {
-		t.Error("an order that replaces another state has the same hash")
+}
+
+// A hash names all that a plan shows of its changes: who approves it approves no other effect and no other value.
+func TestTheHashSealsWhatIsShown(t *testing.T) {
+	memo := Difference{Field: "sales_order.fields.memo", From: "a", To: "b"}
+	first := planOf(t, verdict{change: change("7", "x", EffectUpdate, memo)})
+	for name, turn := range map[string]func(*Change){
+		"an order that replaces another state": func(c *Change) { c.Desired++ },
+		"another effect":                       func(c *Change) { c.Effect = EffectPark },
+		"another value that NetSuite was sent": func(c *Change) { c.Differences[0].From = "c" },
+		"other records":                        func(c *Change) { c.Records++ },
+		"another total of today":               func(c *Change) { c.From = "1.00" },
+		"what is compared with DESIRED":        func(c *Change) { c.Unsent = true },
+	} {
+		other := change("7", "x", EffectUpdate, memo)
+		if turn(other); planOf(t, verdict{change: other}).Hash == first.Hash {
+			t.Errorf("%s has the same hash", name)
+		}
+	}
+	if again := planOf(t, verdict{change: change("7", "x", EffectUpdate, memo)}); again.Hash != first.Hash {
+		t.Error("the same changes have another hash")
 	}
 }
 

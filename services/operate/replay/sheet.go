@@ -34,16 +34,17 @@ func newSheet() (*sheet, error) {
 func (s *sheet) add(c Change) {
 	line, err := codec.Encode(c)
 	if err == nil {
-		_, err = s.buf.Write(append(line, '\n'))
+		line = append(line, '\n')
+		_, err = s.buf.Write(line)
 	}
 	s.err = errors.Join(s.err, err)
-	s.seal(c)
+	s.seal(line)
 }
 
-// seal takes a change into the sum: the state it is made from, the desired state it replaces, and what it asks. The sum
-// does not depend on the order in which changes come.
-func (s *sheet) seal(c Change) {
-	for i, b := range sha256.Sum256(fmt.Appendf(nil, "%s\t%s\t%d\t%d\t%s\n", c.Store, c.Order, c.Source, c.Desired, c.Hash)) {
+// seal takes a change into the sum as it is shown: with its effect, its records and each of its values. The sum does not
+// depend on the order in which changes come.
+func (s *sheet) seal(line []byte) {
+	for i, b := range sha256.Sum256(line) {
 		s.sum[i] ^= b
 	}
 	s.n++
@@ -92,16 +93,17 @@ func (s *sheet) take(from io.Reader) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	for c, err := range s.all() {
+	for line, err := range s.lines() {
 		if err != nil {
 			return err
 		}
-		s.seal(c)
+		s.seal(line)
 	}
 	return nil
 }
 
-// hash names exactly what applying would write: the same history and the same candidate give the same hash.
+// hash names exactly what applying would write, and what it was shown to do in NetSuite: the same history and the same
+// candidate give the same hash, until an order stands otherwise in NetSuite.
 func (p Plan) hash() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %x", p.Mapping, p.Revision, p.sheet.n, p.sheet.sum))
 	return hex.EncodeToString(sum[:8])
