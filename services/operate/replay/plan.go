@@ -95,12 +95,19 @@ type (
 	Example = contrast.Example
 )
 
-// Day is the money of one day in one currency.
+// Day is the money of one day in one currency, over the sales orders that are written.
 type Day struct {
 	Day      string         `json:"day"` // YYYY-MM-DD, UTC, the order was made
 	Currency money.Currency `json:"currency"`
 	Orders   int            `json:"orders"`
 	Delta    money.Amount   `json:"delta"` // candidate's totals minus today's
+}
+
+// Total is money over all days in one currency.
+type Total struct {
+	Currency money.Currency `json:"currency"`
+	Orders   int            `json:"orders"`
+	Delta    money.Amount   `json:"delta"` // as of a day
 }
 
 // Cost is what applying the plan takes, foreseen.
@@ -129,7 +136,10 @@ type Plan struct {
 	Troubles []Trouble `json:"troubles"`
 	Groups   []Group   `json:"groups"` // the most frequent first
 	Days     []Day     `json:"days"`
-	Cost     Cost      `json:"cost"`
+	Totals   []Total   `json:"totals"` // of all days
+
+	Unwritten []Total `json:"unwritten"` // of changes whose sales order stays as it is
+	Cost      Cost    `json:"cost"`
 
 	sheet *sheet
 }

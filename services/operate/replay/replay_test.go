@@ -96,15 +96,35 @@ func TestTally(t *testing.T) {
 	if diff := cmp.Diff(behind, p.Behind); diff != "" {
 		t.Errorf("behind (-want +got):\n%s", diff)
 	}
-	days := []Day{{"2026-11-23", "EUR", 1, money.Zero}, {"2026-11-23", "USD", 2, money.MustParse("1.50")}}
-	if diff := cmp.Diff(days, p.Days, cmp.Comparer(func(a, b money.Amount) bool { return a.Equal(b) })); diff != "" {
-		t.Errorf("days (-want +got):\n%s", diff)
-	}
 	if turned := make(8, 7, 6, 5, 4, 3, 2, 1, 0); turned.Hash != p.Hash {
 		t.Error("the hash depends on the order in which history is read")
 	}
 	if other := make(1, 2, 3); other.Hash == p.Hash {
 		t.Error("fewer changes have the same hash")
+	}
+}
+
+// The money of a plan is that of the sales orders it writes, day by day and in all; that of others is told apart.
+func TestMoney(t *testing.T) {
+	at := func(day int, currency money.Currency, effect Effect, delta string) verdict {
+		c := change("1", "x", effect)
+		c.Placed = time.Date(2026, 11, day, 23, 59, 0, 0, time.UTC)
+		return verdict{change: c, currency: currency, delta: money.MustParse(delta)}
+	}
+	p := planOf(t,
+		at(23, "USD", EffectUpdate, "2.00"), at(24, "USD", EffectCreate, "10.00"), at(23, "USD", EffectAlter, "-0.50"), at(23, "EUR", EffectUpdate, "1.00"),
+		at(23, "USD", EffectKeep, "-260.25"), at(25, "EUR", EffectPark, "3.00"), at(23, "USD", EffectHold, "4.00"), at(23, "USD", EffectNone, "5.00"),
+	)
+	days := []Day{{"2026-11-23", "EUR", 1, money.MustParse("1.00")}, {"2026-11-23", "USD", 2, money.MustParse("1.50")}, {"2026-11-24", "USD", 1, money.MustParse("10.00")}}
+	totals := []Total{{"EUR", 1, money.MustParse("1.00")}, {"USD", 3, money.MustParse("11.50")}}
+	unwritten := []Total{{"EUR", 1, money.MustParse("3.00")}, {"USD", 3, money.MustParse("-251.25")}}
+	same := cmp.Comparer(func(a, b money.Amount) bool { return a.Equal(b) })
+	for name, diff := range map[string]string{
+		"days": cmp.Diff(days, p.Days, same), "in all": cmp.Diff(totals, p.Totals, same), "not written": cmp.Diff(unwritten, p.Unwritten, same),
+	} {
+		if diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
@@ -157,6 +177,7 @@ func TestReports(t *testing.T) {
 	for _, order := range []string{"1", "2", "3", "4", "5"} {
 		verdicts = append(verdicts, verdict{change: change(order, "h"+order, EffectUpdate, memo, Difference{Field: "expected.total", From: order + ".00", To: order + ".50"}), currency: "USD", delta: money.MustParse("0.50")})
 	}
+	verdicts = append(verdicts, verdict{change: change("8", "h8", EffectKeep, memo), currency: "EUR", delta: money.MustParse("7.00")})
 	verdicts = append(verdicts, verdict{trouble: &Trouble{"main", "6", "tax-rate-unmapped", "no rate " + evil}}, verdict{behind: outcome("7", "skipped", evil, "")})
 	p := planOf(t, verdicts...)
 	var page, lines bytes.Buffer
@@ -165,7 +186,8 @@ func TestReports(t *testing.T) {
 	}
 	text := page.String()
 	for _, want := range []string{
-		p.Hash, "<td>2026-11-23</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>", "<code>tax-rate-unmapped</code>", "<td>main/4</td>", "main/7: so it is",
+		p.Hash, "<td>2026-11-23</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>", "<td>in all</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>",
+		"<td>not written</td><td class=\"n\">1</td><td class=\"n\">7.00</td><td>EUR</td>", "<code>tax-rate-unmapped</code>", "<td>main/4</td>", "main/7: so it is",
 		"<code>expected.total</code>: <del>4.00</del> <ins>4.50</ins>", "<ins>b &amp; c</ins>", "&lt;script&gt;",
 	} {
 		if !strings.Contains(text, want) {
@@ -175,7 +197,7 @@ func TestReports(t *testing.T) {
 	if strings.Contains(text, "<script") {
 		t.Error("a text of an order became markup")
 	}
-	if n := bytes.Count(lines.Bytes(), []byte("\n")); n != 5 || !bytes.Contains(lines.Bytes(), []byte(`{"field":"expected.total","from":"4.00","to":"4.50"}`)) {
+	if n := bytes.Count(lines.Bytes(), []byte("\n")); n != 6 || !bytes.Contains(lines.Bytes(), []byte(`{"field":"expected.total","from":"4.00","to":"4.50"}`)) {
 		t.Errorf("%d lines: %s", n, lines.Bytes())
 	}
 }

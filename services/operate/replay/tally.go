@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ type tally struct {
 	groups contrast.Groups
 	behind map[[3]string]*Behind
 	days   map[string]*Day
+	totals totals // of what is written
+	rest   totals // of what is not
 	costs  costs
 }
 
@@ -26,7 +29,7 @@ func newTally(p Plan) (*tally, error) {
 	p.Behind, p.Troubles, p.Groups, p.Days = []Behind{}, []Trouble{}, []Group{}, []Day{}
 	var err error
 	p.sheet, err = newSheet()
-	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, costs: costs{}}, err
+	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}}, err
 }
 
 // verdict is what the candidate makes of one order.
@@ -79,7 +82,13 @@ func (t *tally) late(e event.SyncRecordedV1) {
 	}
 }
 
+// money counts an order's money to its day and in all, where its sales order is written.
 func (t *tally) money(v verdict) {
+	if !v.change.Effect.Writes() {
+		t.rest.add(v)
+		return
+	}
+	t.totals.add(v)
 	day := v.change.Placed.UTC().Format(dateFormat)
 	key := day + string(v.currency)
 	if t.days[key] == nil {
@@ -87,6 +96,21 @@ func (t *tally) money(v verdict) {
 	}
 	t.days[key].Orders++
 	t.days[key].Delta = t.days[key].Delta.Add(v.delta)
+}
+
+type totals map[money.Currency]Total
+
+func (t totals) add(v verdict) {
+	sum := t[v.currency]
+	t[v.currency] = Total{v.currency, sum.Orders + 1, sum.Delta.Add(v.delta)}
+}
+
+func (t totals) sorted() []Total {
+	list := make([]Total, 0, len(t))
+	for _, currency := range slices.Sorted(maps.Keys(t)) {
+		list = append(list, t[currency])
+	}
+	return list
 }
 
 // finish sorts, estimates and seals the plan.
@@ -104,6 +128,7 @@ func (t *tally) finish(slots func(account string) int) (Plan, error) {
 		p.Days = append(p.Days, *d)
 	}
 	slices.SortFunc(p.Days, func(a, b Day) int { return strings.Compare(a.Day+string(a.Currency), b.Day+string(b.Currency)) })
+	p.Totals, p.Unwritten = t.totals.sorted(), t.rest.sorted()
 	p.Cost = t.costs.sum(slots)
 	p.Hash = p.hash()
 	return *p, p.sheet.flush()

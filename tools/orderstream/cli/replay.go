@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/operate/replay"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
@@ -233,18 +234,31 @@ func printPlan(w io.Writer, p replay.Plan) {
 			fmt.Fprintf(w, "                             %s/%s  %q → %q\n", e.Store, e.Order, e.From, e.To)
 		}
 	}
-	if len(p.Days) > 0 {
-		fmt.Fprintln(w, "\nmoney, candidate minus today")
-	}
-	for _, d := range p.Days {
-		fmt.Fprintf(w, "  %s  %4d orders  %12s %s\n", d.Day, d.Orders, d.Delta, d.Currency)
-	}
+	printMoney(w, p)
 	printBehind(w, p.Behind)
 	for _, t := range p.Troubles {
 		fmt.Fprintf(w, "\n  cannot be mapped  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
 	}
 	if p.Changed > 0 {
 		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
+	}
+}
+
+func printMoney(w io.Writer, p replay.Plan) {
+	row := func(of string, orders int, delta money.Amount, currency money.Currency) {
+		fmt.Fprintf(w, "  %-11s  %4d orders  %12s %s\n", of, orders, delta, currency)
+	}
+	if p.Changed > 0 {
+		fmt.Fprintln(w, "\nmoney of the sales orders that are written, candidate minus today")
+	}
+	for _, d := range p.Days {
+		row(d.Day, d.Orders, d.Delta, d.Currency)
+	}
+	for _, t := range p.Totals {
+		row("in all", t.Orders, t.Delta, t.Currency)
+	}
+	for _, t := range p.Unwritten {
+		row("not written", t.Orders, t.Delta, t.Currency)
 	}
 }
 
