@@ -1,5 +1,5 @@
-// Package terms keeps under which terms an account is written to: its limit, whether writes are on hold, the starts of
-// its stores. Its writer says so in the bucket `cursors` under "terms.<account>" when it begins, so that what foresees a
+// Package terms keeps under which terms an account is written to: its limit, whether writes are on hold, the starts and
+// the mappings of its stores. Its writer says so in the bucket `cursors` under "terms.<account>" when it begins, so that what foresees a
 // write (a replay's plan) needs no configuration of its own.
 package terms
 
@@ -21,6 +21,8 @@ type Account struct {
 	Hold   bool                 `json:"hold"`             // accounts.<a>.writes is hold
 	Starts map[string]time.Time `json:"starts,omitempty"` // by store, UTC: older orders are not created
 	At     time.Time            `json:"at"`               // UTC, when it was said
+
+	Mappings map[string]string `json:"mappings,omitempty"` // by store: the key of the mapping that maps its orders
 }
 
 func key(account string) string { return "terms." + account }

@@ -145,6 +145,15 @@ func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, doc
 	return shelf.Newest(ctx, js)
 }
 
+// keyOfDocument is the home of a document of that name.
+func keyOfDocument(ctx context.Context, js jetstream.JetStream, name string) (string, error) {
+	shelf, err := revisions.Open(ctx, js)
+	if err != nil {
+		return "", err
+	}
+	return home(ctx, shelf, name)
+}
+
 // home is the configuration's key of a document: its name, else the key whose active document has that name, else the
 // only one there is.
 func home(ctx context.Context, shelf revisions.Shelf, name string) (string, error) {

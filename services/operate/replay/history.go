@@ -27,6 +27,7 @@ type lab struct {
 	outcomes  jetstream.Stream
 	changes   jetstream.Stream
 	candidate *mapping.Mapping
+	key       string // of the configuration: the mapping that the candidate is a revision of
 	past      past
 	terms     accountTerms
 	request   Request
@@ -40,6 +41,9 @@ type lab struct {
 func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request, progress func(done, all int)) (Plan, error) {
 	l, err := newLab(ctx, js, candidate, r)
 	if err != nil {
+		return Plan{}, err
+	}
+	if l.key, err = keyOfDocument(ctx, js, candidate.Name()); err != nil {
 		return Plan{}, err
 	}
 	if l.parked, err = parked(ctx, js, r); err != nil {
@@ -166,6 +170,9 @@ func (l *lab) look(ctx context.Context, m jetstream.Msg) (verdict, error) {
 	if l.parked[from.Store+"/"+from.Order] || !l.wanted(from) {
 		return verdict{skipped: true}, nil // what is parked is looked at by itself
 	}
+	if other, err := l.elsewhere(ctx, from); other != nil || err != nil {
+		return verdict{other: other}, err
+	}
 	state, err := l.state(ctx, from)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return troubled(from, fault.New(fault.MappingFailed, "the order's state is no longer kept in ORDERS", fault.Field("sequence", fmt.Sprint(from.Source.Sequence)))), nil
@@ -187,6 +194,19 @@ func (l *lab) wanted(d event.DesiredOrderV1) bool {
 	r := l.request
 	return (r.Since.IsZero() || !d.Source.PlacedAt.Before(r.Since)) && (r.Until.IsZero() || d.Source.PlacedAt.Before(r.Until)) &&
 		(len(r.Orders) == 0 || slices.Contains(r.Orders, d.Order))
+}
+
+// elsewhere tells whether an order is mapped with another mapping than the candidate's, by the configuration of its writer.
+// Who names a store asks for it.
+func (l *lab) elsewhere(ctx context.Context, d event.DesiredOrderV1) (*Elsewhere, error) {
+	if l.request.Store != "" {
+		return nil, nil
+	}
+	t, err := l.terms.of(ctx, l.js, d.Account)
+	if key := t.Mappings[d.Store]; err == nil && key != "" && key != l.key {
+		return &Elsewhere{Store: d.Store, Mapping: key}, nil
+	}
+	return nil, err
 }
 
 func (l *lab) state(ctx context.Context, d event.DesiredOrderV1) (event.OrderStateV1, error) {

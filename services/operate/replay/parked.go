@@ -126,6 +126,9 @@ func (l *lab) waits(ctx context.Context, desired jetstream.Stream, store, order 
 	if from.Account == "" {
 		return troubled(from, fmt.Errorf("store %s: no order of it has a desired state yet, so its account is not known here: publish the mapping and retry the order", store)), nil
 	}
+	if other, err := l.elsewhere(ctx, from); other != nil || err != nil {
+		return verdict{other: other}, err
+	}
 	if from.Inputs == nil && !l.candidate.Asks(state).IsEmpty() { // a plan is derived from what is recorded alone
 		return troubled(from, fmt.Errorf("the mapping asks for stock or the customer's account, and none is recorded for the order: publish the mapping and retry the order")), nil
 	}

@@ -12,7 +12,7 @@ import (
 
 // Request says which orders to look at and with which mapping.
 type Request struct {
-	Store  string    `json:"store,omitempty"`  // empty: every store
+	Store  string    `json:"store,omitempty"`  // empty: every store that the candidate's mapping maps
 	Since  time.Time `json:"since,omitzero"`   // orders made at or after; zero: no bound
 	Until  time.Time `json:"until,omitzero"`   // orders made before; zero: no bound
 	Orders []string  `json:"orders,omitempty"` // shop ids; empty: all
@@ -77,6 +77,13 @@ type BehindExample struct {
 	Reason string `json:"reason"`
 }
 
+// Elsewhere is a store whose orders are left out, since they are mapped with another mapping than the candidate's.
+type Elsewhere struct {
+	Store   string `json:"store"`
+	Mapping string `json:"mapping"` // the configuration's key
+	Orders  int    `json:"orders"`
+}
+
 // Trouble is an order that the candidate cannot map.
 type Trouble struct {
 	Store  string `json:"store"`
@@ -138,8 +145,9 @@ type Plan struct {
 	Days     []Day     `json:"days"`
 	Totals   []Total   `json:"totals"` // of all days
 
-	Unwritten []Total `json:"unwritten"` // of changes whose sales order stays as it is
-	Cost      Cost    `json:"cost"`
+	Unwritten []Total     `json:"unwritten"` // of changes whose sales order stays as it is
+	Elsewhere []Elsewhere `json:"elsewhere"` // not looked at
+	Cost      Cost        `json:"cost"`
 
 	sheet *sheet
 }

@@ -23,19 +23,21 @@ type tally struct {
 	totals totals // of what is written
 	rest   totals // of what is not
 	costs  costs
+	others map[Elsewhere]int // orders
 }
 
 func newTally(p Plan) (*tally, error) {
 	p.Behind, p.Troubles, p.Groups, p.Days = []Behind{}, []Trouble{}, []Group{}, []Day{}
 	var err error
 	p.sheet, err = newSheet()
-	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}}, err
+	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]int{}}, err
 }
 
 // verdict is what the candidate makes of one order.
 type verdict struct {
-	skipped  bool    // the request does not ask for it
-	change   *Change // nil: none
+	skipped  bool       // the request does not ask for it
+	other    *Elsewhere // the request names no store, and another mapping maps the order
+	change   *Change    // nil: none
 	currency money.Currency
 	delta    money.Amount
 	trouble  *Trouble
@@ -46,6 +48,10 @@ type verdict struct {
 
 func (t *tally) add(v verdict) {
 	if v.skipped {
+		return
+	}
+	if v.other != nil {
+		t.others[*v.other]++
 		return
 	}
 	t.plan.Looked++
@@ -98,6 +104,15 @@ func (t *tally) money(v verdict) {
 	t.days[key].Delta = t.days[key].Delta.Add(v.delta)
 }
 
+func (t *tally) elsewhere() []Elsewhere {
+	list := make([]Elsewhere, 0, len(t.others))
+	for other, orders := range t.others {
+		list = append(list, Elsewhere{other.Store, other.Mapping, orders})
+	}
+	slices.SortFunc(list, func(a, b Elsewhere) int { return strings.Compare(a.Store+"\x00"+a.Mapping, b.Store+"\x00"+b.Mapping) })
+	return list
+}
+
 type totals map[money.Currency]Total
 
 func (t totals) add(v verdict) {
@@ -128,6 +143,7 @@ func (t *tally) finish(slots func(account string) int) (Plan, error) {
 		p.Days = append(p.Days, *d)
 	}
 	slices.SortFunc(p.Days, func(a, b Day) int { return strings.Compare(a.Day+string(a.Currency), b.Day+string(b.Currency)) })
+	p.Elsewhere = t.elsewhere()
 	p.Totals, p.Unwritten = t.totals.sorted(), t.rest.sorted()
 	p.Cost = t.costs.sum(slots)
 	p.Hash = p.hash()

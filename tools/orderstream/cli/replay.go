@@ -85,7 +85,7 @@ func (a *app) replayPlan() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.mapping, "mapping", "", "candidate: a file, or a revision kept in the bucket mappings (required)")
-	flags.StringVar(&f.request.Store, "store", "", "one store only")
+	flags.StringVar(&f.request.Store, "store", "", "this store only; without it every store that the candidate's mapping maps")
 	flags.StringVar(&f.since, "since", "", "orders made at or after, 2006-01-02 or RFC 3339, UTC")
 	flags.StringVar(&f.until, "until", "", "orders made before, 2006-01-02 or RFC 3339, UTC")
 	flags.StringSliceVar(&f.request.Orders, "orders", nil, "these orders only, by the shop's id")
@@ -235,6 +235,9 @@ func printPlan(w io.Writer, p replay.Plan) {
 		}
 	}
 	printMoney(w, p)
+	for _, e := range p.Elsewhere {
+		fmt.Fprintf(w, "\nstore %s: %d orders left out, they are mapped with %s; --store %s plans them\n", e.Store, e.Orders, e.Mapping, e.Store)
+	}
 	printBehind(w, p.Behind)
 	for _, t := range p.Troubles {
 		fmt.Fprintf(w, "\n  cannot be mapped  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
