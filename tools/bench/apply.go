@@ -50,15 +50,8 @@ func (b bench) apply(ctx context.Context) (err error) {
 	if err := errors.Join(err, <-applied); err != nil {
 		return err
 	}
-	for _, way := range []struct {
-		name string
-		r    result
-	}{{"alone", alone}, {"beside the replay", beside}} {
-		fmt.Fprintf(b.out, "%-18s %4d orders   p50 %9s  p99 %9s\n", way.name, live, millis(way.r.quantile(0.5)), millis(way.r.quantile(0.99)))
-	}
-	a, with := alone.quantile(0.5), beside.quantile(0.5)
-	fmt.Fprintf(b.out, "%d changes applied in %.1f s; p50 beside / alone %.2f until NetSuite is asked, %.2f until it has answered\n",
-		plan.Changed, took.Seconds(), float64(with)/float64(a), float64(with+latency)/float64(a+latency))
+	b.compare(alone, beside)
+	fmt.Fprintf(b.out, "%d changes applied in %.1f s\n", plan.Changed, took.Seconds())
 	return nil
 }
 
@@ -99,16 +92,24 @@ func (b bench) crowd(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, way := range []struct {
-		name string
-		r    result
-	}{{"alone", alone}, {"beside the replay", beside}} {
-		fmt.Fprintf(b.out, "%-18s %4d orders   p50 %9s  p99 %9s\n", way.name, live, millis(way.r.quantile(0.5)), millis(way.r.quantile(0.99)))
-	}
-	a, with := alone.quantile(0.99), beside.quantile(0.99)
-	fmt.Fprintf(b.out, "%d of %d changes applied meanwhile; p99 beside / alone %.2f until NetSuite is asked, %.2f until it has answered; load %s\n",
-		published, plan.Changed, float64(with)/float64(a), float64(with+latency)/float64(a+latency), machineLoad())
+	b.compare(alone, beside)
+	fmt.Fprintf(b.out, "%d of %d changes applied meanwhile; load %s\n", published, plan.Changed, machineLoad())
 	return nil
+}
+
+// compare prints the way of live orders alone and beside a replay: until NetSuite is asked, and until it has answered.
+func (b bench) compare(alone, beside way) {
+	for _, end := range []struct {
+		name          string
+		alone, beside result
+	}{{"NetSuite is asked", alone.asked, beside.asked}, {"NetSuite has answered", alone.answered, beside.answered}} {
+		fmt.Fprintf(b.out, "until %-21s %4d orders", end.name, end.alone.count)
+		for _, q := range []float64{0.5, 0.99} {
+			a, with := end.alone.quantile(q), end.beside.quantile(q)
+			fmt.Fprintf(b.out, "   p%.0f alone %9s  beside %9s  %.2f times", 100*q, millis(a), millis(with), float64(with)/float64(a))
+		}
+		fmt.Fprintln(b.out)
+	}
 }
 
 // past sends orders and waits until NetSuite holds them.

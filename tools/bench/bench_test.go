@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orderstream/orderstream/tools/netsuitesim"
 )
 
 func sampleOrder(t testing.TB) template {
@@ -53,13 +55,13 @@ func BenchmarkToNetSuite(b *testing.B) {
 	}()
 	first := customers + 1
 	for b.Loop() {
-		r, _, calls, err := p.latency(b.Context(), first, 1000, 200)
+		w, _, calls, err := p.latency(b.Context(), first, 1000, 200)
 		if err != nil {
 			b.Fatal(err)
 		}
 		first += 1000
-		b.ReportMetric(float64(r.quantile(0.5).Microseconds())/1000, "p50-ms")
-		b.ReportMetric(float64(r.quantile(0.99).Microseconds())/1000, "p99-ms")
+		b.ReportMetric(float64(w.asked.quantile(0.5).Microseconds())/1000, "p50-ms")
+		b.ReportMetric(float64(w.asked.quantile(0.99).Microseconds())/1000, "p99-ms")
 		b.ReportMetric(calls, "calls/order")
 	}
 }
@@ -153,12 +155,21 @@ func TestPipelineIsMeasured(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	r, _, calls, err := p.latency(ctx, customers+1, 20, 100)
+	const takes = 30 * time.Millisecond
+	if err := p.NetSuite.SetFaults(netsuitesim.Faults{LatencyMs: int(takes.Milliseconds())}); err != nil {
+		t.Fatal(err)
+	}
+	w, _, calls, err := p.latency(ctx, customers+1, 20, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.times[0] <= 0 || calls <= 1 {
-		t.Errorf("fastest %v and %.2f calls per order, want above zero and above one", r.times[0], calls)
+	if w.asked.times[0] <= 0 || calls <= 1 {
+		t.Errorf("fastest %v and %.2f calls per order, want above zero and above one", w.asked.times[0], calls)
+	}
+	for i, done := range w.answered.times { // sorted, so that each is at least that much later
+		if done < w.asked.times[i]+takes {
+			t.Errorf("order %d of 20: NetSuite was asked after %v and had answered after %v, and takes %v", i+1, w.asked.times[i], done, takes)
+		}
 	}
 	d, err := p.drain(ctx, customers+21, 30, 20*time.Millisecond)
 	if err != nil {

@@ -230,10 +230,11 @@ func (b bench) latency(ctx context.Context) (err error) {
 	first := customers + 1
 	for _, load := range []struct{ perSecond, count int }{{50, 1_000}, {200, 4_000}} {
 		n := b.scaled(load.count)
-		r, stages, calls, err := p.latency(ctx, first, n, float64(load.perSecond))
+		w, stages, calls, err := p.latency(ctx, first, n, float64(load.perSecond))
 		if err != nil {
 			return err
 		}
+		r := w.asked
 		fmt.Fprintf(b.out, "%4d orders/s, %5d orders   p50 %8s  p99 %8s  max %8s   %.2f NetSuite calls per order\n",
 			load.perSecond, n, millis(r.quantile(0.5)), millis(r.quantile(0.99)), millis(r.times[len(r.times)-1]), calls)
 		for i, step := range stages {

@@ -121,40 +121,52 @@ func (p *pipeline) left(ctx context.Context, stream, durable string) (int, error
 	return int(info.NumPending) + info.NumAckPending, nil
 }
 
-// puts gives when each sales-order PUT reached NetSuite, by externalId; the first one of each.
-func (p *pipeline) puts() map[string]netsuitesim.Entry {
+// puts gives the first PUT of each sales order that counts, by externalId.
+func (p *pipeline) puts(counts func(netsuitesim.Entry) bool) map[string]netsuitesim.Entry {
 	first := map[string]netsuitesim.Entry{}
 	for _, e := range p.NetSuite.Log("salesorder/eid:", 0) {
 		path, _, _ := strings.Cut(e.Path, "?")
 		id := strings.ToLower(path[strings.LastIndex(path, "eid:")+len("eid:"):])
-		if _, seen := first[id]; e.Method == "PUT" && !seen {
+		if _, seen := first[id]; e.Method == "PUT" && !seen && counts(e) {
 			first[id] = e
 		}
 	}
 	return first
 }
 
-// latency posts at a fixed rate and gives the time from the intended sending of each webhook until its
-// sales-order PUT reached NetSuite, the same from step to step, and NetSuite calls per order.
-func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (whole result, stages []result, calls float64, err error) {
+func reached(netsuitesim.Entry) bool { return true }
+
+func accepted(e netsuitesim.Entry) bool { return e.Status < 300 && !e.Dropped }
+
+// answered is when NetSuite had answered a request.
+func answered(e netsuitesim.Entry) time.Time {
+	return e.Time.Add(time.Duration(e.Milliseconds * float64(time.Millisecond)))
+}
+
+// way is how long orders took from the intended sending of their webhooks until their sales-order PUTs reached NetSuite,
+// and until it had answered the PUT it accepted.
+type way struct{ asked, answered result }
+
+// latency posts at a fixed rate and gives the way of the orders, their time from step to step, and NetSuite calls per order.
+func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (whole way, stages []result, calls float64, err error) {
 	list, err := p.prepare(first, n)
 	if err != nil {
-		return result{}, nil, 0, err
+		return way{}, nil, 0, err
 	}
 	before, held := p.NetSuite.Stats(), first-1
 	sent, err := p.pace(list, perSecond)
 	if err != nil {
-		return result{}, nil, 0, err
+		return way{}, nil, 0, err
 	}
 	if err := p.synced(ctx, held+n); err != nil {
-		return result{}, nil, 0, err
+		return way{}, nil, 0, err
 	}
 	put, whole, err := p.arrivals(list, sent)
 	if err != nil {
-		return result{}, nil, 0, err
+		return way{}, nil, 0, err
 	}
 	if stages, err = p.stages(ctx, list, sent, put); err != nil {
-		return result{}, nil, 0, err
+		return way{}, nil, 0, err
 	}
 	return whole, stages, float64(p.NetSuite.Stats().Requests-before.Requests) / float64(n), nil
 }
@@ -171,40 +183,43 @@ func (p *pipeline) pace(list []delivery, perSecond float64) (sent []time.Time, e
 	return sent, err
 }
 
-// arrivals gives when the orders' PUTs reached NetSuite, and how long after they were sent.
-func (p *pipeline) arrivals(list []delivery, sent []time.Time) (put []time.Time, way result, err error) {
-	puts, times := p.puts(), make([]time.Duration, len(list))
+// arrivals gives when the orders' PUTs reached NetSuite, and the way until then.
+func (p *pipeline) arrivals(list []delivery, sent []time.Time) (put []time.Time, w way, err error) {
+	first, taken := p.puts(reached), p.puts(accepted)
+	asked, done := make([]time.Duration, len(list)), make([]time.Duration, len(list))
 	put = make([]time.Time, len(list))
 	for i, d := range list {
-		entry, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
+		name := fmt.Sprintf("wc-so-main-%d", d.order)
+		entry, is := taken[name]
 		if !is {
-			return nil, result{}, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
+			return nil, way{}, fmt.Errorf("order %d: NetSuite's log shows no PUT that it accepted", d.order)
 		}
-		put[i], times[i] = entry.Time, entry.Time.Sub(sent[i])
+		put[i] = first[name].Time
+		asked[i], done[i] = put[i].Sub(sent[i]), answered(entry).Sub(sent[i])
 	}
-	return put, finish(sent[0], times), nil
+	return put, way{finish(sent[0], asked), finish(sent[0], done)}, nil
 }
 
 // live is latency without waiting for what else is under way.
-func (p *pipeline) live(ctx context.Context, first, n int, perSecond float64) (result, error) {
+func (p *pipeline) live(ctx context.Context, first, n int, perSecond float64) (way, error) {
 	list, err := p.prepare(first, n)
 	if err != nil {
-		return result{}, err
+		return way{}, err
 	}
 	sent, err := p.pace(list, perSecond)
 	if err == nil { // a request is in the log once it is answered
 		err = until(ctx, func() (bool, error) { return p.logged(list), nil })
 	}
 	if err != nil {
-		return result{}, err
+		return way{}, err
 	}
-	_, way, err := p.arrivals(list, sent)
-	return way, err
+	_, w, err := p.arrivals(list, sent)
+	return w, err
 }
 
-// logged tells whether NetSuite's log shows the PUT of each delivery's order.
+// logged tells whether NetSuite has accepted the PUT of each delivery's order.
 func (p *pipeline) logged(list []delivery) bool {
-	puts := p.puts()
+	puts := p.puts(accepted)
 	return !slices.ContainsFunc(list, func(d delivery) bool {
 		_, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
 		return !is
@@ -286,13 +301,13 @@ func (p *pipeline) mapped(ctx context.Context, orders int) (bool, error) {
 }
 
 func (p *pipeline) account(list []delivery, released time.Time, before netsuitesim.Stats, latency time.Duration) (drained, error) {
-	puts, end := p.puts(), released
+	puts, end := p.puts(reached), released
 	for _, d := range list {
 		put, is := puts[fmt.Sprintf("wc-so-main-%d", d.order)]
 		if !is {
 			return drained{}, fmt.Errorf("order %d: NetSuite's log shows no PUT", d.order)
 		}
-		if at := put.Time.Add(time.Duration(put.Milliseconds * float64(time.Millisecond))); at.After(end) {
+		if at := answered(put); at.After(end) {
 			end = at
 		}
 	}
