@@ -15,7 +15,6 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
-	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
@@ -84,43 +83,27 @@ func newLab(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapp
 
 const ahead = 256 // desired states read before their verdict is taken
 
-// each reads every desired state, the newest of each order, and hands the verdicts on in the order of the stream.
-// Several are worked on at once; what is kept does not grow with history.
+// each reads the newest desired state of every order, and hands the verdicts on in the order of the stream. Several are
+// worked on at once; what is kept of an order is a number.
 func (l *lab) each(ctx context.Context, js jetstream.JetStream, take func(verdict), progress func(done, all int)) error {
-	stream, err := js.Stream(ctx, topology.Desired)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Desired, err)
+	h, err := openHistory(ctx, js, l.request.Store)
+	if err != nil || h.all == 0 {
+		return err
 	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.DesiredOrders(l.request.Store)}})
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
-	all := int(info.NumPending)
-	if all == 0 {
-		return nil
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
-	defer messages.Stop()
-	return l.pass(ctx, messages, all, take, progress)
+	defer h.messages.Stop()
+	return l.pass(ctx, h, take, progress)
 }
 
-func (l *lab) pass(ctx context.Context, messages jetstream.MessagesContext, all int, take func(verdict), progress func(done, all int)) error {
+func (l *lab) pass(ctx context.Context, h *history, take func(verdict), progress func(done, all int)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	lines := make(chan chan verdict, ahead)
 	workers := make(chan struct{}, 4*runtime.GOMAXPROCS(0))
 	group.Go(func() error {
 		defer close(lines)
-		for range all {
-			m, err := messages.Next(jetstream.NextContext(ctx))
-			if err != nil {
-				return fmt.Errorf("read %s: %w", topology.Desired, err)
+		for {
+			m, again, err := h.next(ctx)
+			if m == nil || err != nil {
+				return err
 			}
 			line := make(chan verdict, 1)
 			select {
@@ -131,33 +114,37 @@ func (l *lab) pass(ctx context.Context, messages jetstream.MessagesContext, all 
 			workers <- struct{}{}
 			group.Go(func() error {
 				defer func() { <-workers }()
-				v, err := l.look(ctx, m)
+				v, err := l.look(ctx, m, again)
 				line <- v
 				return err
 			})
 		}
-		return nil
 	})
-	group.Go(func() error {
-		done := 0
-		for line := range lines {
-			select {
-			case v := <-line:
-				take(v)
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if done++; progress != nil {
-				progress(done, all)
-			}
-		}
-		return nil
-	})
+	group.Go(func() error { return taken(ctx, lines, h.all, take, progress) })
 	return group.Wait()
 }
 
-// look gives the verdict on one desired state.
-func (l *lab) look(ctx context.Context, m jetstream.Msg) (verdict, error) {
+// taken hands the verdicts on in their order.
+func taken(ctx context.Context, lines <-chan chan verdict, all int, take func(verdict), progress func(done, all int)) error {
+	done := 0
+	for line := range lines {
+		select {
+		case v := <-line:
+			if take(v); v.moved {
+				continue
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if done++; progress != nil {
+			progress(done, max(done, all))
+		}
+	}
+	return nil
+}
+
+// look gives the verdict on one desired state. again: the order was looked at before it had this one.
+func (l *lab) look(ctx context.Context, m jetstream.Msg, again bool) (verdict, error) {
 	metadata, err := m.Metadata()
 	if err != nil {
 		return verdict{}, err
@@ -186,6 +173,9 @@ func (l *lab) look(ctx context.Context, m jetstream.Msg) (verdict, error) {
 	}
 	if !fits {
 		return verdict{skipped: true}, nil
+	}
+	if again {
+		return verdict{moved: true}, nil
 	}
 	return l.compare(ctx, from, state, metadata.Sequence.Stream)
 }

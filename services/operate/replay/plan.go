@@ -128,8 +128,8 @@ type Cost struct {
 	Elapsed time.Duration `json:"elapsed"` // about
 }
 
-// Plan is what a candidate would do to history. Its changes lie in a file, so that what is kept in memory does not grow
-// with history.
+// Plan is what a candidate would do to history. Its changes lie in a file, so that what is kept in memory hardly grows
+// with history: a number per order, while the plan is made.
 type Plan struct {
 	Hash     string    `json:"hash"`
 	Made     time.Time `json:"made"`
@@ -139,6 +139,7 @@ type Plan struct {
 	Looked   int       `json:"looked"` // orders looked at
 	Same     int       `json:"same"`
 	Changed  int       `json:"changed"` // how many Changes gives
+	Moved    int       `json:"moved"`   // orders that changed after they were looked at: applying leaves them out
 	Behind   []Behind  `json:"behind"`  // the most frequent first
 	Troubles []Trouble `json:"troubles"`
 	Groups   []Group   `json:"groups"` // the most frequent first

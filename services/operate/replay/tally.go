@@ -36,6 +36,7 @@ func newTally(p Plan) (*tally, error) {
 // verdict is what the candidate makes of one order.
 type verdict struct {
 	skipped  bool       // the request does not ask for it
+	moved    bool       // the order was looked at before it had this state
 	other    *Elsewhere // the request names no store, and another mapping maps the order
 	change   *Change    // nil: none
 	currency money.Currency
@@ -48,6 +49,10 @@ type verdict struct {
 
 func (t *tally) add(v verdict) {
 	if v.skipped {
+		return
+	}
+	if v.moved {
+		t.plan.Moved++
 		return
 	}
 	if v.other != nil {

@@ -235,6 +235,9 @@ func printPlan(w io.Writer, p replay.Plan) {
 		}
 	}
 	printMoney(w, p)
+	if p.Moved > 0 {
+		fmt.Fprintf(w, "\n%d orders changed after they were looked at; applying leaves them out\n", p.Moved)
+	}
 	for _, e := range p.Elsewhere {
 		fmt.Fprintf(w, "\nstore %s: %d orders left out, they are mapped with %s; --store %s plans them\n", e.Store, e.Orders, e.Mapping, e.Store)
 	}
