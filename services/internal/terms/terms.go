@@ -1,5 +1,5 @@
-// Package terms keeps under which terms an account is written to: its limit, whether writes are on hold, the starts and
-// the mappings of its stores. Its writer says so in the bucket `cursors` under "terms.<account>" when it begins, so that what foresees a
+// Package terms keeps under which terms an account is written to: its limit, whether writes are on hold, the starts, the
+// mappings and the owners of its stores. Its writer says so in the bucket `cursors` under "terms.<account>" when it begins, so that what foresees a
 // write (a replay's plan) needs no configuration of its own.
 package terms
 
@@ -23,6 +23,14 @@ type Account struct {
 	At     time.Time            `json:"at"`               // UTC, when it was said
 
 	Mappings map[string]string `json:"mappings,omitempty"` // by store: the key of the mapping that maps its orders
+	Owners   map[string]Owner  `json:"owners,omitempty"`   // by store
+}
+
+// Owner says which facts of a store's orders are left to NetSuite's people: stores.<s>.back.owner.
+type Owner struct {
+	Status  bool `json:"status"`
+	Payment bool `json:"payment"` // deposits and bills
+	Refunds bool `json:"refunds"`
 }
 
 func key(account string) string { return "terms." + account }

@@ -102,7 +102,7 @@ func effect(to event.DesiredOrderV1, s standing, t terms.Account, differences []
 	if s.holds(to) {
 		return EffectNone
 	}
-	d, err := plan.Decide(to, plan.Facts{Ledger: s.ledger, Start: t.Starts[to.Store], Hold: t.Hold, Status: s.status})
+	d, err := plan.Decide(to, s.facts(to, t))
 	switch {
 	case err != nil:
 		return EffectPark
@@ -123,6 +123,18 @@ func effect(to event.DesiredOrderV1, s standing, t terms.Account, differences []
 	}
 }
 
+// facts are what the writer decides by.
+func (s standing) facts(to event.DesiredOrderV1, t terms.Account) plan.Facts {
+	return plan.Facts{
+		Ledger: s.ledger, Start: t.Starts[to.Store], Hold: t.Hold, Status: s.status, OwnsStatus: t.Owners[to.Store].Status && !s.failed(to),
+	}
+}
+
+// failed tells whether the last attempt was at another state and failed: it may have given the order the status that it has.
+func (s standing) failed(to event.DesiredOrderV1) bool {
+	return s.entry != nil && (s.entry.Kind == event.OutcomeParked || s.entry.Kind == event.OutcomeRetried) && s.entry.Desired.Hash != to.Hash
+}
+
 // holds tells whether the writer takes the state for written and verified.
 func (s standing) holds(to event.DesiredOrderV1) bool {
 	return s.entry != nil && (s.entry.Kind == event.OutcomeSynced || s.entry.Kind == event.OutcomeVerified) && s.applied() == to.Hash
@@ -138,12 +150,13 @@ func alters(differences []Difference) bool {
 	})
 }
 
-// records counts the deposits, refunds and bills that lack in NetSuite and are made with an effect.
-func records(to event.DesiredOrderV1, s standing, e Effect) int {
+// records counts the deposits, refunds and bills that lack in NetSuite, are ours to book, and are made with an effect.
+func records(to event.DesiredOrderV1, s standing, owner terms.Owner, e Effect) int {
 	if e == EffectPark || e == EffectHold || e == EffectNone {
 		return 0
 	}
-	lacking, n := plan.Lacking(to, s.ledger), 0
+	lacking, _ := plan.Lacking(to, s.ledger).Owned(owner.Payment, owner.Refunds)
+	n := 0
 	for _, d := range lacking.Deposits {
 		if d.Question == "" {
 			n++
