@@ -277,6 +277,7 @@ func (l *lab) change(ctx context.Context, base sent, to event.DesiredOrderV1, s 
 	}
 	c.Store, c.Order, c.Account, c.Hash, c.Fields = to.Store, to.Order, to.Account, to.Hash, len(c.Differences)
 	c.Effect = effect(to, s, t, known)
+	c.Kept = keeperOf(to, s, t, c.Effect, c.Differences).kept(c.Differences)
 	c.Records = records(to, s, t.Owners[to.Store], c.Effect)
 	c.From, c.To = base.total.String(), to.Expected.Total.String()
 	v := verdict{change: &c, currency: currency, delta: to.Expected.Total.Sub(base.total)}

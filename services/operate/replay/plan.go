@@ -41,6 +41,7 @@ type Change struct {
 	Adoption []string `json:"adoption,omitempty"` // of a parked order: where a first create looks for it
 
 	Differences []Difference `json:"differences"`
+	Kept        []string     `json:"kept,omitempty"` // fields of them that applying does not write in NetSuite
 }
 
 // Effect is what applying a change does in NetSuite: the writer's own decision, by what is known when it is foreseen.
@@ -143,6 +144,7 @@ type Plan struct {
 	Behind   []Behind  `json:"behind"`  // the most frequent first
 	Troubles []Trouble `json:"troubles"`
 	Groups   []Group   `json:"groups"` // the most frequent first
+	Kept     []Group   `json:"kept"`   // as far as they are not written
 	Days     []Day     `json:"days"`
 	Totals   []Total   `json:"totals"` // of all days
 

@@ -177,7 +177,9 @@ func TestReports(t *testing.T) {
 	for _, order := range []string{"1", "2", "3", "4", "5"} {
 		verdicts = append(verdicts, verdict{change: change(order, "h"+order, EffectUpdate, memo, Difference{Field: "expected.total", From: order + ".00", To: order + ".50"}), currency: "USD", delta: money.MustParse("0.50")})
 	}
-	verdicts = append(verdicts, verdict{change: change("8", "h8", EffectKeep, memo), currency: "EUR", delta: money.MustParse("7.00")})
+	kept := change("8", "h8", EffectKeep, memo)
+	kept.Kept = []string{memo.Field}
+	verdicts = append(verdicts, verdict{change: kept, currency: "EUR", delta: money.MustParse("7.00")})
 	verdicts = append(verdicts, verdict{moved: true}, verdict{other: &Elsewhere{Store: "legacy", Mapping: "eu"}}, verdict{other: &Elsewhere{Store: "legacy", Mapping: "eu"}})
 	verdicts = append(verdicts, verdict{trouble: &Trouble{"main", "6", "tax-rate-unmapped", "no rate " + evil}}, verdict{behind: outcome("7", "skipped", evil, "")})
 	p := planOf(t, verdicts...)
@@ -188,7 +190,7 @@ func TestReports(t *testing.T) {
 	text := page.String()
 	for _, want := range []string{
 		p.Hash, "<td>2026-11-23</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>", "<td>in all</td><td class=\"n\">5</td><td class=\"n\">2.50</td><td>USD</td>",
-		"<td>not written</td><td class=\"n\">1</td><td class=\"n\">7.00</td><td>EUR</td>", "<p>1 orders changed after", "<td>legacy</td><td>eu</td><td class=\"n\">2</td>",
+		"<td>not written</td><td class=\"n\">1</td><td class=\"n\">7.00</td><td>EUR</td>", "<td class=\"n\">6, 1 not written</td>", "<ins>b &amp; c</ins>, not written", "<p>1 orders changed after", "<td>legacy</td><td>eu</td><td class=\"n\">2</td>",
 		"<code>tax-rate-unmapped</code>", "<td>main/4</td>", "main/7: so it is",
 		"<code>expected.total</code>: <del>4.00</del> <ins>4.50</ins>", "<ins>b &amp; c</ins>", "&lt;script&gt;",
 	} {

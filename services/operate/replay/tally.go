@@ -18,6 +18,7 @@ const dateFormat = "2006-01-02"
 type tally struct {
 	plan   Plan
 	groups contrast.Groups
+	kept   contrast.Groups
 	behind map[[3]string]*Behind
 	days   map[string]*Day
 	totals totals // of what is written
@@ -27,10 +28,10 @@ type tally struct {
 }
 
 func newTally(p Plan) (*tally, error) {
-	p.Behind, p.Troubles, p.Groups, p.Days = []Behind{}, []Trouble{}, []Group{}, []Day{}
+	p.Behind, p.Troubles, p.Groups, p.Kept, p.Days = []Behind{}, []Trouble{}, []Group{}, []Group{}, []Day{}
 	var err error
 	p.sheet, err = newSheet()
-	return &tally{plan: p, groups: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]int{}}, err
+	return &tally{plan: p, groups: contrast.Groups{}, kept: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]int{}}, err
 }
 
 // verdict is what the candidate makes of one order.
@@ -71,6 +72,7 @@ func (t *tally) add(v verdict) {
 		t.plan.sheet.add(*v.change)
 		t.plan.Changed++
 		t.groups.Add(v.change.Store, v.change.Order, v.change.Differences)
+		t.kept.Add(v.change.Store, v.change.Order, v.change.unwritten())
 		t.money(v)
 		t.costs.add(v)
 	}
@@ -138,6 +140,7 @@ func (t *tally) finish(slots func(account string) int) (Plan, error) {
 	p := &t.plan
 	slices.SortFunc(p.Troubles, func(a, b Trouble) int { return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order) })
 	p.Groups = append(p.Groups, t.groups.Sorted()...)
+	p.Kept = append(p.Kept, t.kept.Sorted()...)
 	for _, b := range t.behind {
 		p.Behind = append(p.Behind, *b)
 	}

@@ -229,7 +229,7 @@ func printPlan(w io.Writer, p replay.Plan) {
 	fmt.Fprintf(w, "applying takes %d writes of sales orders, %d deposits, refunds and bills, about %d calls (at most %d) of %v, %d at once, about %v in all; nothing has been written\n",
 		p.Cost.Writes, p.Cost.Records, p.Cost.Calls, p.Cost.AtMost, p.Cost.Call, p.Cost.Slots, p.Cost.Elapsed)
 	for _, g := range p.Groups {
-		fmt.Fprintf(w, "\n  %-9s %6d orders  %s\n", g.Kind, g.Orders, g.Field)
+		fmt.Fprintf(w, "\n  %-9s %6d orders  %s%s\n", g.Kind, g.Orders, g.Field, unwritten(p.UnwrittenOf(g)))
 		for _, e := range g.Examples {
 			fmt.Fprintf(w, "                             %s/%s  %q → %q\n", e.Store, e.Order, e.From, e.To)
 		}
@@ -248,6 +248,13 @@ func printPlan(w io.Writer, p replay.Plan) {
 	if p.Changed > 0 {
 		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
 	}
+}
+
+func unwritten(orders int) string {
+	if orders == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", of %d orders not written", orders)
 }
 
 func printMoney(w io.Writer, p replay.Plan) {
