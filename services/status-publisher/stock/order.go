@@ -21,11 +21,13 @@ func NewBook(kits Kits) *Book { return &Book{kits: kits, accounts: map[string]*a
 // order is one order on its way: its newest desired state, and what NetSuite holds of it.
 type order struct {
 	sequence uint64                  // of the state, in DESIRED; 0: none yet
+	waits    bool                    // for approval, by the shop's word
 	lines    map[string]money.Number // components of kits included
 	taken    uint64                  // the newest state that has an outcome; 0: none
 	skipped  bool                    // by a named rule
 	held     hold
 	before   hold // the one that held took the place of
+	ended    bool // NetSuite cancelled or closed it
 }
 
 // hold is what NetSuite holds for an order.
@@ -61,7 +63,7 @@ func (b *Book) Desired(desired event.DesiredOrderV1, sequence uint64) []string {
 	for sku := range before {
 		delete(a.sold[sku], key)
 	}
-	o.sequence, o.lines = sequence, b.linesOf(desired)
+	o.sequence, o.lines, o.waits = sequence, b.linesOf(desired), desired.SalesOrder.OrderStatus == pending
 	o.settle()
 	a.index(key, o)
 	return b.touched(append(names(before), names(o.lines)...)...)
@@ -87,20 +89,34 @@ func (b *Book) Recall(outcome event.SyncRecordedV1) {
 	o.settle()
 }
 
-// Approved takes a sales order's change, found at the time given, and names the SKUs whose promise may have changed: an
-// order that a person approves in NetSuite has no outcome of it.
-func (b *Book) Approved(change event.NetSuiteChangedV1, at time.Time) []string {
+// The letters of NetSuite's sales orders that commit no stock; every other is of one that is approved and open.
+const (
+	pending   = "A" // approval
+	cancelled = "C"
+	closed    = "H"
+)
+
+// SalesOrder takes a sales order's change, found at the time given, and names the SKUs whose promise may have changed:
+// what a person does to an order in NetSuite has no outcome. Once NetSuite commits an order its figures tell the rest.
+func (b *Book) SalesOrder(change event.NetSuiteChangedV1, at time.Time) []string {
 	a := b.account(change.Account)
 	key := keyOf(change.Store, change.Order)
 	o := a.orders[key]
-	if o == nil || o.held.goods == nil || !o.held.at.IsZero() || change.Status == "A" || change.Status == "" {
+	if o == nil || !o.held.at.IsZero() || change.Status == "" {
 		return nil
 	}
-	o.held.at = at
+	o.ended = change.Status == cancelled || change.Status == closed
+	if !o.ended && change.Status != pending && o.held.goods != nil {
+		o.held.at = at
+	}
 	touched := b.touched(names(o.lines)...)
 	a.index(key, o)
 	return touched
 }
+
+// dead tells that NetSuite ended the order before it committed anything, so that no figure will tell, and that the shop asks
+// for nothing more: one that was paid meanwhile counts.
+func (o *order) dead() bool { return o.ended && o.waits && o.held.at.IsZero() }
 
 // parked marks the key of what an order takes that no mapping could map.
 const parked = "\x00parked"
@@ -180,7 +196,7 @@ func (h hold) in(figure level) bool {
 // before it is gone, with all of it, since a unit too few on sale is put right in seconds and one too many is not.
 func (o *order) missing(sku string, figure level) money.Number {
 	switch {
-	case o.skipped && o.taken >= o.sequence:
+	case o.skipped && o.taken >= o.sequence, o.dead():
 		return money.Number{}
 	case o.held.in(figure):
 		return atLeastZero(o.lines[sku].Sub(o.held.goods[sku]))
@@ -267,9 +283,9 @@ func (a *account) drop(key string, o *order) {
 const unheard = time.Hour
 
 // over tells that NetSuite's figures contain all that an order takes. An outcome whose state was not seen yet waits for
-// it.
+// it; an order that NetSuite ended stays: the shop's echo of it is to find it.
 func (a *account) over(o *order) bool {
-	if o.taken < o.sequence || o.taken > a.newest {
+	if o.dead() || o.taken < o.sequence || o.taken > a.newest {
 		return false
 	}
 	for sku := range o.lines {

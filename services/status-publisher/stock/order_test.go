@@ -2,6 +2,7 @@ package stock
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,14 +108,80 @@ func TestOrderThatWaitsForApprovalCounts(t *testing.T) {
 	promised(t, b, shop, "MUG", "7")
 	change := event.NetSuiteChangedV1{Account: "ns", Kind: event.ChangeSalesOrder, Order: "1", Status: "A"}
 	change.Store = "de"
-	b.Approved(change, at(8))
+	b.SalesOrder(change, at(8))
 	b.Stock(figure("MUG", 9, map[string]string{"1": "10"}), 3)
 	promised(t, b, shop, "MUG", "7")
 	change.Status = "B"
-	b.Approved(change, at(10))
+	b.SalesOrder(change, at(10))
 	promised(t, b, shop, "MUG", "7")
 	b.Stock(figure("MUG", 11, map[string]string{"1": "7"}), 4)
 	promised(t, b, shop, "MUG", "7")
+}
+
+// asked is a state of three mugs that wants an order status.
+func asked(status string) event.DesiredOrderV1 {
+	desired := wanted("de", "1", threeMugs)
+	desired.SalesOrder.OrderStatus = status
+	return desired
+}
+
+// acted is what a person did to the sales order.
+func acted(status string) event.NetSuiteChangedV1 {
+	change := event.NetSuiteChangedV1{Account: "ns", Kind: event.ChangeSalesOrder, Order: "1", Status: status}
+	change.Store = "de"
+	return change
+}
+
+// What waits for approval and is cancelled or closed in NetSuite was never committed there: no figure will ever tell, so it
+// is over at once, and stays so when the shop's echo comes. A state that waits no more counts.
+func TestOrderThatEndsBeforeApprovalIsOver(t *testing.T) {
+	for _, letter := range []string{cancelled, closed} {
+		b := NewBook(nil)
+		b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+		b.Desired(asked("A"), 1)
+		b.Outcome(keeps("1", event.OutcomeSynced, 1, 5, threeMugs, -1))
+		promised(t, b, shop, "MUG", "7")
+		if touched := b.SalesOrder(acted(letter), at(8)); !slices.Equal(touched, []string{"MUG"}) {
+			t.Errorf("%s touches %v, want mugs", letter, touched)
+		}
+		promised(t, b, shop, "MUG", "10")
+		b.Tidy("ns")
+		if touched := b.Desired(asked("A"), 2); !slices.Equal(touched, []string{"MUG"}) { // the shop has put them back by itself
+			t.Errorf("the echo of %s touches %v, want mugs", letter, touched)
+		}
+		b.Outcome(keeps("1", event.OutcomeVerified, 2, 9, threeMugs, -1))
+		promised(t, b, shop, "MUG", "10")
+		b.Desired(asked("B"), 3)
+		promised(t, b, shop, "MUG", "7")
+	}
+}
+
+// A change that overtakes its order's outcome counts when that comes; one that opens the order again counts it again.
+func TestOrderThatEndsBeforeItsOutcome(t *testing.T) {
+	b := NewBook(nil)
+	b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+	b.Desired(asked("A"), 1)
+	b.SalesOrder(acted("H"), at(8))
+	promised(t, b, shop, "MUG", "10")
+	b.SalesOrder(acted("A"), at(9))
+	promised(t, b, shop, "MUG", "7")
+	b.SalesOrder(acted("H"), at(10))
+	b.Outcome(keeps("1", event.OutcomeSynced, 1, 11, threeMugs, -1))
+	promised(t, b, shop, "MUG", "10")
+	b.SalesOrder(acted("B"), at(12))
+	promised(t, b, shop, "MUG", "7")
+}
+
+// What NetSuite committed before it closed the order is in its figures: they tell when it is free.
+func TestOrderThatIsClosedAfterApprovalWaitsForAFigure(t *testing.T) {
+	b := NewBook(nil)
+	b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+	b.Desired(wanted("de", "1", threeMugs), 1)
+	b.Outcome(keeps("1", event.OutcomeSynced, 1, 5, threeMugs, 5))
+	b.SalesOrder(acted("H"), at(8))
+	promised(t, b, shop, "MUG", "7") // two may have left
+	b.Stock(figure("MUG", 9, map[string]string{"1": "8"}), 2)
+	promised(t, b, shop, "MUG", "8")
 }
 
 // The book keeps what is on its way, not history; what NetSuite keeps no stock of holds nothing up.

@@ -192,7 +192,7 @@ func (s *Supply) takeSalesOrder(_ context.Context, msg jetstream.Msg, at *jetstr
 		return err
 	}
 	s.mu.Lock()
-	touched := s.books[change.Account].Approved(change, at.Timestamp)
+	touched := s.books[change.Account].SalesOrder(change, at.Timestamp)
 	s.mu.Unlock()
 	s.mark(event.ShopKindStock, change.Account, "", touched, false)
 	return nil

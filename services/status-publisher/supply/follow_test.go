@@ -38,6 +38,14 @@ func (w *world) written(store, order, sku string, units int64, status string) {
 	w.publish(topology.Outcomes, name, envelope, outcome, "")
 }
 
+// sales is a change of the sales order of an order of the main store.
+func (w *world) sales(order, letter string) {
+	w.t.Helper()
+	envelope := event.Envelope{Type: "netsuite.v1.changed", ID: "sales order " + letter, Store: "main", Time: time.Now().UTC()}
+	change := event.NetSuiteChangedV1{Envelope: envelope, Account: "ns", Kind: event.ChangeSalesOrder, Record: event.RecordID{ID: "1001"}, Order: order, Status: letter, ModifiedAt: envelope.Time}
+	w.publish(topology.NetSuiteChanges, subject.Change{Account: "ns", Kind: event.ChangeSalesOrder, Key: "1001"}.String(), envelope, change, "")
+}
+
 // An order that NetSuite counts costs no memory; an edit of it counts with what it adds.
 func TestCountedOrderIsLetGoAndRecalled(t *testing.T) {
 	w := newWorld(t)
@@ -81,11 +89,29 @@ func TestApprovalInNetSuiteCommits(t *testing.T) {
 	w.written("main", "36", "MUG", 3, "A")
 	w.figure("MUG", map[string]int64{"1": 10})
 	w.holds("outlet", "MUG", 7)
-	envelope := event.Envelope{Type: "netsuite.v1.changed", ID: "approved", Store: "main", Time: time.Now().UTC()}
-	approved := event.NetSuiteChangedV1{Envelope: envelope, Account: "ns", Kind: event.ChangeSalesOrder, Record: event.RecordID{ID: "1001"}, Order: "36", Status: "B", ModifiedAt: envelope.Time}
-	w.publish(topology.NetSuiteChanges, subject.Change{Account: "ns", Kind: event.ChangeSalesOrder, Key: "1001"}.String(), envelope, approved, "")
+	w.sales("36", "B")
 	w.figure("MUG", map[string]int64{"1": 6}) // three committed, one gone otherwise
 	w.holds("outlet", "MUG", 6)
+}
+
+// What waited for approval is for sale again once NetSuite cancels it, though no figure follows, and the shop's echo changes
+// nothing of it; a start finds the same.
+func TestCancelledInNetSuiteIsForSaleAgain(t *testing.T) {
+	w := newWorld(t)
+	w.asked = "A"
+	_, stop := w.run()
+	w.figure("MUG", map[string]int64{"1": 10})
+	w.sale("main", "36", "MUG", 3)
+	w.written("main", "36", "MUG", 3, "A")
+	w.holds("outlet", "MUG", 7)
+	w.sales("36", "C")
+	w.holds("outlet", "MUG", 10)
+	w.sale("main", "36", "MUG", 3) // the echo
+	w.holds("main", "MUG", 9)      // whatever the shop has done by itself
+	stop()
+	w.run()
+	w.sale("main", "37", "MUG", 1)
+	w.holds("outlet", "MUG", 9)
 }
 
 // heard is a log as a test reads it.

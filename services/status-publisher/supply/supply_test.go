@@ -125,6 +125,7 @@ type world struct {
 	sold   map[string]bool // orders that have a state
 	log    slog.Handler
 	mapped uint64 // position in ORDERS that desired states are made from
+	asked  string // order status that desired states want
 }
 
 func newWorld(t *testing.T) *world {
@@ -203,6 +204,7 @@ func (w *world) sale(store, order, sku string, units int64) {
 		desired.Source.Replaces = 1
 	}
 	w.sold[order] = true
+	desired.SalesOrder.OrderStatus = w.asked
 	desired.SalesOrder.Lines = []event.OrderLine{{Item: event.Ref{Record: "item", By: "name", Key: sku}, Quantity: &n}}
 	w.publish(topology.Desired, subject.Desired{Kind: "order", Account: "ns", Store: store, Key: order}.String(), envelope, desired, "")
 }
