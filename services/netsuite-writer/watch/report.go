@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,10 +77,26 @@ func (w *Watcher) states(ctx context.Context, owners map[string]owner) ([]state,
 		return nil, err
 	}
 	var states []state
-	for _, id := range slices.SortedFunc(maps.Keys(heads), byNumber) {
+	for _, id := range inTurn(heads, owners) {
 		states = append(states, state{heads[id], owners[id], lines[id], tracking[id]})
 	}
 	return states, nil
+}
+
+// inTurn puts the records of a sales order before it: an order is told as shipped behind the shipment, which the shop's
+// customer reads of first.
+func inTurn(heads map[string]head, owners map[string]owner) []string {
+	of := func(id string) (salesOrder string, last int) {
+		if heads[id].kind == event.ChangeSalesOrder {
+			return id, 1
+		}
+		return owners[id].salesOrder, 0
+	}
+	return slices.SortedFunc(maps.Keys(heads), func(a, b string) int {
+		first, aLast := of(a)
+		second, bLast := of(b)
+		return cmp.Or(byNumber(first, second), aLast-bLast, byNumber(a, b))
+	})
 }
 
 func (w *Watcher) publish(ctx context.Context, states []state, news map[string]found, lasts map[string]last, l links) (int, error) {

@@ -12,6 +12,9 @@
 // NetSuite is asked and expected when the state is stored, so that an older reading never follows a newer one
 // (Invariant 4).
 //
+// What is read together is published order by order, the sales order behind its records: who tells the shop that all has
+// left has told the tracking numbers before.
+//
 // A figure of stock says besides when it was read, and contains what was saved before. It is told again though it says the
 // same when a later change led to it, and once more two minutes after a change that was read at once: a save of then that
 // ended after the reading is in it for certain.
