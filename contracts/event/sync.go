@@ -168,6 +168,9 @@ type ShopRecordedV1 struct {
 	Calls    []Call    `json:"calls"`
 }
 
+// UnderWay tells whether the entry says that the shop is about to be asked, and not yet what came of it.
+func (e ShopRecordedV1) UnderWay() bool { return e.State == ShopRetried && e.Fault == nil }
+
 // The kinds of a shop entry.
 const (
 	ShopKindOrder      = "order"      // the sales order's id, number and status, on the order
@@ -188,7 +191,7 @@ func SKUKey(sku string) string { return "sku-" + sku }
 const (
 	ShopWritten = "written"
 	ShopKept    = "kept" // nothing written, by the deed's rule
-	ShopRetried = "retried"
+	ShopRetried = "retried" // a try that failed; without a fault: one that is under way
 	ShopParked  = "parked"
 )
 

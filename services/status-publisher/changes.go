@@ -3,6 +3,7 @@ package statuspublisher
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
@@ -36,6 +37,9 @@ type done struct {
 	hash  string
 	deed  event.ShopDeed
 	calls []event.Call
+
+	claimed   uint64 // the ledger's sequence of the claim to it; 0: none was needed
+	claimedAt time.Time
 }
 
 // about begins the deed of a change.
@@ -128,15 +132,24 @@ func (s *Service) perform(ctx context.Context, c change, d deed) ([]publish.Mess
 		}
 		result = &done{deed: c.about()}
 	}
-	body := event.ShopRecordedV1{
-		Kind: d.kind, Key: d.key, State: event.ShopWritten, Written: event.ShopFacts{Account: c.Account, SalesOrderID: c.SalesOrder, TranID: c.TranID, Status: c.Status},
-		Deed: &result.deed, Hash: result.hash, Source: c.message.Position(), Calls: result.calls,
-	}
+	state := event.ShopWritten
 	if result.deed.Rule != "" {
-		body.State = event.ShopKept
+		state = event.ShopKept
 	}
-	body.Store = c.Store
+	body := c.entry(d, state, *result)
+	if result.claimed > 0 {
+		e.sequence = result.claimed
+	}
 	return s.record(c.message, e, body, err)
+}
+
+// entry is the ledger's word of a deed.
+func (c change) entry(d deed, state string, result done) event.ShopRecordedV1 {
+	return event.ShopRecordedV1{
+		Envelope: event.Envelope{Store: c.Store}, Kind: d.kind, Key: d.key, State: state,
+		Written: event.ShopFacts{Account: c.Account, SalesOrderID: c.SalesOrder, TranID: c.TranID, Status: c.Status},
+		Deed:    &result.deed, Hash: result.hash, Source: c.message.Position(), Calls: append([]event.Call{}, result.calls...),
+	}
 }
 
 // concluded tells whether the entry is the end of this very message.

@@ -45,20 +45,21 @@ const attempts = 8
 
 // Service writes to every shop.
 type Service struct {
-	js       jetstream.JetStream
-	stores   map[string]config.Store
-	shops    map[string]*rest.Client
-	writers  map[string]*batcher
-	customs  customs
-	streams  sync.Map // handles by name
-	consumer *consume.Consumer
-	changes  *consume.Consumer // NETSUITE_CHANGES
-	derive   *consume.Consumer
-	supply   *supply.Supply
-	book     *failures.Book // of outcomes
-	returns  *failures.Book // of changes
-	stop     context.CancelFunc
-	now      func() time.Time
+	js        jetstream.JetStream
+	publisher *publish.Publisher // of claims
+	stores    map[string]config.Store
+	shops     map[string]*rest.Client
+	writers   map[string]*batcher
+	customs   customs
+	streams   sync.Map // handles by name
+	consumer  *consume.Consumer
+	changes   *consume.Consumer // NETSUITE_CHANGES
+	derive    *consume.Consumer
+	supply    *supply.Supply
+	book      *failures.Book // of outcomes
+	returns   *failures.Book // of changes
+	stop      context.CancelFunc
+	now       func() time.Time
 }
 
 // New prepares a client per shop.
@@ -69,7 +70,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{
-		js: env.JS, stores: env.Config.Stores, shops: shops, writers: map[string]*batcher{}, stop: stop, now: func() time.Time { return time.Now().UTC() },
+		js: env.JS, publisher: publish.New(env.JS), stores: env.Config.Stores, shops: shops, writers: map[string]*batcher{}, stop: stop, now: func() time.Time { return time.Now().UTC() },
 	}
 	shelves := map[string]shelf.Shop{}
 	for key, shop := range shops {
@@ -223,11 +224,17 @@ func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, f
 	return s.record(m, e, body, cause)
 }
 
+// attempts are those that the message took so far.
+func (e entry) attempts(m consume.Message) int {
+	if e.last == nil || e.last.Source != m.Position() {
+		return 0
+	}
+	return e.last.Attempts
+}
+
 // record gives the entry of what was tried and how it went. The error is the cause where the message must come again.
 func (s *Service) record(m consume.Message, e entry, body event.ShopRecordedV1, cause error) ([]publish.Message, error) {
-	if e.last != nil && e.last.Source == body.Source {
-		body.Attempts = e.last.Attempts
-	}
+	body.Attempts = e.attempts(m)
 	switch class := fault.ClassOf(cause); {
 	case cause == nil:
 	case class == fault.Terminal || class == fault.Poison:

@@ -19,16 +19,22 @@ func (s *Service) refundDeeds(c change) []deed {
 	if c.rules.Owner.Refunds == config.ByShop {
 		return nil
 	}
-	return []deed{{event.ShopKindRefund, c.Order + "-" + c.Record.ID, s.giveBack}}
+	d := deed{kind: event.ShopKindRefund, key: c.Order + "-" + c.Record.ID}
+	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.giveBack(ctx, c, e, d) }
+	return []deed{d}
 }
 
 // giveBack records NetSuite's refund in the shop, where no money moves by it and no stock. Invariant 2: a second POST makes
-// a second refund, so the shop's list is read first; one that came from the shop stays where it is.
-func (s *Service) giveBack(ctx context.Context, c change, e entry) (*done, error) {
+// a second refund, so the shop's list is read first, and a claim lets one process make it; one that came from the shop stays
+// where it is.
+func (s *Service) giveBack(ctx context.Context, c change, e entry, d deed) (*done, error) {
 	result := &done{deed: c.about()}
 	result.deed.Amount = c.Total
 	hash, err := codec.Hash([]any{c.Kind, c.Record.ID, c.Total, c.Deleted})
 	if err != nil || e.told(hash) || e.overtaken(c) {
+		return nil, err
+	}
+	if err := s.claimed(e, c.message); err != nil {
 		return nil, err
 	}
 	result.hash = hash
@@ -54,7 +60,7 @@ func (s *Service) giveBack(ctx context.Context, c change, e entry) (*done, error
 	case c.Total == nil:
 		return result, fault.New(fault.MoneyMismatch, "a refund needs an amount, and one that pays several orders an amount for each", fault.Field("total", ""))
 	default:
-		return result, s.refund(ctx, c, record, result)
+		return result, s.refund(ctx, c, e, d, record, result)
 	}
 }
 
@@ -84,9 +90,8 @@ func amountOf(a *money.Amount) string {
 	return a.String()
 }
 
-// refund makes the shop's refund. The shop makes an order refunded when nothing is left: the mark by which parse knows the
-// status as ours stands there before.
-func (s *Service) refund(ctx context.Context, c change, record string, result *done) error {
+// refund makes the shop's refund, once it is claimed.
+func (s *Service) refund(ctx context.Context, c change, e entry, d deed, record string, result *done) error {
 	order, err := c.shop.order(ctx, c.Order, &result.calls)
 	if err != nil {
 		return err
@@ -99,18 +104,35 @@ func (s *Service) refund(ctx context.Context, c change, record string, result *d
 	if err != nil {
 		return err
 	}
+	if err := s.claim(ctx, c, e, d, result); err != nil {
+		return err
+	}
 	if all && order.Status != plan.Refunded {
-		mark, err := codec.Encode(order.MarkOf(plan.Refunded))
-		if err != nil {
+		if err := markRefunded(ctx, c, order, result); err != nil {
 			return err
 		}
-		calls, err := c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaStatus, string(mark))})
-		result.calls = append(result.calls, calls...)
-		if err != nil {
-			return err
-		}
+	}
+	if err := s.holds(e, result); err != nil {
+		return err
+	}
+	return post(ctx, c, record, result)
+}
+
+// markRefunded sets the mark by which parse knows the status as ours: the shop makes an order refunded when nothing is left.
+func markRefunded(ctx context.Context, c change, order woo.Order, result *done) error {
+	mark, err := codec.Encode(order.MarkOf(plan.Refunded))
+	if err != nil {
+		return err
+	}
+	calls, err := c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaStatus, string(mark))})
+	result.calls = append(result.calls, calls...)
+	if err == nil {
 		result.deed.From, result.deed.To = string(order.Status), plan.Refunded
 	}
+	return err
+}
+
+func post(ctx context.Context, c change, record string, result *done) error {
 	made, err := c.shop.shop.Post(ctx, "record the refund", "/orders/"+c.Order+"/refunds", map[string]any{
 		"amount": c.Total.String(), "reason": woo.RefundReason(c.TranID, record), "api_refund": false, "api_restock": false, "meta_data": metaOf(woo.MetaRecord, record),
 	})

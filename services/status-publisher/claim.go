@@ -1,0 +1,64 @@
+package statuspublisher
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/publish"
+)
+
+// How long a claim lasts. Who holds one asks the shop in time or not at all: JetStream gives the message of a process that
+// stands still to another after twenty seconds at the earliest, two thirds of AckWait. Who comes with another message waits
+// until the request of a process that died is over as well.
+const (
+	claimHolds  = 10 * time.Second
+	claimIsOver = 2 * time.Minute
+)
+
+// claim puts on record that a deed is about to be done which the shop would do twice. The ledger's expected sequence is of
+// before the shop was looked at: whoever got in between has done it, or is about to, and this try begins anew. Invariant 2:
+// a claim without an end is of a process that died: its message comes again, looks, and claims anew.
+func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *done) error {
+	body := c.entry(d, event.ShopRetried, *result)
+	body.Attempts = e.attempts(c.message)
+	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d:claim", e.name, c.message.Sequence, e.sequence), Store: c.Store, Time: s.now()}
+	message, err := publish.JSON(topology.ShopOutcomes, e.name, body.Envelope, body)
+	if err != nil {
+		return err
+	}
+	message.Expect = &publish.Expect{Sequence: e.sequence}
+	acks, err := s.publisher.Publish(ctx, message)
+	if err != nil {
+		return err
+	}
+	if acks[0].Duplicate {
+		return otherClaim(e)
+	}
+	result.claimed, result.claimedAt = acks[0].Sequence, body.Time
+	return nil
+}
+
+// holds tells whether what was claimed may still be done.
+func (s *Service) holds(e entry, result *done) error {
+	if s.now().Sub(result.claimedAt) > claimHolds {
+		return otherClaim(e)
+	}
+	return nil
+}
+
+// claimed tells whether another message's process is about to do the deed.
+func (s *Service) claimed(e entry, m consume.Message) error {
+	if e.last == nil || !e.last.UnderWay() || e.last.Source == m.Position() || s.now().Sub(e.last.Time) > claimIsOver {
+		return nil
+	}
+	return otherClaim(e)
+}
+
+func otherClaim(e entry) error {
+	return fault.New(fault.StreamConflict, "another process may be doing it", fault.Field(e.name, fmt.Sprint(e.sequence)))
+}
