@@ -94,6 +94,9 @@ func (s *Service) follow(ctx context.Context, c event.NetSuiteChangedV1, m consu
 		return nil, nil
 	}
 	work := change{c, m, shop, s.stores[c.Store].Back, &view{}}
+	if err := s.numbersFirst(ctx, work); err != nil {
+		return nil, err
+	}
 	var messages []publish.Message
 	for _, d := range s.deeds(work) {
 		more, err := s.perform(ctx, work, d)
