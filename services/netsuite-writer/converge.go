@@ -97,6 +97,7 @@ type job struct {
 	asked    bool      // NetSuite was asked
 	saved    time.Time // when what was written had been answered; zero: nothing was
 	status   string    // the sales order's when it was last read; "" where it was not, or there is none
+	held     held      // the sales order when it was last read; zero where it was not, or there is none
 	retry    bool      // an operator asked for it: remembered misses do not count
 	proof    *proof    // that the sales order is written and read back; nil: it is not yet
 

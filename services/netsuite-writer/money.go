@@ -202,23 +202,6 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 	return made, w.bill(ctx, j, lacking.Bill)
 }
 
-func (w *writer) bill(ctx context.Context, j *job, b *event.Bill) error {
-	if b == nil {
-		return nil
-	}
-	id, err := w.make(ctx, j, document{
-		record: b.Record, externalID: b.ExternalID, refs: plan.Money{Bill: b}.Refs(),
-		request: func(ids plan.IDs) (suitetalk.Request, error) {
-			body, err := plan.Bill(*b, ids)
-			return suitetalk.Transform("salesOrder", j.ledger.SalesOrder.ID, b.Record, body), err
-		},
-	})
-	if err == nil && id != "" {
-		j.ledger.Bill = &event.RecordID{ID: id, ExternalID: b.ExternalID}
-	}
-	return err
-}
-
 // document is a record of an order's money, made once.
 type document struct {
 	record, externalID string

@@ -43,6 +43,9 @@ func (w *writer) load(ctx context.Context, j *job, from *loader[held], urgent bo
 	key := strings.ToLower(j.desired.SalesOrder.ExternalID)
 	orders, calls, err := from.load(ctx, []string{key}, urgent)
 	j.add(calls)
+	if err == nil {
+		j.held = orders[key]
+	}
 	return orders[key], err
 }
 

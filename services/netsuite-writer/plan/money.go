@@ -205,12 +205,3 @@ func Refund(r event.CustomerRefund, customer string, deposits, credits []Part, i
 	}
 	return codec.Encode(body)
 }
-
-// Bill writes the body of the transform that bills a sales order.
-func Bill(b event.Bill, ids IDs) ([]byte, error) {
-	body := object{"externalId": b.ExternalID}
-	if err := setFields(body, b.Fields, ids); err != nil {
-		return nil, err
-	}
-	return codec.Encode(body)
-}
