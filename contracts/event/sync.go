@@ -80,6 +80,8 @@ type Ledger struct {
 	Credits    []LedgerMoney `json:"credits,omitempty"` // credit memos, and cash refunds that are shares of a refund; several of one refund have its key
 	Attempts   int           `json:"attempts"`          // failed attempts on the current desired state, only when NetSuite was asked
 	Late       *LedgerLate   `json:"late,omitempty"`    // a write of the sales order that was given up, while NetSuite may still work on it
+
+	BillUnverified bool `json:"bill_unverified,omitempty"` // the bill is not yet read back with what it has to bill: the next state looks at it again
 }
 
 // LedgerLate is a write without an answer, or one in the hands of a writer that is gone. It may come behind a newer state.
