@@ -58,6 +58,9 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 	if err := w.withdrawn(ctx, j); err != nil {
 		return err
 	}
+	if err := w.unverified(ctx, j); err != nil {
+		return err
+	}
 	lacking, said := w.lacking(j)
 	j.notes = append(j.notes, said...)
 	if lacking.Empty() {
@@ -155,7 +158,8 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 	}
 	if b := lacking.Bill; b != nil {
 		if p, is := found[strings.ToLower(b.ExternalID)]; is {
-			j.ledger.Bill = &event.RecordID{ID: p.id, ExternalID: b.ExternalID}
+			j.billed(p.id, b.ExternalID)
+			return w.checkBill(ctx, j, p)
 		}
 	}
 	return nil
@@ -199,7 +203,7 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 			return nil, err
 		}
 	}
-	return made, w.bill(ctx, j, lacking.Bill)
+	return made, w.bill(ctx, j, lacking.Bill, made)
 }
 
 // document is a record of an order's money, made once.
@@ -278,6 +282,12 @@ func (w *writer) checkMoney(ctx context.Context, j *job, made map[string]money.A
 		p, is := found[strings.ToLower(id)]
 		if !is {
 			return fault.New(fault.NetSuiteAmbiguous, "the record must be found after the write", fault.Field("externalId", id))
+		}
+		if bill := j.ledger.Bill; bill != nil && id == bill.ExternalID {
+			if err := w.checkBill(ctx, j, p); err != nil {
+				return err
+			}
+			continue
 		}
 		if !p.total.Equal(want) {
 			return fault.New(fault.VerificationMismatch, "NetSuite must hold "+want.String(), fault.Field(id, p.total.String()))

@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
@@ -44,5 +48,101 @@ func TestHeaderDiscountsAreBilled(t *testing.T) {
 			}
 			checkParked(t, w, questions(event.TaxOverride, policy))
 		})
+	}
+}
+
+// unbilled brings an order into NetSuite whose bill is refused there.
+func unbilled(t *testing.T, w world.World, name, order string) {
+	t.Helper()
+	setFaults(t, w, `{"rules":[{"kind":"refuse","status":400,"detail":"The period is locked.","count":1,"match":{"pathContains":"!transform/invoice"}}]}`)
+	w.Load(world.Captures(t))
+	w.Post(changed(t, name))
+	w.Settle()
+	checkParked(t, w, []string{"write.main." + order + " netsuite-refused"})
+}
+
+// ship fulfils pieces of an order's lines, as {"line":1,"quantity":2}; without lines all of it.
+func ship(t *testing.T, w world.World, order string, lines ...string) {
+	t.Helper()
+	shipment := netsuitesim.Shipment{Order: "wc-so-main-" + order}
+	if len(lines) > 0 {
+		if err := json.Unmarshal([]byte("["+strings.Join(lines, ",")+"]"), &shipment.Lines); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.NetSuite.Fulfil(shipment); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func retried(t *testing.T, w world.World, order string) event.SyncRecordedV1 {
+	t.Helper()
+	if _, err := operate.Retry(t.Context(), w.JS, "write.main."+order, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	return lastOutcome(t, w, order)
+}
+
+// askedAbout wants the bill of order 39, a cent less than the order, to be the outcome's only question, with both amounts named.
+func askedAbout(t *testing.T, o event.SyncRecordedV1) {
+	t.Helper()
+	if len(o.Questions) != 1 {
+		t.Fatalf("%s %q, %d questions, want one", o.Kind, o.Reason, len(o.Questions))
+	}
+	q := o.Questions[0]
+	if q.Subject != "wc-inv-main-39" || q.Fault.Code != string(fault.VerificationMismatch) || !strings.Contains(q.Fault.Message, "12245.34") || !strings.Contains(q.Fault.Message, "12245.33") {
+		t.Errorf("the question is %s: %s %s", q.Subject, q.Fault.Code, q.Fault.Message)
+	}
+}
+
+// A bill of the whole order whose total is not the order's is a question, until it is put right or made again: also one whose answer
+// was lost, or that a try before a crash made. Invariant 5: no difference without a name.
+func TestABillOfAnotherAmount(t *testing.T) {
+	billed := netsuitesim.Act{Method: "POST", Path: "salesOrder/eid:wc-so-main-39/!transform/invoice", Body: json.RawMessage(`{"externalId":"wc-inv-main-39"}`)}
+	right := netsuitesim.Act{Method: "PATCH", Path: "invoice/eid:wc-inv-main-39", Body: json.RawMessage(`{"discountRate":-1258.90}`)}
+	for name, c := range map[string]struct {
+		bill, mend func(t *testing.T, w world.World)
+	}{
+		"made, put right": {nil, func(t *testing.T, w world.World) { act(t, w, right) }},
+		"its answer is lost, put right": {func(t *testing.T, w world.World) {
+			setFaults(t, w, `{"rules":[{"kind":"timeout","count":1,"match":{"pathContains":"!transform/invoice"}}]}`)
+		}, func(t *testing.T, w world.World) { act(t, w, right) }},
+		"found, deleted and made again": {func(t *testing.T, w world.World) { act(t, w, billed) }, func(t *testing.T, w world.World) {
+			act(t, w, netsuitesim.Act{Method: "DELETE", Path: "invoice/eid:wc-inv-main-39"})
+			ship(t, w, "39")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := discounted(t, mapping.PolicyInvoice, netsuitesim.Switches{BillInAdvance: true})
+			unbilled(t, w, "order.created-coupon", "39")
+			ship(t, w, "39", `{"line":1,"quantity":1}`) // of an order that is partly fulfilled NetSuite says what of the discount a bill has
+			if c.bill != nil {
+				c.bill(t, w)
+			}
+			for range 2 { // a retry that finds it as it is asks again
+				askedAbout(t, retried(t, w, "39"))
+			}
+			c.mend(t, w)
+			if o := retried(t, w, "39"); len(o.Questions) > 0 || o.Ledger.Bill == nil || o.Ledger.BillUnverified {
+				t.Errorf("%s %q, questions %+v, ledger %+v", o.Kind, o.Reason, o.Questions, o.Ledger)
+			}
+			sameTotals(t, "invoices", transactions(w, "invoice"), map[string]string{"wc-inv-main-39": "12245.34"})
+			checkParked(t, w, nil)
+		})
+	}
+}
+
+// The bill of what is fulfilled so far is no question; the outcome says what of the order it bills.
+func TestABillOfAPart(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true, Mapping: policy(t, "invoice")})
+	unbilled(t, w, "order.created-multi", "37")
+	ship(t, w, "37", `{"line":1,"quantity":2}`)
+	o := retried(t, w, "37")
+	checkParked(t, w, nil)
+	invoices := transactions(w, "invoice")
+	if want := "wc-inv-main-37 bills " + invoices["wc-inv-main-37"] + " of the order's " + o.Ledger.SalesOrder.Total.String(); len(invoices) != 1 || o.Ledger.BillUnverified || !strings.Contains(o.Reason, want) {
+		t.Errorf("invoices %v, %s %q, want %q", invoices, o.Kind, o.Reason, want)
 	}
 }

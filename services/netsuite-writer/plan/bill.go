@@ -45,3 +45,11 @@ func Discounted(b event.Bill, so event.SalesOrder) event.Bill {
 func BillsAll(status string, lines []Line) bool {
 	return status != "D" && status != "E" && !slices.ContainsFunc(lines, func(l Line) bool { return l.Billed.Sign() > 0 })
 }
+
+// IsBilledWhole tells whether bills hold every piece of an order. A line that people closed is billed no further; unless it is worth
+// nothing, nobody can tell what of it a bill has to hold.
+func IsBilledWhole(lines []Line) bool {
+	return !slices.ContainsFunc(lines, func(l Line) bool {
+		return l.Billed.Cmp(l.Quantity) < 0 && !l.gone() || l.Closed && !l.Amount.IsZero()
+	})
+}

@@ -60,3 +60,22 @@ func TestBillsAll(t *testing.T) {
 		}
 	}
 }
+
+// A Discount item has no pieces to bill, and a line that was removed none that count.
+func TestIsBilledWhole(t *testing.T) {
+	whole, part, less := stands("1", "11", "1", 3, 0, 3, "30"), stands("1", "11", "1", 3, 0, 2, "30"), stands("2", "13", "1-discount", 0, 0, 0, "-5")
+	removed, shut := closed(stands("3", "12", "2", 1, 0, 0, "0")), closed(stands("3", "12", "2", 1, 0, 0, "5"))
+	for name, c := range map[string]struct {
+		lines []Line
+		want  bool
+	}{
+		"all":                  {[]Line{whole, less}, true},
+		"a piece lacks":        {[]Line{part, less}, false},
+		"a line was removed":   {[]Line{whole, removed}, true},
+		"people closed a line": {[]Line{whole, shut}, false},
+	} {
+		if got := IsBilledWhole(c.lines); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
