@@ -20,7 +20,7 @@ func discounted(t *testing.T, policy mapping.MoneyPolicy, switches netsuitesim.S
 	t.Helper()
 	switches.DiscountToPercent = true
 	return world.Start(t, demo.Options{
-		Mute:    true,
+		Mute: true, Adjust: world.Unwatched, // the writer alone asks
 		Mapping: adjusted(t, func(d *mapping.Document) { d.Discounts.As, d.Payments.Policy = mapping.DiscountHeader, policy }),
 		Account: func(a *netsuitesim.Config) { a.Switches = switches },
 	})
@@ -108,6 +108,9 @@ func TestABillOfAnotherAmount(t *testing.T) {
 		"its answer is lost, put right": {func(t *testing.T, w world.World) {
 			setFaults(t, w, `{"rules":[{"kind":"timeout","count":1,"match":{"pathContains":"!transform/invoice"}}]}`)
 		}, func(t *testing.T, w world.World) { act(t, w, right) }},
+		"its read-back fails, put right": {func(t *testing.T, w world.World) { // behind those of the order and of earlier bills
+			setFaults(t, w, `{"rules":[{"kind":"latency","latencyMs":1,"count":2,"match":{"pathContains":"/suiteql"}},{"kind":"status","status":500,"count":1,"match":{"pathContains":"/suiteql"}}]}`)
+		}, func(t *testing.T, w world.World) { act(t, w, right) }},
 		"found, deleted and made again": {func(t *testing.T, w world.World) { act(t, w, billed) }, func(t *testing.T, w world.World) {
 			act(t, w, netsuitesim.Act{Method: "DELETE", Path: "invoice/eid:wc-inv-main-39"})
 			ship(t, w, "39")
@@ -134,15 +137,27 @@ func TestABillOfAnotherAmount(t *testing.T) {
 	}
 }
 
-// The bill of what is fulfilled so far is no question; the outcome says what of the order it bills.
+// A bill of what is fulfilled so far, or of what others have left, is no question; the outcome says what of the order it bills.
 func TestABillOfAPart(t *testing.T) {
-	w := world.Start(t, demo.Options{Mute: true, Mapping: policy(t, "invoice")})
-	unbilled(t, w, "order.created-multi", "37")
-	ship(t, w, "37", `{"line":1,"quantity":2}`)
-	o := retried(t, w, "37")
-	checkParked(t, w, nil)
-	invoices := transactions(w, "invoice")
-	if want := "wc-inv-main-37 bills " + invoices["wc-inv-main-37"] + " of the order's " + o.Ledger.SalesOrder.Total.String(); len(invoices) != 1 || o.Ledger.BillUnverified || !strings.Contains(o.Reason, want) {
-		t.Errorf("invoices %v, %s %q, want %q", invoices, o.Kind, o.Reason, want)
+	for name, before := range map[string]func(t *testing.T, w world.World){
+		"of what is fulfilled": func(t *testing.T, w world.World) { ship(t, w, "37", `{"line":1,"quantity":2}`) },
+		"of what is left": func(t *testing.T, w world.World) {
+			ship(t, w, "37", `{"line":1,"quantity":2}`)
+			act(t, w, netsuitesim.Act{Method: "POST", Path: "salesOrder/eid:wc-so-main-37/!transform/invoice", Body: json.RawMessage(`{"externalId":"by-hand"}`)})
+			ship(t, w, "37")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world.Start(t, demo.Options{Mute: true, Mapping: policy(t, "invoice")})
+			unbilled(t, w, "order.created-multi", "37")
+			before(t, w)
+			o := retried(t, w, "37")
+			checkParked(t, w, nil)
+			total := transactions(w, "invoice")["wc-inv-main-37"]
+			if want := "wc-inv-main-37 bills " + total + " of the order's " + o.Ledger.SalesOrder.Total.String(); total == "" || o.Ledger.BillUnverified || !strings.Contains(o.Reason, want) {
+				t.Errorf("%s %q, want %q", o.Kind, o.Reason, want)
+			}
+		})
 	}
 }
