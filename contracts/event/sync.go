@@ -192,7 +192,7 @@ func SKUKey(sku string) string { return "sku-" + sku }
 // The states of a shop entry.
 const (
 	ShopWritten = "written"
-	ShopKept    = "kept" // nothing written, by the deed's rule
+	ShopKept    = "kept"    // nothing written, by the deed's rule
 	ShopRetried = "retried" // a try that failed; without a fault: one that is under way
 	ShopParked  = "parked"
 )
