@@ -29,16 +29,17 @@ const (
 	CurrencyUnknown     Code = "currency-unknown"
 	WebhookNoPermission Code = "webhook-no-permission"
 
-	MappingInvalid   Code = "mapping-invalid"
-	MappingFailed    Code = "mapping-failed"
-	StatusUnmapped   Code = "status-unmapped"
-	TaxRateUnmapped  Code = "tax-rate-unmapped"
-	PaymentUnmapped  Code = "payment-unmapped"
-	RefundDeleted    Code = "refund-deleted"
-	RefundUncovered  Code = "refund-uncovered"
-	MoneyMismatch    Code = "money-mismatch"
-	CustomerUnnamed  Code = "customer-unnamed"
-	ValidationFailed Code = "validation-failed"
+	MappingInvalid    Code = "mapping-invalid"
+	MappingFailed     Code = "mapping-failed"
+	StatusUnmapped    Code = "status-unmapped"
+	TaxRateUnmapped   Code = "tax-rate-unmapped"
+	PaymentUnmapped   Code = "payment-unmapped"
+	RefundDeleted     Code = "refund-deleted"
+	RefundedGoodsOpen Code = "refunded-goods-open"
+	RefundUncovered   Code = "refund-uncovered"
+	MoneyMismatch     Code = "money-mismatch"
+	CustomerUnnamed   Code = "customer-unnamed"
+	ValidationFailed  Code = "validation-failed"
 
 	SKUUnknown             Code = "sku-unknown"
 	SKUAmbiguous           Code = "sku-ambiguous"
@@ -109,16 +110,17 @@ var registry = map[Code]entry{
 	CurrencyUnknown:     {Terminal, "the order's currency is not in ISO 4217"},
 	WebhookNoPermission: {Terminal, "the webhook's owner may not read orders any more"},
 
-	MappingInvalid:   {Terminal, "the mapping document breaks a rule"},
-	MappingFailed:    {Terminal, "an expression of the mapping failed for this order"},
-	StatusUnmapped:   {Terminal, "the mapping names no rule for the order's status"},
-	TaxRateUnmapped:  {Terminal, "the mapping's tax table lacks a rate of this order"},
-	PaymentUnmapped:  {Terminal, "the mapping's payment table lacks the order's gateway"},
-	RefundDeleted:    {Terminal, "the shop deleted a refund that may be booked"},
-	RefundUncovered:  {Terminal, "no deposit in NetSuite covers a refund"},
-	MoneyMismatch:    {Terminal, "shop total and computed total differ by more than the limit"},
-	CustomerUnnamed:  {Terminal, "the order names no customer and the store has no default one"},
-	ValidationFailed: {Terminal, "a validation rule of the mapping refuses the order"},
+	MappingInvalid:    {Terminal, "the mapping document breaks a rule"},
+	MappingFailed:     {Terminal, "an expression of the mapping failed for this order"},
+	StatusUnmapped:    {Terminal, "the mapping names no rule for the order's status"},
+	TaxRateUnmapped:   {Terminal, "the mapping's tax table lacks a rate of this order"},
+	PaymentUnmapped:   {Terminal, "the mapping's payment table lacks the order's gateway"},
+	RefundDeleted:     {Terminal, "the shop deleted a refund that may be booked"},
+	RefundedGoodsOpen: {Terminal, "goods given back may still be shipped"},
+	RefundUncovered:   {Terminal, "no deposit in NetSuite covers a refund"},
+	MoneyMismatch:     {Terminal, "shop total and computed total differ by more than the limit"},
+	CustomerUnnamed:   {Terminal, "the order names no customer and the store has no default one"},
+	ValidationFailed:  {Terminal, "a validation rule of the mapping refuses the order"},
 
 	SKUUnknown:             {Terminal, "NetSuite has no item for a SKU"},
 	SKUAmbiguous:           {Terminal, "NetSuite has several items for a SKU"},
