@@ -16,7 +16,8 @@ const ruleCannotChange = "cannot-change"
 
 // alter makes the lines and the money of an order that is fulfilled or billed, wholly or partly, what the shop says; its
 // addresses and other fields stay. Every attempt begins with what NetSuite holds now, so that what an earlier one did,
-// whose answer was lost, is never done again (Invariant 2).
+// whose answer was lost, is never done again (Invariant 2). The outcome has no kind where only goods given back may change,
+// and more would.
 func (w *writer) alter(ctx context.Context, j *job, now held) (outcome, error) {
 	refs := plan.Refs(j.desired)
 	ids, calls, err := w.directory.resolve(ctx, refs, j.retry)
@@ -28,6 +29,8 @@ func (w *writer) alter(ctx context.Context, j *job, now held) (outcome, error) {
 	switch {
 	case err != nil:
 		return outcome{}, err
+	case !j.goods.Allows(change):
+		return outcome{}, nil
 	case len(change.Why) > 0:
 		return outcome{event.OutcomeSkipped, ruleCannotChange, "cannot change, because " + plan.Progress(now.status) + ": " + strings.Join(change.Why, "; ")}, nil
 	case !change.Lines() && totalDiffers(j.desired, now) == nil:
@@ -58,7 +61,7 @@ func (w *writer) changeOf(j *job, now held, ids plan.IDs) (plan.Change, error) {
 	if j.ledger.SalesOrder != nil {
 		known = j.ledger.SalesOrder.Lines
 	}
-	return plan.ChangeOf(j.desired, now.lines, known, ids, w.config.LineColumn)
+	return plan.ChangeOf(j.desired, now.lines, known, ids, w.config.LineColumn, j.goods.Stays()...)
 }
 
 // patch sends the change. It appends lines, so it is never repeated unread: an answer that was lost is looked after, and

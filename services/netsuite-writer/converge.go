@@ -94,12 +94,13 @@ type job struct {
 	last     *event.SyncRecordedV1
 	ledger   event.Ledger
 	calls    []event.Call
-	asked    bool      // NetSuite was asked
-	saved    time.Time // when what was written had been answered; zero: nothing was
-	status   string    // the sales order's when it was last read; "" where it was not, or there is none
-	held     held      // the sales order when it was last read; zero where it was not, or there is none
-	retry    bool      // an operator asked for it: remembered misses do not count
-	proof    *proof    // that the sales order is written and read back; nil: it is not yet
+	asked    bool        // NetSuite was asked
+	saved    time.Time   // when what was written had been answered; zero: nothing was
+	status   string      // the sales order's when it was last read; "" where it was not, or there is none
+	held     held        // the sales order when it was last read; zero where it was not, or there is none
+	retry    bool        // an operator asked for it: remembered misses do not count
+	goods    *plan.Goods // given back of an order that later documents rest on; nil: none that count there
+	proof    *proof      // that the sales order is written and read back; nil: it is not yet
 
 	questions  []event.Question   // parts that wait for a person
 	notes      []string           // said in the outcome
@@ -202,6 +203,7 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 		facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
 	}
 	j.status = facts.Status
+	facts.Lines, facts.Total, facts.Tax = now.lines, now.total, now.tax
 	return facts, now, nil
 }
 
@@ -228,12 +230,13 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	j.goods = decision.Goods
 	done := outcome{decision.Outcome, decision.Rule, decision.Reason}
 	switch decision.Do {
 	case plan.Write:
 		done, err = w.give(ctx, j, decision)
 	case plan.Alter:
-		done, err = w.alter(ctx, j, now)
+		done, err = w.follow(ctx, j, now, done)
 	case plan.Record:
 	}
 	if done.kind == event.OutcomeSkipped && j.ledger.SalesOrder != nil && facts.Status != "" {
@@ -243,30 +246,10 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	if err == nil && settles(done, facts) {
 		err = w.settle(ctx, j)
 	}
-	return done, err
-}
-
-// give writes the order with the status that the decision leaves it, and remembers which one we gave.
-func (w *writer) give(ctx context.Context, j *job, d plan.Decision) (outcome, error) {
-	if d.Status != "" {
-		asked := j.desired.SalesOrder.OrderStatus
-		j.desired.SalesOrder.OrderStatus = d.Status
-		defer func() { j.desired.SalesOrder.OrderStatus = asked }()
-	}
-	done, err := w.write(ctx, j)
-	switch so := j.ledger.SalesOrder; {
-	case err != nil:
-	case d.Status == "":
-		so.Given, so.GivenFor = plan.Letter(j.desired), j.desired.Source.Status
-	default:
-		done.rule, j.notes = d.Rule, append(j.notes, d.Reason)
+	if err == nil {
+		err = j.askGoods()
 	}
 	return done, err
-}
-
-// settles tells whether the order's money is looked after: there is a sales order, and writing is allowed.
-func settles(o outcome, f plan.Facts) bool {
-	return o.kind == event.OutcomeSynced || o.kind == event.OutcomeVerified || o.kind == event.OutcomeSkipped && f.Status != ""
 }
 
 // holds tells whether the ledger shows the desired state as written and verified.

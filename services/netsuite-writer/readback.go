@@ -31,7 +31,7 @@ func readBack(ctx context.Context, client *suitetalk.Client, column string, exte
 		mark = ", l." + column + " AS mark"
 	}
 	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.tranid AS tranid, t.status AS status, t.foreigntotal AS total, t.taxtotal AS tax,"+
-		" l.id AS line, l.item AS item, l.quantity AS quantity, l.quantityshiprecv AS fulfilled, l.quantitybilled AS billed, l.foreignamount AS amount, l.isclosed AS closed%s"+
+		" l.id AS line, l.item AS item, l.itemtype AS kind, l.quantity AS quantity, l.quantityshiprecv AS fulfilled, l.quantitybilled AS billed, l.foreignamount AS amount, l.isclosed AS closed%s"+
 		" FROM transaction t JOIN transactionline l ON l.transaction = t.id"+
 		" WHERE t.type = 'SalesOrd' AND LOWER(t.externalid) IN (%s) AND l.mainline = 'F' AND l.taxline = 'F' AND l.itemtype <> 'ShipItem'"+
 		" ORDER BY t.id, l.linesequencenumber", mark, suitetalk.In(externalIDs))
@@ -75,7 +75,7 @@ func heldOf(row suitetalk.Row) (order held, err error) {
 }
 
 func lineOf(row suitetalk.Row) (line plan.Line, err error) {
-	line = plan.Line{Number: row["line"], Item: row["item"], Mark: row["mark"], Closed: row["closed"] == "T"}
+	line = plan.Line{Number: row["line"], Item: row["item"], Kind: row["kind"], Mark: row["mark"], Closed: row["closed"] == "T"}
 	if line.Amount, err = money.Parse(row["amount"]); err != nil {
 		return line, err
 	}

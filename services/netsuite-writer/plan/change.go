@@ -14,6 +14,7 @@ import (
 type Line struct {
 	Number    string // NetSuite's, the key of the sublist
 	Item      string // internal id
+	Kind      string // of the item: InvtPart, Service, …
 	Mark      string // of the account's column that names the shop's line; "" without one
 	Quantity  money.Number
 	Fulfilled money.Number
@@ -45,6 +46,7 @@ type Change struct {
 	Keys []string // of the lines that NetSuite holds, in their order
 	Said []string // what is changed, in words
 	Why  []string // why nothing can be changed; empty: it can
+	Of   []string // keys of the lines that change
 
 	lines []object
 }
@@ -54,8 +56,8 @@ func (c Change) Lines() bool { return len(c.lines) > 0 }
 
 // ChangeOf compares the desired lines with those NetSuite holds. Known are the lines as last verified: they name NetSuite's
 // lines where the account has no column that does. Either all of it can be done or nothing is: half an edit has no total
-// that anybody knows.
-func ChangeOf(d event.DesiredOrderV1, now []Line, known []event.LedgerLine, ids IDs, column string) (Change, error) {
+// that anybody knows. Lines that stay, by their keys, are not looked at.
+func ChangeOf(d event.DesiredOrderV1, now []Line, known []event.LedgerLine, ids IDs, column string, stay ...string) (Change, error) {
 	c := Change{}
 	var trouble string
 	if c.Keys, trouble = keysOf(d, now, known, ids); trouble != "" {
@@ -67,6 +69,9 @@ func ChangeOf(d event.DesiredOrderV1, now []Line, known []event.LedgerLine, ids 
 		last = c.Keys[len(c.Keys)-1]
 	}
 	for i, line := range d.SalesOrder.Lines {
+		if slices.Contains(stay, line.Key) {
+			continue
+		}
 		if at := slices.Index(c.Keys, line.Key); at >= 0 {
 			c.alter(line, now[at], ids, d.SalesOrder.Currency)
 			continue
@@ -81,14 +86,18 @@ func ChangeOf(d event.DesiredOrderV1, now []Line, known []event.LedgerLine, ids 
 			return c, err
 		}
 		last = line.Key
-		c.lines, c.Said = append(c.lines, added), append(c.Said, line.Key+" added")
+		c.change(line.Key, added, line.Key+" added")
 	}
 	for i, key := range c.Keys {
-		if !slices.ContainsFunc(d.SalesOrder.Lines, func(l event.OrderLine) bool { return l.Key == key }) {
+		if !slices.Contains(stay, key) && !slices.ContainsFunc(d.SalesOrder.Lines, func(l event.OrderLine) bool { return l.Key == key }) {
 			c.remove(key, now[i])
 		}
 	}
 	return c, nil
+}
+
+func (c *Change) change(key string, line object, said string) {
+	c.lines, c.Said, c.Of = append(c.lines, line), append(c.Said, said), append(c.Of, key)
 }
 
 // alter changes a line that stays.
@@ -126,7 +135,7 @@ func (c *Change) alter(line event.OrderLine, now Line, ids IDs, currency money.C
 	if line.TaxReference != "" {
 		body["taxDetailsReference"] = line.TaxReference
 	}
-	c.lines, c.Said = append(c.lines, body), append(c.Said, said)
+	c.change(line.Key, body, said)
 }
 
 // samePrice tells whether two amounts come from one unit price: each may be rounded by half a unit of the currency.
@@ -146,8 +155,7 @@ func (c *Change) remove(key string, now Line) {
 		return
 	}
 	zero := number("0.00")
-	c.lines = append(c.lines, object{"line": number(now.Number), "amount": zero, "rate": zero, "isClosed": true, "price": id(customPrice)})
-	c.Said = append(c.Said, key+" removed")
+	c.change(key, object{"line": number(now.Number), "amount": zero, "rate": zero, "isClosed": true, "price": id(customPrice)}, key+" removed")
 }
 
 // LineDiffers names the first line that NetSuite holds with another amount or quantity than desired; "" when none does.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
 )
 
 // Do is what to do about an order.
@@ -23,10 +24,11 @@ const (
 // Decision is the verdict on a desired state.
 type Decision struct {
 	Do      Do
-	Outcome string // event.Outcome…, with Record
+	Outcome string // event.Outcome…, with Record, and with Goods where the lines cannot follow
 	Rule    string
 	Reason  string
 	Status  string // with Write: the letter that stays in place of the desired one; "": none
+	Goods   *Goods // what refunds gave back of an order that later documents rest on; nil: nothing that counts there
 }
 
 // RuleBeforeStart is the named rule that ignores orders made before the store's start.
@@ -38,6 +40,9 @@ type Facts struct {
 	Start  time.Time // of the store; zero: none
 	Hold   bool      // writes are on hold
 	Status string    // the sales order's status now, letter A–H; "" when there is none
+
+	Lines      []Line       // the sales order's now; nil: not read
+	Total, Tax money.Amount // of it
 
 	OwnsStatus bool // NetSuite's word about the status counts
 }
@@ -52,10 +57,8 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 		return record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), nil
 	case isBound(f) && d.Policy.Fulfilled == event.ActionPark:
 		return Decision{}, fault.New(fault.PaymentReversed, d.Policy.Explanation, fault.Field("status", d.Source.Status))
-	case isBound(f) && d.Policy.Fulfilled == event.ActionApply:
-		return hold(f, Alter), nil
 	case isBound(f):
-		return record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept"), nil
+		return f.follows(d), nil
 	case d.Policy.Open == event.ActionKeep:
 		return record(event.OutcomeSkipped, d.Policy.Rule, d.Policy.Explanation), nil
 	case f.moved(d):
@@ -63,6 +66,23 @@ func Decide(d event.DesiredOrderV1, f Facts) (Decision, error) {
 	default:
 		return hold(f, Write), nil
 	}
+}
+
+// follows decides about an order that later documents rest on. Where the policy keeps it, it still follows the shop in the
+// goods that were given back: nobody may ship them.
+func (f Facts) follows(d event.DesiredOrderV1) Decision {
+	goods := goodsBack(d, f)
+	decision := record(event.OutcomeSkipped, d.Policy.Rule, "the sales order is fulfilled or billed ("+f.Status+"): kept")
+	switch {
+	case d.Policy.Fulfilled == event.ActionApply:
+		decision = hold(f, Alter)
+	case goods != nil && goods.write && f.Hold:
+		decision = hold(f, Alter)
+	case goods != nil && goods.write:
+		decision.Do = Alter
+	}
+	decision.Goods = goods
+	return decision
 }
 
 // MayBeUnrecorded tells whether NetSuite must be asked before "no sales order yet" is believed: a crash between
