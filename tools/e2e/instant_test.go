@@ -26,5 +26,5 @@ func TestTwoChangesInOneSecond(t *testing.T) {
 		}
 	}
 	wantTold(t, w.changes(), "salesOrder main/36 B 2026-11-20T15:00:00Z", "itemFulfillment main/36 B 2026-11-20T15:00:20Z",
-		"salesOrder main/36 F 2026-11-20T15:00:20Z", "itemFulfillment main/36 C 2026-11-20T15:00:20Z")
+		"itemFulfillment main/36 C 2026-11-20T15:00:20Z", "salesOrder main/36 F 2026-11-20T15:00:20Z") // its fulfilments are told before an order
 }
