@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ func TestAPlanKnowsWhatNetSuitesPeopleOwn(t *testing.T) {
 		closed = append(closed, `{"line":`+line.Line+`,"isClosed":true}`)
 	}
 	b.act(`{"item":{"items":[` + strings.Join(closed, ",") + `]}}`)
+	reads(t, b.World, fmt.Sprint(b.order), "H")
 	b.Settle()
 	p := plan(t, b.World, shorter)
 	list := changesIn(t, p)

@@ -34,20 +34,26 @@ func ships(t *testing.T, w world.World, order string) {
 	if _, err := w.NetSuite.Fulfil(netsuitesim.Shipment{Order: "wc-so-main-" + order}); err != nil {
 		t.Fatal(err)
 	}
+	reads(t, w, order, "F")
+	w.Settle()
+}
+
+// reads waits until the watcher has read the status of an order's sales order.
+func reads(t *testing.T, w world.World, order, status string) {
+	t.Helper()
 	stream, err := w.JS.Stream(t.Context(), topology.NetSuiteChanges)
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := subject.Change{Account: demo.Account, Kind: event.ChangeSalesOrder, Key: lastOutcome(t, w, order).Ledger.SalesOrder.ID}.String()
-	w.Until("the watcher has seen the parcel", func() bool {
+	w.Until("the watcher has read status "+status, func() bool {
 		raw, err := stream.GetLastMsgForSubject(t.Context(), name)
 		if err != nil {
 			return false
 		}
 		change, err := codec.Decode[event.NetSuiteChangedV1](raw.Data)
-		return err == nil && change.Status == "F"
+		return err == nil && change.Status == status
 	})
-	w.Settle()
 }
 
 func effects(t *testing.T, p replay.Plan) map[string]replay.Effect {
