@@ -19,7 +19,7 @@ func (w *writer) refund(ctx context.Context, j *job, r event.CustomerRefund, mad
 		return j.ask(r.ExternalID, fault.New(fault.PaymentUnmapped, r.Question))
 	}
 	var err error
-	if j.ledger.Bill != nil || plan.IsBilled(j.ledger.SalesOrder.Status) {
+	if j.ledger.Bill != nil || plan.IsBilled(j.ledger.SalesOrder.Status) || plan.HasBills(j.held.lines) {
 		err = w.credit(ctx, j, r, made)
 	} else {
 		err = w.fromDeposits(ctx, j, r, made)

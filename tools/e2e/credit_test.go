@@ -48,6 +48,12 @@ func TestRefundsOfBilledOrders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	inAdvance := func(t *testing.T, w world.World) { // which leaves the order pending fulfilment
+		act := netsuitesim.Act{Method: "POST", Path: "salesOrder/" + w.SalesOrders()["wc-so-main-37"].ID + "/!transform/invoice", Body: []byte(`{}`)}
+		if _, err := w.NetSuite.Act(act); err != nil {
+			t.Fatal(err)
+		}
+	}
 	open := []string{"write.main.37 refunded-goods-open"}
 	for name, c := range map[string]struct {
 		policy   string
@@ -66,6 +72,12 @@ func TestRefundsOfBilledOrders(t *testing.T) {
 			"creditMemo": {"wc-cm-main-37-71": "10.00", "wc-cm-main-37-72": "21.44"}, "customerRefund": {"wc-cr-main-37-71": "10.00", "wc-cr-main-37-72": "21.44"},
 		}},
 		"invoice beside its deposit": {"deposit", netsuitesim.Switches{}, byPerson, nil, map[string]map[string]string{
+			"creditMemo": {"wc-cm-main-37-71": "10.00", "wc-cm-main-37-72": "21.44"}, "customerRefund": {"wc-cr-main-37-71": "10.00", "wc-cr-main-37-72": "21.44"},
+		}},
+		"invoice that people made in advance, paid by the deposit": {"deposit", netsuitesim.Switches{BillInAdvance: true, AutoApplyDeposits: true}, inAdvance, open, map[string]map[string]string{
+			"creditMemo": {"wc-cm-main-37-71": "10.00", "wc-cm-main-37-72": "21.44"}, "customerRefund": {"wc-cr-main-37-71": "10.00", "wc-cr-main-37-72": "21.44"},
+		}},
+		"invoice that people made in advance, beside its deposit": {"deposit", netsuitesim.Switches{BillInAdvance: true}, inAdvance, open, map[string]map[string]string{
 			"creditMemo": {"wc-cm-main-37-71": "10.00", "wc-cm-main-37-72": "21.44"}, "customerRefund": {"wc-cr-main-37-71": "10.00", "wc-cr-main-37-72": "21.44"},
 		}},
 	} {

@@ -43,7 +43,7 @@ func Discounted(b event.Bill, so event.SalesOrder) event.Bill {
 // BillsAll tells whether a bill made now may take all of the order: nothing of it is billed, and it is not partly fulfilled. A bill of
 // a part has its part of the header's discount, and the first bill may have had all of it: that is NetSuite's to say.
 func BillsAll(status string, lines []Line) bool {
-	return status != "D" && status != "E" && !slices.ContainsFunc(lines, func(l Line) bool { return l.Billed.Sign() > 0 })
+	return status != "D" && status != "E" && !HasBills(lines)
 }
 
 // IsBilledWhole tells whether bills hold every piece of an order. A line that people closed is billed no further; unless it is worth

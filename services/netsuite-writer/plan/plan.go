@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -123,8 +124,14 @@ func isFulfilled(status string) bool { return status != "" && strings.Contains("
 // IsBilled tells whether some of the order is billed.
 func IsBilled(status string) bool { return status == "E" || status == "G" }
 
-// isBound tells whether later documents rest on the order: it cannot be written as a whole any more.
-func isBound(f Facts) bool { return isFulfilled(f.Status) || f.Ledger.Bill != nil }
+// isBound tells whether later documents rest on the order: it cannot be written as a whole any more. What people bill in
+// advance changes no status.
+func isBound(f Facts) bool { return isFulfilled(f.Status) || f.Ledger.Bill != nil || HasBills(f.Lines) }
+
+// HasBills tells whether some line of an order is billed.
+func HasBills(lines []Line) bool {
+	return slices.ContainsFunc(lines, func(l Line) bool { return l.Billed.Sign() > 0 })
+}
 
 func isCancelled(status string) bool { return status == "C" }
 
