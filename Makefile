@@ -11,7 +11,7 @@ OUTAGE   ?= 60s
 SEQUENCE_ORDERS ?= 10000
 INTERLEAVINGS ?= 20000
 FLASH_SALE_ORDERS ?= 30000
-BOTH_SIDES ?= 20000
+BOTH_SIDES ?= 400
 
 .PHONY: help
 help: ## Print this help
@@ -71,7 +71,7 @@ sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDER
 	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 45m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings
-interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (20000) times through everything; the seeds are printed
+interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (400) times through everything; the seeds are printed
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
 	SIDES_INTERLEAVINGS=$(BOTH_SIDES) $(GO) test -count=1 -timeout 60m -parallel 4 -v -run BothSidesConverge ./tools/e2e
 
