@@ -54,9 +54,9 @@ func (m *Mapping) balancedTotal(o event.OrderStateV1, d event.DesiredOrderV1) er
 	for _, card := range m.wanted(o).cards() {
 		want = want.Add(card)
 	}
-	given, most := broughtBack(o)
+	given, least, most := broughtBack(o)
 	gone := want.Sub(d.Expected.Total)
-	if bundled(o) && most.Sign() > 0 && gone.Sign() >= 0 && gone.Cmp(most) <= 0 {
+	if bundled(o) && gone.Cmp(least) >= 0 && gone.Cmp(most) <= 0 {
 		return nil
 	}
 	if !gone.Equal(given) {
@@ -65,16 +65,20 @@ func (m *Mapping) balancedTotal(o event.OrderStateV1, d event.DesiredOrderV1) er
 	return nil
 }
 
-// broughtBack sums what refunds take off the order: shipping, fees, and goods of which pieces came back; most is all that
-// their lines name.
-func broughtBack(o event.OrderStateV1) (given, most money.Amount) {
+// broughtBack sums what refunds take off the order: shipping, fees, and goods of which pieces came back; least is that
+// without the goods, most with all that the refunds' lines name.
+func broughtBack(o event.OrderStateV1) (given, least, most money.Amount) {
 	for id, sum := range backOf(o) {
-		most = most.Add(sum.total).Add(sum.tax)
-		if !isGoods(o, id) || sum.quantity.Sign() > 0 {
-			given = given.Add(sum.total).Add(sum.tax)
+		back := sum.total.Add(sum.tax)
+		most = most.Add(back)
+		switch {
+		case !isGoods(o, id):
+			given, least = given.Add(back), least.Add(back)
+		case sum.quantity.Sign() > 0:
+			given = given.Add(back)
 		}
 	}
-	return given, most
+	return given, least, most
 }
 
 func bundled(o event.OrderStateV1) bool {

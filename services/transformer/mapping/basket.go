@@ -152,7 +152,7 @@ func (b *basket) rounded(taxes []event.LineTax) []event.LineTax {
 
 // settle makes the rows of each rate add up to the rate's own total, less what went back. A shop that rounds tax at the subtotal
 // shows each line's tax rounded and the total of what was not: as long as the difference is rounding, half a
-// unit a row, the largest row takes it.
+// unit for each row of the shop's, the largest row takes it.
 func (b *basket) settle(o event.OrderStateV1) {
 	rows := make([]*money.Amount, 0, len(b.entries))
 	for _, tax := range o.Taxes {
@@ -160,9 +160,25 @@ func (b *basket) settle(o event.OrderStateV1) {
 		for i := range b.entries {
 			rows = rowsOf(rows, b.entries[i].taxes, tax.Rate)
 		}
-		b.adjust(rows, len(rows), tax.Total.Round(b.currency).Sub(b.goodsTax[tax.Rate]))
+		b.adjust(rows, roundings(o, tax.Rate), tax.Total.Round(b.currency).Sub(b.goodsTax[tax.Rate]))
 		b.adjust(rowsOf(rows[:0], b.shipping.taxes, tax.Rate), len(o.Shipments), tax.ShippingTotal.Round(b.currency).Sub(b.shipTax[tax.Rate]))
 	}
+}
+
+// roundings counts the shop's rows of a rate: a bundle that is folded has the rounding of each of its lines.
+func roundings(o event.OrderStateV1, rate string) (n int) {
+	of := func(t event.LineTax) bool { return t.Rate == rate }
+	for i := range o.Lines {
+		if slices.ContainsFunc(o.Lines[i].Taxes, of) {
+			n++
+		}
+	}
+	for i := range o.Fees {
+		if slices.ContainsFunc(o.Fees[i].Taxes, of) {
+			n++
+		}
+	}
+	return n
 }
 
 func rowsOf(rows []*money.Amount, taxes []event.LineTax, rate string) []*money.Amount {
@@ -229,7 +245,7 @@ func (b *basket) reduce(e *entry, g given, taxes map[string]money.Amount) {
 	}
 	e.total = e.total.Sub(total)
 	e.subtotal = e.total
-	if !e.closed && share.Cmp(e.total) > 0 {
+	if e.counted && !e.closed && share.Cmp(e.total) > 0 {
 		e.subtotal = share
 	}
 	weights := make([]money.Amount, len(e.taxes))

@@ -152,3 +152,21 @@ func TestRefundOfABundlePricedByPart(t *testing.T) {
 		t.Errorf("total %s, want 9.90: %v", d.Expected.Total, err)
 	}
 }
+
+// Four lines whose tax the shop rounded each by itself may be two cents off their rate's total, as one line too.
+func TestABundleIsRoundedAsItsLines(t *testing.T) {
+	o := orderOf(t, goods("1", "BOX", 1, "10.04", metaBundleKey, "abc"), goods("2", "CUP", 1, "10.04", metaBundledBy, "abc"), goods("3", "LID", 1, "10.04", metaBundledBy, "abc"), goods("4", "TAG", 1, "10.04", metaBundledBy, "abc"))
+	o.Taxes[0].Total = money.MustParse("4.02") // of 40.16; the rows show 1.00 each
+	o.Totals.Total = money.MustParse("44.18")
+	for _, mode := range []Bundles{BundlesAll, BundlesParent, BundlesChildren} {
+		m := variant(t, func(d *Document) { d.Items.Bundles = mode })
+		d, err := m.Map(o, Context{})
+		if err != nil {
+			t.Errorf("%s: %v", mode, err)
+			continue
+		}
+		if err := m.Balance(o, d); err != nil || !d.Expected.Total.Equal(o.Totals.Total) || !d.Expected.Rounding.IsZero() {
+			t.Errorf("%s: %+v, %v", mode, d.Expected, err)
+		}
+	}
+}

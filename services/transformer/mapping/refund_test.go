@@ -166,3 +166,22 @@ func TestRefundedTaxIsSharedByRates(t *testing.T) {
 		t.Errorf("total %s (-want +got):\n%s", d.Expected.Total, diff)
 	}
 }
+
+// A part of a negative fee that is given back leaves one line of what is left: no line of nothing with a discount beneath.
+func TestRefundOfANegativeFee(t *testing.T) {
+	o := orderOf(t, goods("1", "CUP", 1, "30.00"))
+	o.Fees = []event.Fee{{ID: "5", Name: "Rebate", Total: money.MustParse("-3.00")}}
+	o.Totals.Total = o.Totals.Total.Sub(money.MustParse("3.00"))
+	o.Refunds = []event.Refund{refund("7", "1.00", "less of a rebate", back("5", 0, "-1.00", "0.00"))}
+	d, err := compiled(t).Map(o, Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, l := range d.SalesOrder.Lines {
+		lines = append(lines, l.Key+" "+l.Amount.String())
+	}
+	if diff := cmp.Diff([]string{"line-1 30.00", "fee-5 -2.00"}, lines); diff != "" {
+		t.Error(diff)
+	}
+}

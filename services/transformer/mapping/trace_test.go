@@ -189,7 +189,8 @@ stores: {eu: {customer: {fields: {frstName: order.number}}}}
 
 // Invariant 5, for orders that a seed makes: no cent appears or vanishes. A mapping that loses one is found.
 func TestFuzz(t *testing.T) {
-	for name, m := range map[string]*Mapping{"default": compiled(t), "lively": extended(t, lively), "header": variant(t, func(d *Document) { d.Discounts.As = DiscountHeader }), "lines": variant(t, strategy(event.TaxLines))} {
+	bundled := func(mode Bundles) *Mapping { return variant(t, func(d *Document) { d.Items.Bundles = mode }) }
+	for name, m := range map[string]*Mapping{"default": compiled(t), "lively": extended(t, lively), "header": variant(t, func(d *Document) { d.Discounts.As = DiscountHeader }), "lines": variant(t, strategy(event.TaxLines)), "parent": bundled(BundlesParent), "children": bundled(BundlesChildren)} {
 		f := m.Fuzz(7, 400)
 		if len(f.Failures) > 0 || f.Mapped < 200 {
 			t.Errorf("%s: %d mapped, parked %v, failures %v", name, f.Mapped, f.Parked, f.Failures)
