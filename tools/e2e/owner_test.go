@@ -142,13 +142,19 @@ func TestNetSuiteOwnsMoneyAndCustomer(t *testing.T) {
 // outcomesOf lists the outcomes of an order in the main store, oldest first.
 func outcomesOf(t *testing.T, w world.World, order string) []event.SyncRecordedV1 {
 	t.Helper()
+	return outcomesIn(t, w, "main", order)
+}
+
+// outcomesIn lists the outcomes of an order in a store, oldest first.
+func outcomesIn(t *testing.T, w world.World, store, order string) []event.SyncRecordedV1 {
+	t.Helper()
 	stream, err := w.JS.Stream(t.Context(), topology.Outcomes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var list []event.SyncRecordedV1
 	for next := uint64(1); ; {
-		raw, err := stream.GetMsg(t.Context(), next, jetstream.WithGetMsgSubject(subject.SyncOf("main", order)))
+		raw, err := stream.GetMsg(t.Context(), next, jetstream.WithGetMsgSubject(subject.SyncOf(store, order)))
 		if err != nil {
 			return list
 		}

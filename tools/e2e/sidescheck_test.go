@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
@@ -159,8 +160,20 @@ func (m *match) counts(o *deal, what string, wrote map[string]bodies, want, agai
 	w := wrote[what]
 	delete(wrote, what)
 	if w.news() != want || len(w)-want > again+m.deaths() {
-		m.t.Fatalf("%s: %d times %s, %d of them news, want %d and at most %d again: %q", o.name(), len(w), what, w.news(), want, again+m.deaths(), w)
+		m.t.Fatalf("%s: %d times %s, %d of them news, want %d and at most %d again: %q\nits outcomes: %s", o.name(), len(w), what, w.news(), want, again+m.deaths(), w, m.outcomes(o))
 	}
+}
+
+// outcomes tells what the writer recorded of an order, oldest first.
+func (m *match) outcomes(o *deal) string {
+	var told strings.Builder
+	for _, r := range outcomesIn(m.sides.t, m.World, o.store, fmt.Sprint(o.id)) {
+		fmt.Fprintf(&told, "\n%s state %d of event %d %s %s %+v attempts %d late %+v calls", r.Kind, r.Desired.Sequence, r.Desired.Orders, r.Desired.Hash, r.Reason, r.Fault, r.Ledger.Attempts, r.Ledger.Late)
+		for _, c := range r.Calls {
+			fmt.Fprintf(&told, " [%s %s %d %s %dms %s %s]", c.Method, c.Path, c.Status, c.At.Format(time.StampMilli), c.Millis, c.Purpose, c.Problem)
+		}
+	}
+	return told.String()
 }
 
 // paidBack counts the records that the shop's refunds have in NetSuite: a customer refund, a credit of what was billed, or
