@@ -45,8 +45,9 @@ type sides struct {
 
 	mu    sync.Mutex
 	wrote []deed
-	left  map[string]string // what was written last of a sales order, by the name of an order of an earlier match
-	read  map[string]bool   // orders, since they were asked for
+	left  map[string]string   // what was written last of a sales order, by the name of an order of an earlier match
+	read  map[string]bool     // orders, since they were asked for
+	tried map[string][]string // tries of an order's desired states that ended without a record, as the units logged them
 	died  int
 }
 
@@ -55,7 +56,7 @@ const redelivery = 2 * time.Second
 
 func newSides(t *testing.T) *sides {
 	t.Helper()
-	s := &sides{World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{}, left: map[string]string{}}
+	s := &sides{World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{}, left: map[string]string{}, tried: map[string][]string{}}
 	if _, err := s.NetSuite.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "1", OnHand: "1000000"}); err != nil { // nothing waits for goods
 		t.Fatal(err)
 	}
@@ -234,10 +235,11 @@ func (u *unit) start() {
 // env is what a host gives the unit, with a connection of its own.
 func (u *unit) env() host.Env {
 	u.sides.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	var to slog.Handler = slog.DiscardHandler
 	if os.Getenv("E2E_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("service", u.of.Name)
+		to = slog.NewTextHandler(os.Stderr, nil)
 	}
+	log := slog.New(diary{Handler: to, sides: u.sides}).With("service", u.of.Name)
 	conn, err := u.sides.NATS.Connect(host.ConnOptions(log)...)
 	if err != nil {
 		u.sides.t.Fatal(err)

@@ -28,7 +28,8 @@ func (w bodies) news() int {
 }
 
 // check compares both sides, and what was written with what was changed. A unit that died left a write that nobody heard
-// of: it may be made again, where it says the same and does no harm.
+// of: it may be made again, where it says the same and does no harm. So may what a try wrote that failed, or was handed back,
+// before it was recorded: on a machine that stands still for seconds.
 func (m *match) check(o *deal) {
 	wrote := m.of(o)
 	refunds := m.paidBack(o, wrote)
@@ -39,8 +40,8 @@ func (m *match) check(o *deal) {
 	}
 	// A refund writes its sales order again, as it stands: when the order tells of it, and when it is read. So does each
 	// death: what a dead writer may have left under way is written once more.
-	m.counts(o, "so", wrote, min(max(o.writes, wrote["so"].news()), o.writes+o.doubts), 2*o.given+m.deaths())
-	m.counts(o, "cd", wrote, 1, 0)
+	m.counts(o, "so", wrote, min(max(o.writes, wrote["so"].news()), o.writes+o.doubts), 2*o.given+m.deaths()+len(m.tries(o)))
+	m.counts(o, "cd", wrote, 1, len(m.tries(o)))
 	m.counts(o, "_orderstream_documents", wrote, documents, 0)
 	m.counts(o, "status completed", wrote, completed, 0)
 	if parcelOf[o.store] == "mail" { // the numbers stand on the order too
@@ -80,7 +81,7 @@ func (s *sides) remember() {
 			s.left[d.order] = d.body
 		}
 	}
-	s.wrote, s.read, s.died = nil, map[string]bool{}, 0
+	s.wrote, s.read, s.tried, s.died = nil, map[string]bool{}, map[string][]string{}, 0
 }
 
 // news leaves out what only says once more what was written: of an order that a dead writer had in hand.
@@ -164,9 +165,10 @@ func (m *match) counts(o *deal, what string, wrote map[string]bodies, want, agai
 	}
 }
 
-// outcomes tells what the writer recorded of an order, oldest first.
+// outcomes tells what the writer logged and recorded of an order, oldest first.
 func (m *match) outcomes(o *deal) string {
 	var told strings.Builder
+	fmt.Fprintf(&told, "%q", m.tries(o))
 	for _, r := range outcomesIn(m.sides.t, m.World, o.store, fmt.Sprint(o.id)) {
 		fmt.Fprintf(&told, "\n%s state %d of event %d %s %s %+v attempts %d late %+v calls", r.Kind, r.Desired.Sequence, r.Desired.Orders, r.Desired.Hash, r.Reason, r.Fault, r.Ledger.Attempts, r.Ledger.Late)
 		for _, c := range r.Calls {

@@ -71,7 +71,10 @@ func (c *Consumer) process(ctx context.Context, m Message, stopping func() bool)
 		case err == nil:
 			c.meter.done(ctx, "done", started)
 			return verdict{action: ack}
-		case stopping() || class == fault.Interrupted:
+		case stopping():
+			return verdict{action: handBack}
+		case class == fault.Interrupted:
+			c.log.InfoContext(ctx, "handed back", "subject", m.Subject, "sequence", m.Sequence, "error", err)
 			return verdict{action: handBack}
 		case class == fault.Unavailable:
 			c.log.WarnContext(ctx, "the other side is unavailable", "subject", m.Subject, "code", fault.CodeOf(err), "error", err)
