@@ -2,6 +2,7 @@ package shopsim
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -304,5 +305,29 @@ func TestRefundRestocks(t *testing.T) {
 	rest(t, s, with.method, with.path, string(without.Bytes()))
 	if got := stock(); got != before+1 {
 		t.Errorf("stock %d without restocking, want %d", got, before+1)
+	}
+}
+
+// What a refund put back in stock is not put back again when the order is cancelled; the line says how much is left to give
+// back, as a measured one does.
+func TestCancelGivesBackWhatARefundLeft(t *testing.T) {
+	s := start(t, Config{AllowBasicOverHTTP: true})
+	ids, err := s.Place(Placement{Store: "main", Status: "processing", Product: 12, Quantity: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/orders/%d", ids[0])
+	line := rest(t, s, "GET", path, "").json(t).Get("line_items").Items()[0]
+	stock := func() int64 { return rest(t, s, "GET", "/products/12", "").json(t).Get("stock_quantity").Int() }
+	before := stock()
+	refund := fmt.Sprintf(`{"amount":"1.00","api_refund":false,"line_items":[{"id":%d,"quantity":1,"refund_total":1.00}]}`, line.Get("id").Int())
+	rest(t, s, "POST", path+"/refunds", refund)
+	meta := rest(t, s, "GET", path, "").json(t).Get("line_items").Items()[0].Get("meta_data")
+	if taken, back := findMeta(meta, "_reduced_stock").Get("value").Text(), findMeta(meta, "_restock_refunded_items").Get("value").Text(); taken != "2" || back != "1" {
+		t.Errorf("the line took %q and gave %q back, want 2 and 1", taken, back)
+	}
+	rest(t, s, "PUT", path, `{"status":"cancelled"}`)
+	if got := stock(); got != before+3 {
+		t.Errorf("stock %d, want %d", got, before+3)
 	}
 }

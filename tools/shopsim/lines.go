@@ -113,14 +113,31 @@ func (t *tx) takeStock(l *phpjson.Value) {
 }
 
 func (t *tx) returnStock(l *phpjson.Value) {
-	taken := findMeta(l.Get("meta_data"), "_reduced_stock")
-	if taken == nil {
+	taken := t.took(l)
+	if taken == 0 {
 		return
 	}
-	if p := t.product(l); p != nil {
-		t.moveStock(p.Get("id").Int(), taken.Get("value").Int())
-	}
+	t.moveStock(t.product(l).Get("id").Int(), taken)
 	l.Set("meta_data", dropMeta(l.Get("meta_data"), "_reduced_stock"))
+}
+
+// took gives the pieces that a line took from the stock of its product and that are not back yet.
+func (t *tx) took(l *phpjson.Value) int64 {
+	taken := findMeta(l.Get("meta_data"), "_reduced_stock")
+	if taken == nil || t.product(l) == nil {
+		return 0
+	}
+	return taken.Get("value").Int()
+}
+
+// keepMeta gives a line's meta key a number, where it stands.
+func (t *tx) keepMeta(l *phpjson.Value, key string, n int64) {
+	if m := findMeta(l.Get("meta_data"), key); m != nil {
+		m.Set("value", phpjson.Text(itoa(n)))
+		m.Set("display_value", phpjson.Text(itoa(n)))
+		return
+	}
+	l.Get("meta_data").Append(t.lineMeta(key, itoa(n), key, itoa(n)))
 }
 
 func findMeta(list *phpjson.Value, key string) *phpjson.Value {

@@ -160,12 +160,18 @@ func badRefund() error {
 	return faultWith(500, "woocommerce_rest_cannot_create_order_refund", "Invalid refund amount.", phpjson.Int(500))
 }
 
+// restock puts the pieces of refunded lines back in stock. What a line took goes down by them, so that a cancellation gives
+// back the rest alone; a line that took nothing gives nothing (wc_restock_refunded_items).
 func (t *tx) restock(o, wanted *phpjson.Value) {
 	for _, w := range wanted.Items() {
-		line := findID(o.Get("line_items"), w.Get("id").Int())
-		if p := t.product(line); p != nil {
-			t.moveStock(p.Get("id").Int(), w.Get("quantity").Int())
+		line, back := findID(o.Get("line_items"), w.Get("id").Int()), w.Get("quantity").Int()
+		taken := t.took(line)
+		if taken == 0 || back == 0 || !t.moveStock(t.product(line).Get("id").Int(), back) {
+			continue
 		}
+		before := findMeta(line.Get("meta_data"), "_restock_refunded_items").Get("value").Int()
+		t.keepMeta(line, "_reduced_stock", taken-back)
+		t.keepMeta(line, "_restock_refunded_items", before+back)
 	}
 }
 
