@@ -18,27 +18,35 @@ import (
 type source struct {
 	stream, filter string
 	take           func(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error
+	recent         bool // every message of late counts, not the newest of each subject
+}
+
+func newest(stream, filter string, take func(context.Context, jetstream.Msg, *jetstream.MsgMetadata) error) source {
+	return source{stream: stream, filter: filter, take: take}
 }
 
 // sources are in the order in which they are loaded: what is let go at once needs no memory later.
 func (s *Supply) sources() (list []source) {
 	for account := range s.books {
 		list = append(list,
-			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeInventory), s.takeStock},
-			source{topology.Desired, subject.DesiredOrdersFor(account), s.takeDesired},
-			source{topology.Outcomes, subject.SyncFor(account), s.takeOutcome},
-			source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeSalesOrder), s.takeSalesOrder},
+			newest(topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeInventory), s.takeStock),
+			newest(topology.Desired, subject.DesiredOrdersFor(account), s.takeDesired),
+			newest(topology.Outcomes, subject.SyncFor(account), s.takeOutcome),
+			newest(topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangeSalesOrder), s.takeSalesOrder),
 		)
 	}
 	for account := range s.prices {
-		list = append(list, source{topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangePrice), s.takePrices})
+		list = append(list, newest(topology.NetSuiteChanges, subject.ChangesFor(account, event.ChangePrice), s.takePrices))
 	}
-	list = append(list, source{topology.Failures, subject.FailuresOf(stageMap), s.takeFailure})
+	list = append(list, newest(topology.Failures, subject.FailuresOf(stageMap), s.takeFailure))
 	for name, d := range s.desks {
 		for _, kind := range []string{event.ShopKindStock, event.ShopKindPrice} {
 			if d.keeps(kind) {
-				list = append(list, source{topology.ShopOutcomes, subject.ShopKind(name, kind), d.takeTold})
+				list = append(list, newest(topology.ShopOutcomes, subject.ShopKind(name, kind), d.takeTold))
 			}
+		}
+		if d.counts {
+			list = append(list, source{topology.ShopOutcomes, subject.ShopKind(name, event.ShopKindStatus), s.takeStatus, true})
 		}
 	}
 	return list
@@ -78,9 +86,15 @@ func (s *Supply) follow(ctx context.Context) (stop func()) {
 
 // load begins to follow a source and returns when its newest messages are taken.
 func (s *Supply) load(ctx context.Context, from source) (jetstream.ConsumeContext, error) {
-	consumer, err := s.options.JS.OrderedConsumer(ctx, from.stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{from.filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-	})
+	how := jetstream.OrderedConsumerConfig{FilterSubjects: []string{from.filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+	if from.recent {
+		since, err := s.recently(ctx)
+		if err != nil {
+			return nil, err
+		}
+		how.DeliverPolicy, how.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+	}
+	consumer, err := s.options.JS.OrderedConsumer(ctx, from.stream, how)
 	if err != nil {
 		return nil, publish.Classify(err)
 	}

@@ -84,6 +84,7 @@ func (d *desk) conclude(ctx context.Context, f fact, o order, cause error) {
 		var acks []publish.Ack
 		if acks, err = d.supply.publisher.Publish(ctx, message); err == nil {
 			d.learn(entry, acks[0].Sequence)
+			d.stillDoubts(f)
 			return
 		}
 	}
@@ -93,6 +94,17 @@ func (d *desk) conclude(ctx context.Context, f fact, o order, cause error) {
 	w.doubted, w.at, w.after = true, d.told[f].sequence, time.Now().Add(firstWait)
 	d.dirty[f] = w
 	d.mu.Unlock()
+}
+
+// stillDoubts keeps a doubt that arose while the fact was being written: the shop may have moved its quantity after it took the
+// write, and before the ledger said so.
+func (d *desk) stillDoubts(f fact) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w, marked := d.dirty[f]; marked && w.doubted {
+		w.at = d.told[f].sequence
+		d.dirty[f] = w
+	}
 }
 
 // known tells that the ledger says so already: a product that does not manage its stock is reported once.

@@ -64,13 +64,10 @@ func (s *Supply) unmapped(ctx context.Context, account string, failure event.Fai
 
 // beyond takes off what the newest desired state of the order has already; nothing is left where that is of a later state.
 func (s *Supply) beyond(ctx context.Context, goods map[string]money.Number, order subject.Desired, state uint64) (map[string]money.Number, error) {
-	raw, err := s.message(ctx, topology.Desired, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-		return stream.GetLastMsgForSubject(ctx, order.String())
-	})
-	if raw == nil || err != nil {
-		return goods, err
+	before, err := s.newestDesired(ctx, order)
+	if before == nil && err == nil {
+		return goods, nil
 	}
-	before, err := codec.Decode[event.DesiredOrderV1](raw.Data)
 	if err != nil || before.Source.Sequence >= state {
 		return nil, err
 	}
@@ -80,6 +77,18 @@ func (s *Supply) beyond(ctx context.Context, goods map[string]money.Number, orde
 		}
 	}
 	return goods, nil
+}
+
+// newestDesired gives the newest desired state of an order; nil: there is none.
+func (s *Supply) newestDesired(ctx context.Context, order subject.Desired) (*event.DesiredOrderV1, error) {
+	raw, err := s.message(ctx, topology.Desired, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return stream.GetLastMsgForSubject(ctx, order.String())
+	})
+	if raw == nil || err != nil {
+		return nil, err
+	}
+	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
+	return &desired, err
 }
 
 // takes tells whether WooCommerce takes stock for an order of a status.

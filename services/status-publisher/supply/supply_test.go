@@ -33,6 +33,7 @@ type shop struct {
 	writes    []string // SKU=units@regular/sale, what there is of it
 	trouble   error    // of every request; nil: none
 	refused   chan struct{}
+	taken     chan func() // of each batch before it is answered, what lets it go on; nil: nobody waits
 }
 
 func newShop(skus ...string) *shop {
@@ -61,6 +62,11 @@ func (s *shop) Get(_ context.Context, _, path string) (rest.Answer, error) {
 }
 
 func (s *shop) Post(_ context.Context, _, _ string, body any) (rest.Answer, error) {
+	if taken := s.waits(); taken != nil {
+		answer := make(chan struct{})
+		taken <- func() { close(answer) }
+		<-answer
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.trouble != nil {
@@ -99,6 +105,12 @@ func (s *shop) Post(_ context.Context, _, _ string, body any) (rest.Answer, erro
 		s.writes = append(s.writes, wrote)
 	}
 	return rest.Answer{Body: sent}, nil
+}
+
+func (s *shop) waits() chan func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
 
 func (s *shop) set(change func()) {
