@@ -179,6 +179,7 @@ const (
 	ShopKindStatus     = "status"     // the order's own status
 	ShopKindNote       = "note"       // key: order id, "-", the note's topic
 	ShopKindFulfilment = "fulfilment" // tracking numbers
+	ShopKindMailing    = "mailing"    // that one process is about to tell the customer of a parcel; key: order id
 	ShopKindTracking   = "tracking"   // tracking numbers on the order itself, where the store keeps them no other way
 	ShopKindRefund     = "refund"     // a refund that NetSuite made
 	ShopKindDocuments  = "documents"  // numbers of NetSuite's documents, on the order

@@ -38,7 +38,7 @@ type done struct {
 	deed  event.ShopDeed
 	calls []event.Call
 
-	claimed   uint64 // the ledger's sequence of the claim to it; 0: none was needed
+	claimed   uint64 // the sequence of the claim to it in its own ledger; 0: none stands there
 	claimedAt time.Time
 }
 

@@ -20,27 +20,27 @@ const (
 	claimIsOver = 2 * time.Minute
 )
 
-// claim puts on record that a deed is about to be done which the shop would do twice. The ledger's expected sequence is of
+// claim puts on record that a deed is about to be done which the shop would do twice, and gives the entry's sequence. The ledger's expected sequence is of
 // before the shop was looked at: whoever got in between has done it, or is about to, and this try begins anew. Invariant 2:
 // a claim without an end is of a process that died: its message comes again, looks, and claims anew.
-func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *done) error {
+func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *done) (uint64, error) {
 	body := c.entry(d, event.ShopRetried, *result)
 	body.Attempts = e.attempts(c.message)
 	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d:claim", e.name, c.message.Sequence, e.sequence), Store: c.Store, Time: s.now()}
 	message, err := publish.JSON(topology.ShopOutcomes, e.name, body.Envelope, body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	message.Expect = &publish.Expect{Sequence: e.sequence}
 	acks, err := s.publisher.Publish(ctx, message)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if acks[0].Duplicate {
-		return otherClaim(e)
+		return 0, otherClaim(e)
 	}
-	result.claimed, result.claimedAt = acks[0].Sequence, body.Time
-	return nil
+	result.claimedAt = body.Time
+	return acks[0].Sequence, nil
 }
 
 // holds tells whether what was claimed may still be done.

@@ -6,11 +6,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
@@ -26,17 +30,7 @@ func TestTwoProcessesMakeOneRefund(t *testing.T) {
 	o := b.placed("processing")
 	other := b.another(quiet)
 	one, two := b.change(paid(event.ChangeRefund, "5090", "40.00")), b.change(paid(event.ChangeRefund, "5090", "40.00"))
-	var looked sync.WaitGroup
-	looked.Add(2)
-	both := sync.OnceFunc(func() { b.shop.instead(nil) })
-	b.shop.instead(func(q request) *answer {
-		if isRefund(q, http.MethodGet) {
-			looked.Done()
-			looked.Wait()
-			both()
-		}
-		return nil
-	})
+	b.together(func(q request) bool { return isRefund(q, http.MethodGet) })
 	var processes sync.WaitGroup
 	errs, stored := make([]error, 2), make([][]publish.Message, 2)
 	processes.Go(func() { stored[0], errs[0] = b.service.handleChange(natstest.Context(t), one) })
@@ -134,4 +128,181 @@ func TestALateProcessMakesNoRefund(t *testing.T) {
 	if e := b.entry("refund", "36-5090"); len(o.refunds) != 1 || e.State != event.ShopWritten {
 		t.Errorf("refunds %+v, ledger %s", o.refunds, e.State)
 	}
+}
+
+// together answers the first two looks at something when both have come, with what the shop knew then.
+func (b bench) together(look func(request) bool) {
+	var looks atomic.Int32
+	var looked sync.WaitGroup
+	looked.Add(2)
+	b.shop.instead(func(q request) *answer {
+		if !look(q) || looks.Add(1) > 2 {
+			return nil
+		}
+		status, body := b.shop.answer(q)
+		looked.Done()
+		looked.Wait()
+		return &answer{status, nil, body}
+	})
+}
+
+// looksForNumbers tells whether a request asks what the shop knows of an order's tracking numbers.
+func looksForNumbers(q request) bool {
+	return q.method == http.MethodGet && (strings.HasSuffix(q.path, "/fulfillments") || strings.HasSuffix(q.path, "/shipment-trackings") || strings.HasSuffix(q.path, "/notes"))
+}
+
+// Two changes that tell the same number of one order, two states of a fulfilment or two fulfilments in one box, reach two
+// processes at once: both have looked and found nothing before either tells it. It is told once, in whichever way the store
+// has, and whoever lost finds it.
+func TestTwoProcessesMailANumberOnce(t *testing.T) {
+	for way, prepared := range map[string]func(*shop){
+		"fulfillments":      func(s *shop) { s.fulfils, s.mailed = true, true },
+		"shipment-tracking": func(s *shop) { s.plugins = []string{"wc-shipment-tracking/v3"} },
+		"note":              func(s *shop) { s.mailed = true },
+		"order and note":    func(s *shop) { s.mailed = true },
+	} {
+		for name, second := range map[string]string{"one fulfilment": "5012", "two fulfilments": "5013"} {
+			t.Run(way+", "+name, func(t *testing.T) {
+				t.Parallel()
+				convention, note := strings.CutPrefix(way, "order and ")
+				fixed := func(s *config.Store) {
+					if s.Back.Tracking = convention; !note {
+						quiet(s)
+					}
+				}
+				b := prepare(t, fixed)
+				prepared(b.shop)
+				o := b.placed("processing")
+				services := []*Service{b.service, b.another(fixed)}
+				changes := []consume.Message{b.change(parcel("5012", "C", "1Z1")), b.change(parcel(second, "C", "1Z1"))}
+				b.together(looksForNumbers)
+				var processes sync.WaitGroup
+				errs, stored := make([]error, 2), make([][]publish.Message, 2)
+				for i, s := range services {
+					processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
+				}
+				processes.Wait()
+				if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
+					t.Fatalf("%v; want a conflict of one of them", errs)
+				}
+				b.store(slices.Concat(stored...))
+				lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+				messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.store(messages)
+				if mails := mailsOf(b.shop, "1Z1"); mails != 1 {
+					t.Errorf("%d mails of the number: %q", mails, b.shop.mails)
+				}
+				if list := o.keys["_orderstream_tracking"]; note && (!strings.Contains(list, `"id":"5012"`) || !strings.Contains(list, `"id":"`+second+`"`)) {
+					t.Errorf("the order holds %s, want every fulfilment", list)
+				}
+				if e := b.entry("fulfilment", "36-"+second); e.State != event.ShopWritten || !slices.Equal(e.Deed.Tracking, []string{"1Z1"}) {
+					t.Errorf("ledger %s %+v", e.State, e.Deed)
+				}
+			})
+		}
+	}
+}
+
+// While one process tells a parcel, another waits with the order's next, also with one that the first is overtaken by; it
+// looks again when the first has ended, or has said nothing for long.
+func TestAParcelUnderWayIsWaitedFor(t *testing.T) {
+	for name, silent := range map[string]bool{"it ends": false, "its process dies": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, quiet)
+			b.shop.plugins = []string{"wc-shipment-tracking/v3"}
+			b.placed("processing")
+			one, two := b.change(parcel("5012", "C", "1Z1")), b.change(parcel("5013", "C", "1Z1", "1Z2"))
+			b.shop.instead(func(q request) *answer {
+				if q.method == http.MethodPost {
+					return &answer{http.StatusServiceUnavailable, nil, ""}
+				}
+				return nil
+			})
+			if _, err := b.service.handleChange(natstest.Context(t), one); fault.ClassOf(err) != fault.Unavailable {
+				t.Fatalf("%v, want the shop away", err)
+			}
+			b.shop.instead(nil)
+			other := b.another(quiet)
+			asked := len(b.shop.asked())
+			if _, err := other.handleChange(natstest.Context(t), two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
+				t.Errorf("%v after %d requests, want it to wait for the other process", err, len(b.shop.asked())-asked)
+			}
+			if silent {
+				later := b.service.now().Add(5 * time.Minute)
+				other.now = func() time.Time { return later }
+			} else {
+				messages, err := b.service.handleChange(natstest.Context(t), one)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.store(messages)
+			}
+			messages, err := other.handleChange(natstest.Context(t), two)
+			if err != nil || !slices.Equal(b.shop.mails, []string{"1Z1", "1Z2"}) {
+				t.Fatalf("%v, mails %q, want each number once", err, b.shop.mails)
+			}
+			b.store(messages)
+			if e := b.entry("fulfilment", "36-5013"); e.State != event.ShopWritten {
+				t.Errorf("ledger %s %+v", e.State, e.Deed)
+			}
+		})
+	}
+}
+
+// A process that looked at a fulfilment's ledger before another told a newer state of it mails nothing of its own: the ledger
+// is read again once the turn is known to be free.
+func TestAnOvertakenParcelMailsNothing(t *testing.T) {
+	b := prepare(t, quiet)
+	b.shop.plugins = []string{"wc-shipment-tracking/v3"}
+	b.placed("processing")
+	old, next := b.change(parcel("5012", "C", "1Z1")), parcel("5012", "C", "1Z2")
+	stale, err := b.service.open(natstest.Context(t), "main", event.ShopKindFulfilment, "36-5012")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.returned(next)
+	c, err := codec.Decode[event.NetSuiteChangedV1](old.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := change{c, old, b.service.writers["main"], b.service.stores["main"].Back, &view{}}
+	if result, err := b.service.ship(natstest.Context(t), work, stale); result != nil || err != nil || !slices.Equal(b.shop.mails, []string{"1Z2"}) {
+		t.Errorf("%+v %v, mails %q; want the newer number alone", result, err, b.shop.mails)
+	}
+}
+
+// A process that stood still since it took its turn mails no further number: somebody else may have.
+func TestALateProcessMailsNothing(t *testing.T) {
+	b := prepare(t, quiet)
+	b.shop.plugins = []string{"wc-shipment-tracking/v3"}
+	b.placed("processing")
+	one := b.change(parcel("5012", "C", "1Z1", "1Z2"))
+	var mu sync.Mutex
+	late := time.Duration(0)
+	b.service.now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return begun.Add(late)
+	}
+	b.shop.instead(func(q request) *answer {
+		if q.method == http.MethodPost {
+			mu.Lock()
+			defer mu.Unlock()
+			late = time.Minute
+		}
+		return nil
+	})
+	if _, err := b.service.handleChange(natstest.Context(t), one); fault.ClassOf(err) != fault.Conflict || !slices.Equal(b.shop.mails, []string{"1Z1"}) {
+		t.Errorf("%v, mails %q; want it to begin anew after the first", err, b.shop.mails)
+	}
+	b.shop.instead(nil)
+	messages, err := b.service.handleChange(natstest.Context(t), one)
+	if err != nil || !slices.Equal(b.shop.mails, []string{"1Z1", "1Z2"}) {
+		t.Fatalf("%v, mails %q", err, b.shop.mails)
+	}
+	b.store(messages)
 }

@@ -71,10 +71,11 @@ func (s *Service) fulfilmentDeeds(c change) []deed {
 }
 
 // ship tells the shop of a fulfilment in the way the store has. Invariant 2: each number mails the customer, so the shop's
-// own list is read before anything is added to it.
+// own list is read before anything is added to it, by one process at a time.
 func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
-	if e.overtaken(c) {
-		return nil, nil
+	turn, e, err := s.turn(ctx, c, e)
+	if err != nil || e.overtaken(c) {
+		return nil, err
 	}
 	if c.Deleted || c.Status != plan.Shipped {
 		return withdraw(c, e)
@@ -92,10 +93,11 @@ func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
 		shipment.Told = e.last.Deed.Tracking
 	}
 	result := &done{hash: hash, deed: c.about()}
-	sent, err := s.shipBy(ctx, c, shipment, result)
+	turn.result = result
+	sent, err := s.shipBy(ctx, c, shipment, turn)
 	if fault.CodeOf(err) == fault.ShopRouteMissing && c.rules.Tracking == "auto" {
 		s.customs.learn(c.Store, "", s.now()) // what the store had is gone: ask it again
-		sent, err = s.shipBy(ctx, c, shipment, result)
+		sent, err = s.shipBy(ctx, c, shipment, turn)
 	}
 	if err == nil && !sent {
 		return nil, nil
@@ -119,13 +121,14 @@ func withdraw(c change, e entry) (*done, error) {
 }
 
 // shipBy finds the store's way and takes it; it tells whether there was anything to tell.
-func (s *Service) shipBy(ctx context.Context, c change, shipment plan.Shipment, result *done) (bool, error) {
+func (s *Service) shipBy(ctx context.Context, c change, shipment plan.Shipment, turn *turn) (bool, error) {
+	result := turn.result
 	way, err := s.way(ctx, c, shipment, &result.calls)
 	if err != nil || way != byFulfilments && len(shipment.Numbers) == 0 {
 		return false, err
 	}
 	result.deed.Convention, result.deed.Tracking = way, shipment.Numbers
-	return true, shippers[way](ctx, c, shipment, &result.calls)
+	return true, shippers[way](ctx, c, shipment, turn)
 }
 
 // way is how the shop is told of a shipment.
@@ -137,7 +140,8 @@ func (s *Service) way(ctx context.Context, c change, shipment plan.Shipment, cal
 	return way, err
 }
 
-type shipper func(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error
+// shipper tells the shop of a shipment once it has looked what the shop knows, and taken the turn.
+type shipper func(ctx context.Context, c change, shipment plan.Shipment, turn *turn) error
 
 var shippers = map[string]shipper{
 	byFulfilments: fulfil, byPlugin: track(namespaces[byPlugin]), byAdvanced: track(namespaces[byAdvanced]), byNote: tellCustomer,
@@ -193,7 +197,8 @@ type tracked struct {
 
 // track adds the numbers that a tracking plugin does not list yet.
 func track(namespace string) shipper {
-	return func(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
+	return func(ctx context.Context, c change, shipment plan.Shipment, turn *turn) error {
+		calls := &turn.result.calls
 		plugin, path := c.shop.shop.Under(namespace), "/orders/"+c.Order+"/shipment-trackings"
 		look, err := plugin.Get(ctx, "look for the tracking numbers", path)
 		*calls = append(*calls, look.Call)
@@ -208,6 +213,9 @@ func track(namespace string) shipper {
 			return slices.ContainsFunc(listed, func(t tracked) bool { return strings.EqualFold(string(t.Number), number) })
 		}) {
 			body := map[string]any{"tracking_provider": shipment.Carrier, "custom_tracking_provider": shipment.Carrier, "tracking_number": number, "date_shipped": shipment.Date}
+			if err := turn.take(ctx); err != nil {
+				return err
+			}
 			made, err := plugin.Post(ctx, "add the tracking number", path, body)
 			*calls = append(*calls, made.Call)
 			if err != nil {
@@ -219,10 +227,10 @@ func track(namespace string) shipper {
 }
 
 // tellCustomer mails each number in a note that no note of the order holds yet.
-func tellCustomer(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
+func tellCustomer(ctx context.Context, c change, shipment plan.Shipment, turn *turn) error {
 	for _, number := range shipment.News(func(string) bool { return false }) {
-		made, err := c.shop.sayOnce(ctx, c.Order, number, plan.TrackingNote(shipment, number))
-		*calls = append(*calls, made...)
+		made, err := c.shop.sayOnce(ctx, c.Order, number, plan.TrackingNote(shipment, number), turn)
+		turn.result.calls = append(turn.result.calls, made...)
 		if err != nil {
 			return err
 		}
@@ -231,7 +239,7 @@ func tellCustomer(ctx context.Context, c change, shipment plan.Shipment, calls *
 }
 
 // sayOnce mails the customer a note unless one of the order's notes to the customer holds the word already.
-func (b *batcher) sayOnce(ctx context.Context, order, word, text string) ([]event.Call, error) {
+func (b *batcher) sayOnce(ctx context.Context, order, word, text string, turn *turn) ([]event.Call, error) {
 	path := "/orders/" + order + "/notes"
 	look, err := b.shop.Get(ctx, "look for the note", path+"?type=customer")
 	if err != nil {
@@ -239,6 +247,9 @@ func (b *batcher) sayOnce(ctx context.Context, order, word, text string) ([]even
 	}
 	notes, err := notesIn(look.Body)
 	if err != nil || slices.ContainsFunc(notes, func(n string) bool { return slices.Contains(strings.Fields(n), word) }) {
+		return []event.Call{look.Call}, err
+	}
+	if err := turn.take(ctx); err != nil {
 		return []event.Call{look.Call}, err
 	}
 	made, err := b.shop.Post(ctx, "note", path, map[string]any{"note": text, "customer_note": true})
@@ -257,7 +268,8 @@ func (f fulfilment) text(key woo.Text) string { return woo.TextOf(f.Meta, key) }
 // fulfilment has room for one number: several stand side by side, and WooCommerce's mail names them all. So the shop mails
 // where all of them are news; else a note tells the new ones, before the fulfilment has them: after a crash in between they
 // are still news, and the note is there.
-func fulfil(ctx context.Context, c change, shipment plan.Shipment, calls *[]event.Call) error {
+func fulfil(ctx context.Context, c change, shipment plan.Shipment, turn *turn) error {
+	calls := &turn.result.calls
 	path := "/orders/" + c.Order + "/fulfillments"
 	look, err := c.shop.shop.Get(ctx, "look for the fulfilment", path)
 	*calls = append(*calls, look.Call)
@@ -280,9 +292,12 @@ func fulfil(ctx context.Context, c change, shipment plan.Shipment, calls *[]even
 	})
 	mails := len(news) == len(shipment.Numbers) && (at < 0 || len(news) > 0)
 	if rest := (plan.Shipment{Carrier: shipment.Carrier, Numbers: news}); !mails {
-		if err := tellCustomer(ctx, c, rest, calls); err != nil {
+		if err := tellCustomer(ctx, c, rest, turn); err != nil {
 			return err
 		}
+	}
+	if err := turn.take(ctx); err != nil {
+		return err
 	}
 	body := map[string]any{"status": "fulfilled", "is_fulfilled": true, "notify_customer": mails, "meta_data": fulfilmentMeta(shipment, numbers, record)}
 	if at < 0 {
