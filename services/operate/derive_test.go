@@ -94,7 +94,7 @@ func TestExercise(t *testing.T) {
 	}
 	trace := mapping.NewCounts()
 	before := m.Coverage(trace)
-	looked, err := replay.Exercise(natstest.Context(t), p.JS, m, 10, trace)
+	looked, err := replay.Exercise(natstest.Context(t), p.JS, m, replay.Among{Last: 10}, trace)
 	if err != nil || looked != 2 {
 		t.Fatalf("%v: %d orders, want 2", err, looked)
 	}

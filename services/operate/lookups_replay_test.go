@@ -26,7 +26,7 @@ func TestCompareGoesByWhatWasRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := replay.Compare(natstest.Context(t), p.JS, with, other, 10)
+	c, err := replay.Compare(natstest.Context(t), p.JS, with, other, replay.Among{Last: 10})
 	if err != nil || len(c.Orders) != 1 || !toDallas(c.Groups) {
 		t.Errorf("%+v, %v: want Dallas for Austin", c, err)
 	}

@@ -31,6 +31,15 @@ func said[T any](t *testing.T, w world.World, words ...string) T {
 	return value
 }
 
+// refused runs the operator's command, which fails and says why.
+func refused(t *testing.T, w world.World, why string, words ...string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := cli.Main(append([]string{"--nats", w.Facts.NATS}, words...), &out, &errs); code == 0 || !strings.Contains(errs.String(), why) {
+		t.Errorf("%v gives %d: %s%s, want it refused: %s", words, code, out.String(), errs.String(), why)
+	}
+}
+
 // The verbs of the language that ask history: what the last orders exercise, why an order of a mapping whose name is not
 // its key is what it is, an event of it derived again.
 func TestTheLanguageAsksHistory(t *testing.T) {

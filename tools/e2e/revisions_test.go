@@ -173,7 +173,7 @@ func TestCompareRevisions(t *testing.T) {
 		return m
 	}
 	compare := func(to []byte, n int) replay.Comparison {
-		c, err := replay.Compare(context.Background(), w.JS, compiled(mapping.Default), compiled(to), n)
+		c, err := replay.Compare(context.Background(), w.JS, compiled(mapping.Default), compiled(to), replay.Among{Last: n})
 		if err != nil {
 			t.Fatal(err)
 		}

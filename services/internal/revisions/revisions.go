@@ -87,16 +87,19 @@ func (s Shelf) Document(ctx context.Context, mapping, revision string) ([]byte, 
 
 // Anywhere gives the bytes of a revision, in whatever mapping it is kept: everywhere they are the same.
 func (s Shelf) Anywhere(ctx context.Context, revision string) ([]byte, error) {
-	keys, err := s.bucket.Keys(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoKeysFound) {
+	homes, err := s.Homes(ctx, revision)
+	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		if mapping, found := strings.CutSuffix(key, "."+revision); found {
-			return s.Document(ctx, mapping, revision)
-		}
+	if len(homes) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, revision)
 	}
-	return nil, fmt.Errorf("%w: %s", ErrUnknown, revision)
+	return s.Document(ctx, homes[0], revision)
+}
+
+// Homes lists the mappings that a revision is kept in.
+func (s Shelf) Homes(ctx context.Context, revision string) ([]string, error) {
+	return s.named(ctx, "."+revision)
 }
 
 // All lists every document, oldest first.
@@ -126,13 +129,18 @@ func (s Shelf) All(ctx context.Context) ([]Entry, error) {
 
 // Mappings lists the mappings that have an active revision.
 func (s Shelf) Mappings(ctx context.Context) ([]string, error) {
+	return s.named(ctx, pointer)
+}
+
+// named lists the mappings that have a key with an ending.
+func (s Shelf) named(ctx context.Context, ending string) ([]string, error) {
 	keys, err := s.bucket.Keys(ctx)
 	if errors.Is(err, jetstream.ErrNoKeysFound) {
 		return nil, nil
 	}
 	var names []string
 	for _, key := range keys {
-		if name, found := strings.CutSuffix(key, pointer); found {
+		if name, found := strings.CutSuffix(key, ending); found {
 			names = append(names, name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -46,6 +47,32 @@ func Keep(ctx context.Context, js jetstream.JetStream, account string, a Account
 		_, err = bucket.Put(ctx, key(account), data)
 	}
 	return err
+}
+
+// Mappings tells by store the key of the mapping that maps its orders, as far as a writer has said; of two that have, the
+// one that began last: a store may have moved to another account.
+func Mappings(ctx context.Context, js jetstream.JetStream) (map[string]string, error) {
+	bucket, err := js.KeyValue(ctx, topology.Cursors)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	accounts, err := bucket.ListKeysFiltered(ctx, key(">"))
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	mappings, said := map[string]string{}, map[string]time.Time{}
+	for name := range accounts.Keys() {
+		t, err := Of(ctx, js, strings.TrimPrefix(name, key("")))
+		if err != nil {
+			return nil, err
+		}
+		for store, mapping := range t.Mappings {
+			if !t.At.Before(said[store]) {
+				mappings[store], said[store] = mapping, t.At
+			}
+		}
+	}
+	return mappings, nil
 }
 
 // Of reads the terms of an account; of one whose writer has never begun nothing is known.

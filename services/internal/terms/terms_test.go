@@ -24,3 +24,25 @@ func TestTermsAreKeptPerAccount(t *testing.T) {
 		}
 	}
 }
+
+// Of two writers that name a store the one that began last is right, whatever their accounts are called.
+func TestAStoreIsMappedAsItsLastWriterSaid(t *testing.T) {
+	server := natstest.Start(t)
+	ctx := natstest.Context(t)
+	if said, err := terms.Mappings(ctx, server.JS); err != nil || len(said) != 0 {
+		t.Errorf("%v, %v before anybody has said anything", said, err)
+	}
+	for account, said := range map[string]terms.Account{
+		"ns":    {Mappings: map[string]string{"main": "default", "moved": "then"}, At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"ns.eu": {Mappings: map[string]string{"legacy": "eu", "moved": "now"}, At: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)},
+		"old":   {Mappings: map[string]string{"moved": "long ago"}, At: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		if err := terms.Keep(ctx, server.JS, account, said); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said, err := terms.Mappings(ctx, server.JS)
+	if diff := cmp.Diff(map[string]string{"main": "default", "legacy": "eu", "moved": "now"}, said); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -135,7 +134,7 @@ func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, doc
 	if err != nil {
 		return 0, err
 	}
-	key, err := home(ctx, shelf, m.Name())
+	key, err := home(ctx, shelf, m)
 	if err != nil {
 		return 0, err
 	}
@@ -143,41 +142,6 @@ func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, doc
 		return 0, err
 	}
 	return shelf.Newest(ctx, js)
-}
-
-// keyOfDocument is the home of a document of that name.
-func keyOfDocument(ctx context.Context, js jetstream.JetStream, name string) (string, error) {
-	shelf, err := revisions.Open(ctx, js)
-	if err != nil {
-		return "", err
-	}
-	return home(ctx, shelf, name)
-}
-
-// home is the configuration's key of a document: its name, else the key whose active document has that name, else the
-// only one there is.
-func home(ctx context.Context, shelf revisions.Shelf, name string) (string, error) {
-	keys, err := shelf.Mappings(ctx)
-	if err != nil || slices.Contains(keys, name) {
-		return name, err
-	}
-	for _, key := range keys {
-		active, err := shelf.Active(ctx, key)
-		if err != nil {
-			return "", err
-		}
-		document, err := shelf.Document(ctx, key, active.Revision)
-		if err != nil {
-			return "", err
-		}
-		if m, err := mapping.Compile(document); err == nil && m.Name() == name {
-			return key, nil
-		}
-	}
-	if len(keys) == 1 {
-		return keys[0], nil
-	}
-	return name, nil
 }
 
 func keyOf(plan Plan) string { return "replay." + plan.Hash }

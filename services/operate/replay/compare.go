@@ -18,7 +18,8 @@ import (
 
 // Comparison is what two mappings make of the newest orders.
 type Comparison struct {
-	From     string      `json:"from"` // revision
+	Mapping  string      `json:"mapping"` // the configuration's key: whose orders are looked at
+	From     string      `json:"from"`    // revision
 	To       string      `json:"to"`
 	Looked   int         `json:"looked"` // orders looked at
 	Same     int         `json:"same"`
@@ -35,16 +36,20 @@ type Differing struct {
 	Differences []Difference `json:"differences"`
 }
 
-// Compare maps the newest states of the last n orders with both mappings, both with the look-ups that an order was mapped
+// Compare maps the newest states of the orders asked for with both mappings, both with the look-ups that an order was mapped
 // with. It writes nothing.
-func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, n int) (Comparison, error) {
+func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, among Among) (Comparison, error) {
 	c := Comparison{From: from.Revision(), To: to.Revision(), Orders: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}
 	groups := contrast.Groups{}
+	if err := among.settle(ctx, js, from, to); err != nil {
+		return c, err
+	}
+	c.Mapping = among.Mapping
 	desired, err := js.Stream(ctx, topology.Desired)
 	if err != nil {
 		return c, fmt.Errorf("stream %s: %w", topology.Desired, err)
 	}
-	err = newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
+	err = among.newest(ctx, js, func(state event.OrderStateV1, sequence uint64) error {
 		c.Looked++
 		with, err := recorded(ctx, desired, from.Asks(state).And(to.Asks(state)), state, sequence)
 		if err != nil {
@@ -83,15 +88,19 @@ func mapper(m *mapping.Mapping, with mapping.Context) contrast.Mapper {
 	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) { return m.Map(state, with) }
 }
 
-// newest visits the newest state of the last n orders, the newest first.
-func newest(ctx context.Context, js jetstream.JetStream, n int, visit func(event.OrderStateV1, uint64) error) error {
+// newest visits the newest state of each order, the newest first.
+func (a Among) newest(ctx context.Context, js jetstream.JetStream, visit func(event.OrderStateV1, uint64) error) error {
 	orders, err := js.Stream(ctx, topology.Orders)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", topology.Orders, err)
 	}
+	mapped, err := a.stores(ctx, js)
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	bounds := orders.CachedInfo().State
-	for sequence := bounds.LastSeq; sequence >= bounds.FirstSeq && sequence > 0 && len(seen) < n; sequence-- {
+	for sequence := bounds.LastSeq; sequence >= bounds.FirstSeq && sequence > 0 && len(seen) < a.Last; sequence-- {
 		raw, err := orders.GetMsg(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
@@ -104,7 +113,7 @@ func newest(ctx context.Context, js jetstream.JetStream, n int, visit func(event
 			return err
 		}
 		key := name.Store + "/" + name.Order
-		if seen[key] {
+		if seen[key] || !mapped(name.Store) {
 			continue
 		}
 		seen[key] = true

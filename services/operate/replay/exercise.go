@@ -11,15 +11,18 @@ import (
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// Exercise maps the newest states of the last n orders, parked ones too, with the look-ups that an order was mapped with, and
-// leaves in the trace what that evaluates; it gives how many there are. It writes nothing.
-func Exercise(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, n int, t *mapping.Trace) (int, error) {
+// Exercise maps the newest states of the orders asked for, parked ones too, with the look-ups that an order was mapped with,
+// and leaves in the trace what that evaluates; it gives how many there are. It writes nothing.
+func Exercise(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, among Among, t *mapping.Trace) (int, error) {
+	if err := among.settle(ctx, js, m); err != nil {
+		return 0, err
+	}
 	desired, err := js.Stream(ctx, topology.Desired)
 	if err != nil {
 		return 0, fmt.Errorf("stream %s: %w", topology.Desired, err)
 	}
 	looked := 0
-	err = newest(ctx, js, n, func(state event.OrderStateV1, sequence uint64) error {
+	err = among.newest(ctx, js, func(state event.OrderStateV1, sequence uint64) error {
 		looked++
 		with, err := recorded(ctx, desired, m.Asks(state), state, sequence)
 		if err != nil {

@@ -42,7 +42,7 @@ func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	if err != nil {
 		return Plan{}, err
 	}
-	if l.key, err = keyOfDocument(ctx, js, candidate.Name()); err != nil {
+	if l.key, err = keyOfDocument(ctx, js, candidate); err != nil {
 		return Plan{}, err
 	}
 	if l.parked, err = parked(ctx, js, r); err != nil {

@@ -167,10 +167,10 @@ func orderFile(path, store string) (event.OrderStateV1, error) {
 }
 
 func (a *app) mappingCoverage() *cobra.Command {
-	atLeast, last := 0, 0
+	atLeast, among := 0, replay.Among{}
 	c := &cobra.Command{
 		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples and the last orders exercise", Args: cobra.ExactArgs(1),
-		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders of history. What a store has of its own is told apart.",
+		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders of history, of the stores that its mapping maps. What a store has of its own is told apart.",
 		RunE: func(c *cobra.Command, args []string) error {
 			_, m, err := mappingFile(args[0])
 			if err != nil {
@@ -178,7 +178,7 @@ func (a *app) mappingCoverage() *cobra.Command {
 			}
 			t := mapping.NewCounts()
 			tryExamples(m, args[0], t)
-			if err := a.exercise(c.Context(), m, last, t); err != nil {
+			if err := a.exercise(c.Context(), m, among, t); err != nil {
 				return err
 			}
 			covered := m.Coverage(t)
@@ -192,16 +192,17 @@ func (a *app) mappingCoverage() *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&atLeast, "at-least", 0, "fail below this percentage")
-	c.Flags().IntVar(&last, "last", 0, "orders of history to map too, the newest; 0 asks no server")
+	c.Flags().IntVar(&among.Last, "last", 0, "orders of history to map too, the newest; 0 asks no server")
+	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders --last takes; without it the document's own")
 	return c
 }
 
-func (a *app) exercise(ctx context.Context, m *mapping.Mapping, last int, t *mapping.Trace) error {
-	if last <= 0 {
+func (a *app) exercise(ctx context.Context, m *mapping.Mapping, among replay.Among, t *mapping.Trace) error {
+	if among.Last <= 0 {
 		return nil
 	}
 	return a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		_, err := replay.Exercise(ctx, js, m, last, t)
+		_, err := replay.Exercise(ctx, js, m, among, t)
 		return err
 	})
 }

@@ -85,7 +85,7 @@ func (a *app) chosen(p operate.Published, err error) error {
 }
 
 func (a *app) diff() *cobra.Command {
-	var last int
+	var among replay.Among
 	c := &cobra.Command{
 		Use: "diff <revision|file> <revision|file>", Short: "Compare two documents: their text, and what they make of the last orders; nothing is written", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func (a *app) diff() *cobra.Command {
 					}
 				}
 				text := operate.TextDiff(string(documents[0]), string(documents[1]))
-				compared, err := replay.Compare(ctx, js, compiled[0], compiled[1], last)
+				compared, err := replay.Compare(ctx, js, compiled[0], compiled[1], among)
 				if err != nil {
 					return err
 				}
@@ -110,7 +110,8 @@ func (a *app) diff() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&last, "last", 100, "orders to look at, the newest")
+	c.Flags().IntVar(&among.Last, "last", 100, "orders to look at, the newest of the stores that the mapping maps")
+	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders are looked at; without it the documents' own")
 	return c
 }
 
@@ -118,8 +119,8 @@ func printComparison(w io.Writer, text []string, c replay.Comparison) {
 	for _, line := range text {
 		fmt.Fprintln(w, line)
 	}
-	fmt.Fprintf(w, "\nthe last %d orders, %s → %s: %d differ, %d stay as they are, %d are mapped by one of them only\n",
-		c.Looked, c.From, c.To, len(c.Orders), c.Same, len(c.Troubles))
+	fmt.Fprintf(w, "\nthe last %d orders of mapping %s, %s → %s: %d differ, %d stay as they are, %d are mapped by one of them only\n",
+		c.Looked, c.Mapping, c.From, c.To, len(c.Orders), c.Same, len(c.Troubles))
 	for _, o := range c.Orders {
 		fmt.Fprintf(w, "  %s/%s\n", o.Store, o.Order)
 		for _, d := range o.Differences {
