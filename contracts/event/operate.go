@@ -34,11 +34,11 @@ type FailureAttempt struct {
 	Text  string    `json:"text,omitempty"`
 }
 
-// AuditActedV1 is one act of an operator; the act is the last token of type and subject.
+// AuditActedV1 is one act of an operator, or of a rule that an operator gave; the act is the last token of type and subject.
 type AuditActedV1 struct {
 	Envelope
 	Act    string            `json:"act"`  // retried, dismissed, replayed, published, shadowed
-	By     string            `json:"by"`   // the operator's name
+	By     string            `json:"by"`   // the operator's name; "system": a rule
 	What   string            `json:"what"` // e.g. a failure's id
 	Before map[string]string `json:"before,omitempty"`
 	After  map[string]string `json:"after,omitempty"`
@@ -58,7 +58,8 @@ type AuditReplayedV1 = AuditActedV1
 // of a shadow.
 type AuditPublishedV1 = AuditActedV1
 
-// AuditShadowedV1 says that a candidate revision began or ceased to run beside the active one by an operator's act.
+// AuditShadowedV1 says that a candidate revision began or ceased to run beside the active one, by an operator's act or by its
+// rule.
 type AuditShadowedV1 = AuditActedV1
 
 // AlertRaisedV1 is something an operator must see that is not tied to one parked order.

@@ -9,10 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/internal/shadow"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -23,8 +20,6 @@ type Shadow = shadow.Shadow
 
 // ShadowRule says when a shadow is promoted or withdrawn by itself.
 type ShadowRule = shadow.Rule
-
-const shadowed = "shadowed" // the act's word in the audit stream
 
 // StartShadow runs a document beside the active revision, from the next order state on: its differences are counted and
 // nothing of it is written to NetSuite. name is the mapping's key in the configuration; empty: the document's own name.
@@ -53,23 +48,22 @@ func StartShadow(ctx context.Context, js jetstream.JetStream, name string, docum
 	if rule.Fields == nil {
 		rule.Fields = []string{}
 	}
-	before := shadow.State("none")
 	s, err := shadows.Change(ctx, name, func(s *Shadow) error {
 		if s.State == shadow.Running {
 			return fmt.Errorf("mapping %s: revision %s runs as its shadow: stop it first", name, s.Revision)
 		}
-		if s.State != "" {
-			before = s.State
+		// What became of the one before is told while it is known: the new one takes its place.
+		if err := s.Tell(ctx, js); err != nil {
+			return err
 		}
-		s.Mapping, s.Revision, s.By, s.Note, s.Since, s.Rule, s.State, s.Why = name, m.Revision(), by, note, time.Now().UTC(), rule, shadow.Running, ""
-		s.Holder, s.At = "", time.Time{}
+		s.Follow(shadow.Shadow{Mapping: name, Revision: m.Revision(), By: by, Note: note, Since: time.Now().UTC(), Rule: rule})
 		s.Begin(active.Revision, orders.CachedInfo().State.LastSeq)
 		return nil
 	})
 	if err != nil {
 		return s, err
 	}
-	return s, shadowAct(ctx, js, s, before, by, note)
+	return s, s.Tell(ctx, js)
 }
 
 func beside(ctx context.Context, js jetstream.JetStream, name string) (revisions.Active, revisions.Shelf, shadow.Shelf, error) {
@@ -99,13 +93,13 @@ func endShadow(ctx context.Context, js jetstream.JetStream, name string, to shad
 		if s.State != shadow.Running {
 			return fmt.Errorf("%w: none runs beside mapping %s", shadow.ErrNone, name)
 		}
-		s.State = to
+		s.End(to, by, note, time.Now().UTC())
 		return nil
 	})
 	if err != nil {
 		return s, err
 	}
-	return s, shadowAct(ctx, js, s, shadow.Running, by, note)
+	return s, s.Tell(ctx, js)
 }
 
 // PromoteShadow makes a running shadow the active revision.
@@ -129,8 +123,10 @@ func PromoteShadow(ctx context.Context, js jetstream.JetStream, name, by, messag
 		return p, err
 	}
 	_, err = endShadow(ctx, js, name, shadow.Promoted, by, message)
-	if errors.Is(err, shadow.ErrNone) {
-		err = nil // its transformer has seen that it is active
+	if errors.Is(err, shadow.ErrNone) { // its transformer has seen that it is active
+		if s, err = shadows.Of(ctx, name); err == nil {
+			err = s.Tell(ctx, js)
+		}
 	}
 	return p, err
 }
@@ -158,20 +154,4 @@ func Shadows(ctx context.Context, js jetstream.JetStream) ([]Shadow, error) {
 		list = append(list, s)
 	}
 	return list, err
-}
-
-func shadowAct(ctx context.Context, js jetstream.JetStream, s Shadow, before shadow.State, by, note string) error {
-	now := time.Now().UTC()
-	body := event.AuditShadowedV1{
-		Envelope: event.Envelope{Type: "audit.v1.shadowed", ID: fmt.Sprintf("audit:shadowed:%s:%d", s.Mapping, now.UnixNano()), Time: now},
-		Act:      shadowed, By: by, What: s.Mapping, Note: note, Before: map[string]string{"state": string(before)},
-		After: map[string]string{
-			"state": string(s.State), "revision": s.Revision, "against": s.Against, "looked": fmt.Sprint(s.Looked), "differ": fmt.Sprint(s.Differ()), "unmapped": fmt.Sprint(s.Trouble),
-		},
-	}
-	m, err := publish.JSON(topology.Audit, subject.Audit(shadowed), body.Envelope, body)
-	if err == nil {
-		_, err = publish.New(js).Publish(ctx, m)
-	}
-	return err
 }

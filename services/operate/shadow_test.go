@@ -4,12 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/audit"
 	"github.com/orderstream/orderstream/services/internal/natstest"
+	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/internal/shadow"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
@@ -111,8 +117,41 @@ func TestAShadowIsPromotedByItsRule(t *testing.T) {
 		t.Errorf("mapped with %s after the promotion", held.Source.Revision)
 	}
 	list, err := operate.Revisions(natstest.Context(t), p.JS)
-	if err != nil || !list[1].Active || list[1].Acts[0].By != "kim" || !strings.Contains(list[1].Acts[0].Note, "after 20 order states") {
+	if err != nil || !list[1].Active || list[1].Acts[0].By != audit.System || !strings.Contains(list[1].Acts[0].Note, "by its rule after 20 order states") {
 		t.Errorf("%+v, %v: want history to say that the rule promoted it", list, err)
+	}
+	why := "shadow promoted by its rule after 20 order states, 20 differ as expected"
+	p.told([]string{
+		"shadowed by kim (try it): state none → running; looked 0, differ 0, unmapped 0",
+		"published by system (" + why + "): revision " + mapping.Revision(mapping.Default) + " → " + mapping.Revision(second),
+		"shadowed by system (" + why + "): state running → promoted; looked 20, differ 20, unmapped 0",
+	})
+	for _, a := range p.acts() {
+		if a.Act == shadow.Shadowed && (!strings.Contains(a.After["rule"], "after 20 order states in which nothing but ["+strings.Join(bothFields, " ")+"] differs") ||
+			a.After["revision"] != mapping.Revision(second) || a.After["against"] != mapping.Revision(mapping.Default)) {
+			t.Errorf("act %+v: want both revisions and the rule", a)
+		}
+	}
+}
+
+func (p *plant) acts() []event.AuditActedV1 { return streams{p.Server, p.t, time.Now()}.acts() }
+
+// told compares what the audit stream holds, once it holds as many acts.
+func (p *plant) told(want []string) {
+	p.t.Helper()
+	p.until("the acts are told", func() bool { return p.Count(p.t, topology.Audit, subject.AuditAll) >= len(want) })
+	var got []string
+	for _, a := range p.acts() {
+		line := fmt.Sprintf("%s by %s (%s): ", a.Act, a.By, a.Note)
+		if a.Act == revisions.Published {
+			line += fmt.Sprintf("revision %s → %s", a.Before["revision"], a.After["revision"])
+		} else {
+			line += fmt.Sprintf("state %s → %s; looked %s, differ %s, unmapped %s", a.Before["state"], a.After["state"], a.After["looked"], a.After["differ"], a.After["unmapped"])
+		}
+		got = append(got, line)
+	}
+	if !slices.Equal(got, want) {
+		p.t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -126,6 +165,10 @@ func TestAShadowIsWithdrawnByItsRule(t *testing.T) {
 	if s := p.shadow(); !strings.Contains(s.Why, "main/1000") || !strings.Contains(s.Why, "custcol_wc_line_id") {
 		t.Errorf("why: %q, want order and field", s.Why)
 	}
+	p.told([]string{
+		"shadowed by kim (try it): state none → running; looked 0, differ 0, unmapped 0",
+		"shadowed by system (shadow withdrawn by its rule after 1 order states: order main/1000: sales_order.lines[line-1].fields.custcol_wc_line_id differs, which is not expected): state running → withdrawn; looked 1, differ 1, unmapped 0",
+	})
 	list, err := operate.Revisions(natstest.Context(t), p.JS)
 	if err != nil || !list[0].Active || list[1].Active {
 		t.Errorf("%+v, %v: want the first revision to stay", list, err)
@@ -160,6 +203,12 @@ func TestAShadowIsPromotedByCommand(t *testing.T) {
 	if _, err := operate.PromoteShadow(ctx, p.JS, "default", "lee", ""); !errors.Is(err, shadow.ErrNone) {
 		t.Errorf("promoted twice: %v", err)
 	}
+	why := "shadow promoted after 1 order states, 1 of which differ"
+	p.told([]string{
+		"shadowed by kim (try it): state none → running; looked 0, differ 0, unmapped 0",
+		"published by lee (" + why + "): revision " + mapping.Revision(mapping.Default) + " → " + mapping.Revision(second),
+		"shadowed by lee (" + why + "): state running → promoted; looked 1, differ 1, unmapped 0",
+	})
 }
 
 // Another active revision begins the counts again: they say what differs from the one that is used.
@@ -194,7 +243,107 @@ func TestAShadowThatClearsAFieldIsWithdrawn(t *testing.T) {
 	}
 	p.deliver(1000)
 	p.until("its rule judges", func() bool { return p.shadow().State != shadow.Running })
-	if s := p.shadow(); s.State != shadow.Withdrawn || !strings.Contains(s.Why, "sales_order.fields.custbody_gift") || !strings.Contains(s.Why, "(cleared)") {
-		t.Errorf("%s, why: %q: want it withdrawn, with the field that it clears", s.State, s.Why)
+	if s := p.shadow(); s.State != shadow.Withdrawn || !strings.Contains(s.Why, "sales_order.fields.custbody_gift") || s.Groups[0].Examples[0].To != "(cleared)" {
+		t.Errorf("%s, why: %q, %+v: want it withdrawn, with the field that it clears", s.State, s.Why, s.Groups)
 	}
+}
+
+// A publication of the candidate ends its shadow; the act names who published it.
+func TestAShadowEndsWithAPublication(t *testing.T) {
+	p := newPlant(t)
+	p.transformer()
+	p.shade(operate.ShadowRule{})
+	p.publish(second, "no need to wait")
+	p.until("the shadow is promoted", func() bool { return p.shadow().State == shadow.Promoted })
+	p.told([]string{
+		"shadowed by kim (try it): state none → running; looked 0, differ 0, unmapped 0",
+		"published by kim (no need to wait): revision " + mapping.Revision(mapping.Default) + " → " + mapping.Revision(second),
+		"shadowed by kim (no need to wait): state running → promoted; looked 0, differ 0, unmapped 0",
+	})
+}
+
+// lost takes the audit stream away until the returned function is called: whoever acts meanwhile fails between the act and its
+// telling.
+func (p *plant) lost() (found func()) {
+	p.t.Helper()
+	if err := p.JS.DeleteStream(natstest.Context(p.t), topology.Audit); err != nil {
+		p.t.Fatal(err)
+	}
+	return func() {
+		if err := topology.Ensure(natstest.Context(p.t), p.JS, topology.Of(natstest.Params)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// An act is told although its command fails between the deed and the telling: the transformers tell it, three of them once.
+func TestActsOutliveTheirCommand(t *testing.T) {
+	p := newPlant(t)
+	ctx := natstest.Context(t)
+	var stops []func()
+	for range 3 {
+		_, stop := p.transformer()
+		stops = append(stops, stop)
+	}
+	first := mapping.Revision(mapping.Default)
+	found := p.lost()
+	done, err := operate.Publish(ctx, p.JS, "", second, "kim", "why")
+	if err == nil || !strings.Contains(err.Error(), "is active, and a transformer tells the act") || !done.Changed {
+		t.Fatalf("%+v, %v: want it active, and told that its act is to come", done, err)
+	}
+	if _, err := operate.Rollback(ctx, p.JS, "", "", "lee", "back"); err == nil {
+		t.Fatal("no audit stream, and no mistake")
+	}
+	if _, err := operate.StartShadow(ctx, p.JS, "", second, operate.ShadowRule{}, "kim", "try it"); err == nil {
+		t.Fatal("no audit stream, and no mistake")
+	}
+	if _, err := operate.StopShadow(ctx, p.JS, "default", "lee", "seen enough"); err == nil {
+		t.Fatal("no audit stream, and no mistake")
+	}
+	found()
+	p.until("all is told", func() bool { return p.Count(t, topology.Audit, subject.AuditAll) >= 4 })
+	for _, stop := range stops {
+		stop()
+	}
+	p.transformer() // looks at what is told, and finds it so
+	p.deliver(1000)
+	p.desired(1)
+	told := map[string]int{}
+	for _, a := range p.acts() {
+		told[fmt.Sprintf("%s by %s (%s) %s%s → %s%s", a.Act, a.By, a.Note, a.Before["revision"], a.Before["state"], a.After["revision"], a.After["state"])]++
+	}
+	want := map[string]int{
+		fmt.Sprintf("published by kim (why) %s → %s", first, done.Revision):                        1,
+		fmt.Sprintf("published by lee (back) %s → %s", done.Revision, first):                       1,
+		fmt.Sprintf("shadowed by kim (try it) none → %srunning", mapping.Revision(second)):         1,
+		fmt.Sprintf("shadowed by lee (seen enough) running → %sstopped", mapping.Revision(second)): 1,
+	}
+	if !maps.Equal(told, want) {
+		t.Errorf("told %v\nwant %v", told, want)
+	}
+}
+
+// A candidate that takes the place of one whose end nobody has told does not hide it.
+func TestAShadowIsToldBeforeItIsReplaced(t *testing.T) {
+	p := newPlant(t)
+	ctx := natstest.Context(t)
+	_, stop := p.transformer()
+	p.shade(operate.ShadowRule{})
+	stop()
+	found := p.lost()
+	if _, err := operate.StopShadow(ctx, p.JS, "default", "lee", "seen enough"); err == nil {
+		t.Fatal("no audit stream, and no mistake")
+	}
+	if _, err := operate.StartShadow(ctx, p.JS, "", second, operate.ShadowRule{}, "kim", "once more"); err == nil || p.shadow().State != shadow.Stopped {
+		t.Errorf("%v: a shadow whose end cannot be told is replaced", err)
+	}
+	found()
+	if _, err := operate.StartShadow(ctx, p.JS, "", second, operate.ShadowRule{}, "kim", "once more"); err != nil {
+		t.Fatal(err)
+	}
+	p.told([]string{
+		"shadowed by kim (try it): state none → running; looked 0, differ 0, unmapped 0",
+		"shadowed by lee (seen enough): state running → stopped; looked 0, differ 0, unmapped 0",
+		"shadowed by kim (once more): state stopped → running; looked 0, differ 0, unmapped 0",
+	})
 }

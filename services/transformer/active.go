@@ -199,6 +199,17 @@ func (b *book) waiting() []behind {
 	return slices.Collect(maps.Values(b.ahead))
 }
 
+// positions gives the position of the newest choice of each mapping, one that cannot be used included.
+func (b *book) positions() map[string]uint64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	all := make(map[string]uint64, len(b.current))
+	for name, a := range b.current {
+		all[name] = max(a.published, b.ahead[name].Position)
+	}
+	return all
+}
+
 // Ready says nil, or which active revision cannot be used.
 func (b *book) Ready() error {
 	var all []error

@@ -17,6 +17,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/audit"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/contrast"
 	"github.com/orderstream/orderstream/services/internal/revisions"
@@ -36,11 +37,12 @@ type shadows struct {
 	shelf    shadow.Shelf
 	holder   string
 	with     map[string]*mapping.Mapping
+	told     map[string]string // by mapping: what is known to be in the audit stream
 }
 
 func newShadows(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c config.Config, mappings *book, l *lookups) (*shadows, error) {
 	shelf, err := shadow.Open(ctx, js)
-	return &shadows{js: js, log: log, config: c, mappings: mappings, lookups: l, shelf: shelf, holder: nats.NewInbox(), with: map[string]*mapping.Mapping{}}, err
+	return &shadows{js: js, log: log, config: c, mappings: mappings, lookups: l, shelf: shelf, holder: nats.NewInbox(), with: map[string]*mapping.Mapping{}, told: map[string]string{}}, err
 }
 
 const (
@@ -81,6 +83,9 @@ func (s *shadows) step(ctx context.Context, name string) (more bool, err error) 
 	if errors.Is(err, shadow.ErrNone) {
 		return false, nil
 	}
+	if err == nil {
+		err = s.tell(ctx, sh)
+	}
 	if err != nil || sh.State != shadow.Running || sh.Holder != s.holder && now.Sub(sh.At) < shadowLease {
 		return false, err
 	}
@@ -88,9 +93,8 @@ func (s *shadows) step(ctx context.Context, name string) (more bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	if active.Revision() == sh.Revision { // somebody published it
-		sh.State, sh.At = shadow.Promoted, now
-		return false, s.shelf.Keep(ctx, &sh)
+	if active.Revision() == sh.Revision {
+		return false, s.published(ctx, &sh)
 	}
 	renew := sh.Holder != s.holder || now.Sub(sh.At) > shadowLease/3 || sh.Against != active.Revision()
 	sh.Holder, sh.At = s.holder, now
@@ -104,21 +108,59 @@ func (s *shadows) step(ctx context.Context, name string) (more bool, err error) 
 	return seen == shadowBatch, s.settle(ctx, &sh)
 }
 
-// settle keeps the counts and does what the rule says.
+// published ends the shadow of a revision that has become active: by somebody's publication, or by its rule in a transformer
+// that died before it could say so.
+func (s *shadows) published(ctx context.Context, sh *shadow.Shadow) error {
+	chosen, err := s.mappings.shelf.Active(ctx, sh.Mapping)
+	if err != nil {
+		return err
+	}
+	if chosen.Revision != sh.Revision {
+		return nil // another one by now: the next look sees it
+	}
+	return s.end(ctx, sh, shadow.Promoted, chosen.By, chosen.Note)
+}
+
+// settle keeps the counts, then does what the rule says of them.
 func (s *shadows) settle(ctx context.Context, sh *shadow.Shadow) error {
+	if err := s.shelf.Keep(ctx, sh); err != nil {
+		return err
+	}
 	state, why := sh.Judge()
-	if state == shadow.Promoted {
-		if err := s.promote(ctx, sh); err != nil {
+	switch state {
+	case shadow.Running:
+		return nil
+	case shadow.Promoted:
+		if err := s.promote(ctx, sh, why); err != nil {
 			return err
 		}
 	}
-	if sh.State, sh.Why = state, why; state != shadow.Running {
-		s.log.Info("shadow ends", "mapping", sh.Mapping, "revision", sh.Revision, "state", state, "why", why)
-	}
-	return s.shelf.Keep(ctx, sh)
+	return s.end(ctx, sh, state, audit.System, why)
 }
 
-func (s *shadows) promote(ctx context.Context, sh *shadow.Shadow) error {
+func (s *shadows) end(ctx context.Context, sh *shadow.Shadow, state shadow.State, by, why string) error {
+	sh.End(state, by, why, time.Now().UTC())
+	if err := s.shelf.Keep(ctx, sh); err != nil {
+		return err
+	}
+	s.log.Info("shadow ends", "mapping", sh.Mapping, "revision", sh.Revision, "state", state, "by", by, "why", why)
+	return s.tell(ctx, *sh)
+}
+
+// tell puts into the audit stream what is new of a shadow, whoever did it: a process that did may have died before.
+func (s *shadows) tell(ctx context.Context, sh shadow.Shadow) error {
+	now := fmt.Sprint(sh.Since.UnixNano(), sh.State)
+	if s.told[sh.Mapping] == now {
+		return nil
+	}
+	err := sh.Tell(ctx, s.js)
+	if err == nil {
+		s.told[sh.Mapping] = now
+	}
+	return err
+}
+
+func (s *shadows) promote(ctx context.Context, sh *shadow.Shadow, why string) error {
 	present, err := s.mappings.shelf.Active(ctx, sh.Mapping)
 	if err != nil {
 		return err
@@ -126,7 +168,7 @@ func (s *shadows) promote(ctx context.Context, sh *shadow.Shadow) error {
 	if present.Revision != sh.Against {
 		return fmt.Errorf("%w: another revision is active", shadow.ErrMeanwhile) // the counts begin again
 	}
-	_, err = s.mappings.shelf.Choose(ctx, s.js, present, sh.Revision, sh.By, fmt.Sprintf("shadow promoted by its rule after %d order states, %d differ as expected", sh.Looked, sh.Differ()))
+	_, err = s.mappings.shelf.Choose(ctx, s.js, present, sh.Revision, audit.System, why)
 	if errors.Is(err, revisions.ErrMeanwhile) {
 		return fmt.Errorf("%w: another revision is active", shadow.ErrMeanwhile)
 	}

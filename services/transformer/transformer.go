@@ -30,6 +30,7 @@ type Service struct {
 	mappings       *book
 	lookups        *lookups
 	shadows        *shadows
+	teller         *teller
 	alerts         *alert.Raiser
 	books          []*failures.Book
 }
@@ -48,6 +49,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.mappings = mappings
+	s.teller = newTeller(env.JS, env.Log, mappings)
 	s.lookups = newLookups(env.JS, env.Log, env.Config)
 	if s.shadows, err = newShadows(ctx, env.JS, env.Log, env.Config, mappings, s.lookups); err != nil {
 		return nil, err
@@ -107,6 +109,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { s.alerts.Run(ctx); return nil })
 	group.Go(func() error { return s.mappings.Run(ctx) })
+	group.Go(func() error { s.teller.Run(ctx); return nil })
 	group.Go(func() error { s.shadows.Run(ctx); return nil })
 	group.Go(func() error { return s.parse.Run(ctx) })
 	group.Go(func() error { return s.mapping.Run(ctx) })

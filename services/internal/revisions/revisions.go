@@ -15,9 +15,8 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
-	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/audit"
 )
 
 // Shelf is the bucket.
@@ -184,7 +183,8 @@ func (s Shelf) Activate(ctx context.Context, a Active, after uint64) (Active, er
 	return a, err
 }
 
-// Choose makes a kept revision the active one and says so in the audit stream; the present choice must still stand.
+// Choose makes a kept revision the active one; the present choice must still stand. Who chose it and why is one write with the
+// choice, so that the act is told although this process dies behind it: by every transformer that follows the mapping.
 func (s Shelf) Choose(ctx context.Context, js jetstream.JetStream, present Active, revision, by, note string) (Active, error) {
 	chosen, err := s.Activate(ctx, Active{
 		Mapping: present.Mapping, Revision: revision, Before: present.Revision, By: by, Note: note, At: time.Now().UTC(),
@@ -192,21 +192,42 @@ func (s Shelf) Choose(ctx context.Context, js jetstream.JetStream, present Activ
 	if err != nil {
 		return chosen, err
 	}
-	body := event.AuditPublishedV1{
-		Envelope: event.Envelope{Type: "audit.v1.published", ID: fmt.Sprintf("audit:published:%s:%d", chosen.Mapping, chosen.Position), Time: chosen.At},
-		Act:      Published, By: by, What: chosen.Mapping, Note: note,
-		Before: map[string]string{"revision": chosen.Before, "position": fmt.Sprint(present.Position)},
-		After:  map[string]string{"revision": chosen.Revision, "position": fmt.Sprint(chosen.Position)},
+	if err := s.Tell(ctx, js, chosen.Mapping); err != nil {
+		return chosen, fmt.Errorf("revision %s of mapping %s is active, and a transformer tells the act when it can: %w", revision, chosen.Mapping, err)
 	}
-	m, err := publish.JSON(topology.Audit, subject.Audit(Published), body.Envelope, body)
-	if err == nil {
-		_, err = publish.New(js).Publish(ctx, m)
-	}
-	return chosen, err
+	return chosen, nil
 }
 
 // Published is the act's word in the audit stream.
 const Published = "published"
+
+// Tell puts into the audit stream what somebody chose of a mapping and is not there.
+func (s Shelf) Tell(ctx context.Context, js jetstream.JetStream, mapping string) error {
+	choices, err := s.Acts(ctx, mapping)
+	if err != nil {
+		return err
+	}
+	var acts []event.AuditPublishedV1
+	for i, a := range choices {
+		if a.By == Configuration {
+			continue
+		}
+		before := map[string]string{"revision": a.Before}
+		if i > 0 {
+			before["position"] = fmt.Sprint(choices[i-1].Position)
+		}
+		acts = append(acts, a.act(before))
+	}
+	return audit.Tell(ctx, js, acts...)
+}
+
+func (a Active) act(before map[string]string) event.AuditPublishedV1 {
+	return event.AuditPublishedV1{
+		Envelope: event.Envelope{Type: "audit.v1.published", ID: fmt.Sprintf("audit:published:%s:%d", a.Mapping, a.Position), Time: a.At},
+		Act:      Published, By: a.By, What: a.Mapping, Note: a.Note,
+		Before: before, After: map[string]string{"revision": a.Revision, "position": fmt.Sprint(a.Position)},
+	}
+}
 
 // Acts lists what was made active of a mapping, oldest first, as far as the bucket remembers: the last 64.
 func (s Shelf) Acts(ctx context.Context, mapping string) ([]Active, error) {

@@ -1,9 +1,11 @@
 // Package shadow keeps what a candidate revision makes of live orders beside the active one: one shadow per mapping, its
 // counts and where it stands, in the bucket `cursors` under "shadow.<mapping>". Command and transformers write it by
-// compare and swap.
+// compare and swap; who began and who ended it is one write with that, so that either act can be told although the process
+// that did it died.
 package shadow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +15,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/audit"
 	"github.com/orderstream/orderstream/services/internal/contrast"
 )
 
@@ -26,6 +30,7 @@ const (
 	Stopped   State = "stopped"   // by command
 	Withdrawn State = "withdrawn" // by its rule: something differs that was not expected
 	Promoted  State = "promoted"  // it is the active revision
+	None      State = "none"      // the mapping never had one
 )
 
 // Rule says when a shadow is promoted or withdrawn by itself. The zero rule never is.
@@ -44,15 +49,18 @@ type Shadow struct {
 	Since    time.Time        `json:"since"` // UTC
 	Rule     Rule             `json:"rule"`
 	State    State            `json:"state"`
-	Why      string           `json:"why,omitempty"` // it was withdrawn
-	Position uint64           `json:"position"`      // in ORDERS: looked at up to here
-	Looked   int              `json:"looked"`        // order states
+	EndedBy  string           `json:"ended_by,omitempty"` // an operator, or audit.System: its rule
+	EndedAt  time.Time        `json:"ended_at,omitzero"`  // UTC
+	Why      string           `json:"why,omitempty"`      // it ended; no value of an order
+	Position uint64           `json:"position"`           // in ORDERS: looked at up to here
+	Looked   int              `json:"looked"`             // order states
 	Same     int              `json:"same"`
 	Groups   []contrast.Group `json:"groups"`   // the most frequent first
 	Troubles []Trouble        `json:"troubles"` // the first few
 	Trouble  int              `json:"trouble"`  // states that only one of the two maps
 	Holder   string           `json:"holder,omitempty"`
-	At       time.Time        `json:"at"` // UTC, when the holder last said so
+	At       time.Time        `json:"at"`               // UTC, when the holder last said so
+	Before   State            `json:"before,omitempty"` // of the mapping's shadow until it began
 
 	sequence uint64
 }
@@ -76,23 +84,40 @@ func (s *Shadow) Begin(against string, position uint64) {
 	s.Groups, s.Troubles = []contrast.Group{}, []Trouble{}
 }
 
-// Judge says what the rule makes of the counts.
+// String says the rule in words.
+func (r Rule) String() string {
+	return fmt.Sprintf("promoted after %d order states in which nothing but %v differs, withdrawn at the first other difference", r.After, r.Fields)
+}
+
+// Follow lets another candidate take the place of this one.
+func (s *Shadow) Follow(next Shadow) {
+	next.State, next.Before, next.sequence = Running, cmp.Or(s.State, None), s.sequence
+	*s = next
+}
+
+// End ends a running shadow.
+func (s *Shadow) End(to State, by, why string, at time.Time) {
+	s.State, s.EndedBy, s.Why, s.EndedAt = to, by, why, at
+}
+
+// Judge says what the rule makes of the counts, and why. It gives no value of an order: who asks for the shadow sees them, log
+// and audit stream do not.
 func (s Shadow) Judge() (State, string) {
 	if s.State != Running || s.Rule.After == 0 {
 		return s.State, ""
 	}
 	if s.Trouble > 0 {
 		t := s.Troubles[0]
-		return Withdrawn, fmt.Sprintf("order %s/%s: %s", t.Store, t.Order, t.Reason)
+		return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: order %s/%s is mapped by one of the two only", s.Looked, t.Store, t.Order)
 	}
 	for _, g := range s.Groups {
 		if !slices.Contains(s.Rule.Fields, g.Field) {
 			e := g.Examples[0]
-			return Withdrawn, fmt.Sprintf("order %s/%s: %s differs, which is not expected: %q → %q", e.Store, e.Order, e.Field, e.From, e.To)
+			return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: order %s/%s: %s differs, which is not expected", s.Looked, e.Store, e.Order, e.Field)
 		}
 	}
 	if s.Looked >= s.Rule.After {
-		return Promoted, ""
+		return Promoted, fmt.Sprintf("shadow promoted by its rule after %d order states, %d differ as expected", s.Looked, s.Differ())
 	}
 	return Running, ""
 }
@@ -160,5 +185,36 @@ func (f Shelf) Change(ctx context.Context, mapping string, change func(*Shadow) 
 		if err := f.Keep(ctx, &s); !errors.Is(err, ErrMeanwhile) {
 			return s, err
 		}
+	}
+}
+
+// Shadowed is the act's word in the audit stream.
+const Shadowed = "shadowed"
+
+// Tell puts into the audit stream that a shadow began and how it ended, as far as it is not there.
+func (s Shadow) Tell(ctx context.Context, js jetstream.JetStream) error {
+	var acts []event.AuditShadowedV1
+	if s.Before != "" {
+		acts = append(acts, s.act(Running, s.Before, s.By, s.Note, s.Since))
+	}
+	if s.EndedBy != "" {
+		acts = append(acts, s.act(s.State, Running, s.EndedBy, s.Why, s.EndedAt))
+	}
+	return audit.Tell(ctx, js, acts...)
+}
+
+func (s Shadow) act(to, from State, by, note string, at time.Time) event.AuditShadowedV1 {
+	if to == Running {
+		s.Begin(s.Against, s.Position)
+	}
+	after := map[string]string{
+		"state": string(to), "revision": s.Revision, "against": s.Against, "looked": fmt.Sprint(s.Looked), "differ": fmt.Sprint(s.Differ()), "unmapped": fmt.Sprint(s.Trouble),
+	}
+	if s.Rule.After > 0 {
+		after["rule"] = s.Rule.String()
+	}
+	return event.AuditShadowedV1{
+		Envelope: event.Envelope{Type: "audit.v1.shadowed", ID: fmt.Sprintf("audit:shadowed:%s:%d:%s", s.Mapping, s.Since.UnixNano(), to), Time: at},
+		Act:      Shadowed, By: by, What: s.Mapping, Note: note, Before: map[string]string{"state": string(from)}, After: after,
 	}
 }

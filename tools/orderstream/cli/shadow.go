@@ -91,8 +91,8 @@ func (a *app) shadowEnd(verb, short string, end func(ctx context.Context, js jet
 func printShadow(w io.Writer, s operate.Shadow) {
 	fmt.Fprintf(w, "mapping %s: shadow %s beside %s is %s, since %s by %s\n  %d order states: %d the same, %d differ, %d mapped by one of the two only\n",
 		s.Mapping, s.Revision, s.Against, s.State, s.Since.Format(time.RFC3339), s.By, s.Looked, s.Same, s.Differ(), s.Trouble)
-	if s.Why != "" {
-		fmt.Fprintln(w, "  withdrawn:", s.Why)
+	if s.EndedBy != "" {
+		fmt.Fprintf(w, "  %s %s by %s: %s\n", s.State, s.EndedAt.Format(time.RFC3339), s.EndedBy, s.Why)
 	}
 	if s.Rule.After > 0 {
 		fmt.Fprintf(w, "  promoted by itself after %d order states in which nothing but %v differs\n", s.Rule.After, s.Rule.Fields)
