@@ -124,8 +124,7 @@ func TestTokenIsRenewedOnceWhenRefused(t *testing.T) {
 func TestTokenIsRenewedBeforeItsEnd(t *testing.T) {
 	a, client := newAccount(t, noContent)
 	client.limit = make(slots, 32)
-	var clock timepiece
-	bearerOf(client).clock.now, a.now = clock.now, clock.now
+	clock := clocked(a, client)
 	do(t, client)
 
 	a.asked, a.gate = make(chan string, 8), make(chan struct{})
@@ -169,9 +168,7 @@ func TestTokenIsRenewedBeforeItsEnd(t *testing.T) {
 // While the token endpoint is away, the token in hand serves to its end; the renewal is tried again at a distance.
 func TestFailedRenewalHarmsNobody(t *testing.T) {
 	a, client := newAccount(t, noContent)
-	var clock timepiece
-	b := bearerOf(client)
-	b.clock.now, a.now = clock.now, clock.now
+	clock, b := clocked(a, client), bearerOf(client)
 	do(t, client)
 	a.asked = make(chan string, 8)
 	a.fail(http.StatusBadGateway)
@@ -251,6 +248,7 @@ func TestCertificatesRotate(t *testing.T) {
 	client := a.client(t, Credentials{
 		ClientID: "client", CertificateID: "old", PrivateKey: pkcs8(t, old), Next: &Certificate{ID: "next", PrivateKey: pkcs8(t, next)},
 	})
+	clock := clocked(a, client)
 	expect := func(step string, want ...string) {
 		t.Helper()
 		var got []string
@@ -266,15 +264,15 @@ func TestCertificatesRotate(t *testing.T) {
 	a.accept("next", next.Public())
 	do(t, client)
 	expect("the token in hand serves")
-	a.issued.Add(1) // and ends
+	a.end(clock)
 	do(t, client)
 	expect("after the upload", "next")
 	a.revoke("old")
-	a.issued.Add(1)
+	a.end(clock)
 	do(t, client)
 	expect("after the old one is gone", "next")
 	a.fail(http.StatusServiceUnavailable)
-	a.issued.Add(1)
+	a.end(clock)
 	if _, err := client.Do(context.Background(), get); fault.CodeOf(err) != fault.NetSuiteUnavailable {
 		t.Errorf("an outage: %v, want %s", err, fault.NetSuiteUnavailable)
 	}
@@ -360,6 +358,46 @@ func TestRefusedLogins(t *testing.T) {
 			t.Errorf("%d, %v, want %s", answer.Status, err, fault.NetSuiteUnauthorised)
 		}
 	})
+}
+
+// An overload refuses tokens that serve: however many are refused, they get one token between them, and the next one later
+// and later while it goes on. Once it was calm for long enough a token that ends is replaced at once again.
+func TestRefusalsThatGoOnGetFewTokens(t *testing.T) {
+	var full atomic.Bool
+	a, client := newAccount(t, func(w http.ResponseWriter, _ *http.Request) {
+		if full.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, problemBody("INVALID_LOGIN", invalidText))
+		}
+	})
+	client.limit = make(slots, 16)
+	clock := clocked(a, client)
+	do(t, client)
+	full.Store(true)
+	for _, step := range []struct {
+		after  time.Duration
+		tokens int64
+	}{{0, 2}, {0, 2}, {time.Second, 2}, {time.Second, 3}, {3 * time.Second, 3}, {time.Second, 4}, {8 * time.Second, 5}, {16 * time.Second, 6}, {32 * time.Second, 7}, {time.Minute, 8}, {time.Minute, 9}} {
+		clock.advance(step.after)
+		var wait sync.WaitGroup
+		for range 50 {
+			wait.Go(func() {
+				if _, err := client.Do(context.Background(), get); fault.CodeOf(err) != fault.NetSuiteThrottled {
+					t.Errorf("%v, want %s", err, fault.NetSuiteThrottled)
+				}
+			})
+		}
+		if wait.Wait(); a.issued.Load() != step.tokens {
+			t.Errorf("%d tokens, want %d", a.issued.Load(), step.tokens)
+		}
+	}
+	full.Store(false)
+	do(t, client)
+	for _, rest := range []time.Duration{2 * lastRest, 2 * firstRest} {
+		clock.advance(rest)
+		a.issued.Add(1) // the token in hand ends
+		do(t, client)
+	}
 }
 
 // The example of RFC 5849, section 3.4.1.1.

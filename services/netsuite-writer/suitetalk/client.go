@@ -117,7 +117,7 @@ type Answer struct {
 
 const maxAnswer = 64 << 20
 
-// Do sends a request when the limiter lets it, on the lane of ctx. A refused token is renewed once.
+// Do sends a request when the limiter lets it, on the lane of ctx. A refused token is renewed once, unless refusals go on.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if err := addressable(r.Path); err != nil {
 		return Answer{}, err

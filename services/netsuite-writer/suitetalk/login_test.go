@@ -94,9 +94,10 @@ func TestFilesOfACertificateAreReplaced(t *testing.T) {
 	a := startAccount(t, noContent)
 	a.accept("first", first.Public())
 	client := m.machine(a)
+	clock := clocked(a, client)
 	step := func(warnings int) {
 		t.Helper()
-		a.issued.Add(1) // the token in hand ends
+		a.end(clock)
 		burst(t, client)
 		if n := m.warned(); n != warnings {
 			t.Errorf("%d warnings, want %d: %s", n, warnings, m.log.String())

@@ -174,6 +174,19 @@ func pemOf(kind string, encoded []byte) string {
 // timepiece is a clock that is set by hand.
 type timepiece struct{ ahead atomic.Int64 }
 
+// clocked gives both sides one clock.
+func clocked(a *account, client *Client) *timepiece {
+	clock := &timepiece{}
+	bearerOf(client).clock.now, a.now = clock.now, clock.now
+	return clock
+}
+
+// end lets the token in hand end, long after a token was refused before.
+func (a *account) end(clock *timepiece) {
+	clock.advance(2 * firstRest)
+	a.issued.Add(1)
+}
+
 func (p *timepiece) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
 func (p *timepiece) advance(d time.Duration) { p.ahead.Add(int64(d)) }

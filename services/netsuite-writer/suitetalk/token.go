@@ -20,6 +20,8 @@ const (
 	renewEarly  = 5 * time.Minute  // before a token's end its successor is fetched in the background
 	tokenMargin = 10 * time.Second // a token is not used in its last seconds: the request must arrive in time
 	renewAgain  = 15 * time.Second // between background renewals that fail
+	firstRest   = 2 * time.Second  // after a renewal that a refusal asked for; doubling while refusals go on
+	lastRest    = time.Minute
 	defaultLife = time.Hour
 	bearerWord  = "Bearer "
 )
@@ -41,6 +43,7 @@ type bearer struct {
 	token   string
 	until   time.Time // the token serves
 	renewAt time.Time // its successor is fetched
+	rest    rest      // between renewals that refusals ask for
 	flight  *flight   // the renewal under way, if any
 
 	// Of the renewal under way alone.
@@ -73,14 +76,47 @@ func (b *bearer) header(ctx context.Context, _, _ string) (string, error) {
 	return bearerWord + token, err
 }
 
+// renew fetches another token at once when the first is refused. An overload refuses those that serve as well (see
+// standing), and a token for each refusal would make it worse: so refusals that go on get one between them now and then.
 func (b *bearer) renew(ctx context.Context, refused, _ string) (*retry, error) {
-	b.mu.Lock()
-	if bearerWord+b.token == refused { // nobody renewed it meanwhile
-		b.token = ""
+	if !b.drop(refused) {
+		return nil, nil
 	}
-	b.mu.Unlock()
 	_, err := b.get(ctx)
 	return &retry{header: b.header, accepted: func() {}}, err
+}
+
+// drop forgets a refused token, and tells whether another one is there or may be fetched.
+func (b *bearer) drop(refused string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bearerWord+b.token != refused { // somebody renewed it meanwhile
+		return true
+	}
+	if !b.rest.over(b.clock.now()) {
+		return false
+	}
+	b.token = ""
+	return true
+}
+
+// rest is the time after something that is done again later and later while it is asked for.
+type rest struct {
+	until time.Time
+	pause time.Duration
+}
+
+// over tells whether it may be done again, which begins the next rest.
+func (r *rest) over(now time.Time) bool {
+	if now.Before(r.until) {
+		return false
+	}
+	if !now.Before(r.until.Add(r.pause)) { // nobody asked for as long again
+		r.pause = 0
+	}
+	r.pause = min(max(2*r.pause, firstRest), lastRest)
+	r.until = now.Add(r.pause)
+	return true
 }
 
 func (b *bearer) get(ctx context.Context) (string, error) {

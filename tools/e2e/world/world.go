@@ -225,16 +225,25 @@ func (w World) busy(ctx context.Context, among [][2]string) (string, error) {
 
 // Waiting counts the deliveries in the door log.
 func (w World) Waiting(ctx context.Context) (int, error) {
-	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
-	if err != nil {
+	value, err := w.Metric(ctx, "orderstream_door_log_records")
+	if err != nil || value == "" {
 		return 0, err
 	}
+	return strconv.Atoi(value)
+}
+
+// Metric gives the value of a metric that has one, or "".
+func (w World) Metric(ctx context.Context, metric string) (string, error) {
+	metrics, err := w.get(ctx, w.Facts.Health+"/metrics")
+	if err != nil {
+		return "", err
+	}
 	for line := range strings.Lines(string(metrics)) {
-		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "orderstream_door_log_records{") {
-			return strconv.Atoi(value)
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, metric+"{") {
+			return value, nil
 		}
 	}
-	return 0, nil
+	return "", nil
 }
 
 func (w World) get(ctx context.Context, url string) ([]byte, error) {
