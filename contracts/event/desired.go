@@ -20,6 +20,7 @@ type DesiredOrderV1 struct {
 	SalesOrder SalesOrder       `json:"sales_order"`
 	Deposits   []Deposit        `json:"deposits"`
 	Refunds    []CustomerRefund `json:"refunds"`
+	GivenBack  []GivenBack      `json:"given_back,omitempty"` // by refunds that are none of Refunds: their money is booked elsewhere
 	Bill       *Bill            `json:"bill,omitempty"`
 	Expected   Expected         `json:"expected"`
 	Rules      []FiredRule      `json:"rules,omitempty"`    // rules beside the policy's that applied, in order
@@ -210,6 +211,15 @@ type CustomerRefund struct {
 	Item        *Ref             `json:"item,omitempty"`     // what a credit memo says of money that no line covers
 	Question    string           `json:"question,omitempty"` // why it cannot be made
 	Deleted     bool             `json:"deleted,omitempty"`  // the shop lists it no more; what NetSuite holds of it needs a person
+}
+
+// GivenBack is what a refund gave back of the sales order where its money is booked elsewhere. No record is made of it; what is
+// not shipped yet must not be shipped.
+type GivenBack struct {
+	Refund      string       `json:"refund"` // the shop's refund id
+	Lines       []CreditLine `json:"lines"`
+	Shipping    money.Amount `json:"shipping"` // shipping cost given back, net of tax
+	ShippingTax money.Amount `json:"shipping_tax"`
 }
 
 // CreditLine is a line of the sales order given back, positive.

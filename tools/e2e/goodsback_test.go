@@ -277,6 +277,57 @@ func TestGoodsReturned(t *testing.T) {
 	}
 }
 
+// Where the money of an order is booked elsewhere, what was given back is not shipped all the same, and nothing is paid back in
+// NetSuite: an open order goes down as a whole, one that is partly shipped by line, and of what people billed in advance a
+// person is asked.
+func TestGoodsGivenBackWhereMoneyIsElsewhere(t *testing.T) {
+	none := func(g *giving) {
+		t.Helper()
+		for _, kind := range []string{"customerDeposit", "customerRefund", "creditMemo", "cashRefund"} {
+			sameTotals(g.t, kind, transactions(g.World, kind), nil)
+		}
+	}
+	for _, column := range []string{wcColumn, ""} {
+		t.Run(fmt.Sprintf("open, column %q", column), func(t *testing.T) {
+			t.Parallel()
+			g := givingBack(t, column, demo.Options{Mapping: policy(t, "order")})
+			g.back(allTees, oneBeanie)
+			g.holds("154.12", "TEE-001 3 0 closed", "BEANIE-01 1 12.75", hour)
+			checkParked(t, g.World, nil)
+			none(g)
+		})
+		t.Run(fmt.Sprintf("partly shipped, column %q", column), func(t *testing.T) {
+			t.Parallel()
+			g := givingBack(t, column, demo.Options{Mapping: policy(t, "order")})
+			g.ship("line-6", 1)
+			if o := g.back(allTees, oneBeanie, shipping); o.Kind != event.OutcomeSynced {
+				t.Errorf("%s: %s", o.Kind, o.Reason)
+			}
+			g.holds("147.74", "TEE-001 3 0 closed", "BEANIE-01 1 12.75", hour)
+			g.refunds, g.named = append(g.refunds, []byte(amount)), append(g.named, `{"id":71,"reason":"goodwill","total":"-10.00"}`)
+			g.say("processing") // an amount alone changes nothing
+			g.holds("147.74", "TEE-001 3 0 closed", "BEANIE-01 1 12.75", hour)
+			if n := len(g.patches()); n != 1 {
+				t.Errorf("%d changes were sent, want one", n)
+			}
+			checkParked(t, g.World, nil)
+			none(g)
+		})
+	}
+	t.Run("billed in advance by people", func(t *testing.T) {
+		t.Parallel()
+		g := givingBack(t, wcColumn, demo.Options{Mapping: policy(t, "order"), Account: func(a *netsuitesim.Config) { a.Switches.BillInAdvance = true }})
+		act(t, g.World, netsuitesim.Act{Method: "POST", Path: "salesOrder/eid:wc-so-main-37/!transform/invoice", Body: json.RawMessage(`{}`)})
+		o := g.back(allTees)
+		g.holds("232.11", tees, beanies, hour)
+		if len(o.Questions) != 1 || !strings.Contains(o.Questions[0].Fault.Field+o.Questions[0].Fault.Value, "line-5: 3 of it, because 3 are billed") {
+			t.Errorf("questions %+v", o.Questions)
+		}
+		checkParked(t, g.World, []string{"write.main.37 refunded-goods-open"})
+		none(g)
+	})
+}
+
 // A line that is billed in advance cannot go down, and other edits that the order was kept from are not made in passing: a
 // person is asked, and nothing is written. A line that can go down does.
 func TestGoodsThatMayStillBeShipped(t *testing.T) {

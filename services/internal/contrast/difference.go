@@ -46,7 +46,8 @@ func Differences(from, to event.DesiredOrderV1) ([]Difference, error) {
 
 func asked(d event.DesiredOrderV1) map[string]any {
 	return map[string]any{
-		"policy": d.Policy, "customer": d.Customer, "sales_order": d.SalesOrder, "deposits": d.Deposits, "refunds": d.Refunds, "bill": d.Bill, "expected": d.Expected,
+		"policy": d.Policy, "customer": d.Customer, "sales_order": d.SalesOrder, "deposits": d.Deposits, "refunds": d.Refunds,
+		"given_back": d.GivenBack, "bill": d.Bill, "expected": d.Expected,
 	}
 }
 

@@ -99,11 +99,21 @@ func find(key string, now []Line, known []event.LedgerLine) (Line, bool) {
 	return Line{}, false
 }
 
+// returns are what the order's refunds gave back, whoever books their money. Deleted ones gave nothing.
+func returns(d event.DesiredOrderV1) (list []event.GivenBack) {
+	for _, r := range d.Refunds {
+		if !r.Deleted {
+			list = append(list, event.GivenBack{Refund: r.Refund, Lines: r.Lines, Shipping: r.Shipping, ShippingTax: r.ShippingTax})
+		}
+	}
+	return append(list, d.GivenBack...)
+}
+
 // backOf lists what refunds gave back of a line of goods with pieces, the newest first.
 func backOf(d event.DesiredOrderV1, key string) (list []event.CreditLine) {
-	for _, r := range slices.Backward(d.Refunds) {
+	for _, r := range slices.Backward(returns(d)) {
 		for _, l := range r.Lines {
-			if !r.Deleted && l.Key == key && strings.HasPrefix(key, goods) && l.Quantity.Sign() > 0 {
+			if l.Key == key && strings.HasPrefix(key, goods) && l.Quantity.Sign() > 0 {
 				list = append(list, l)
 			}
 		}
@@ -255,7 +265,7 @@ func (g *Goods) exact(d event.DesiredOrderV1, f Facts) bool {
 	if d.SalesOrder.TaxMode == event.TaxEngine {
 		over, taxed = f.Total.Sub(f.Tax).Sub(d.Expected.Net).Sub(g.net), false
 	}
-	for _, r := range slices.Backward(d.Refunds) {
+	for _, r := range slices.Backward(returns(d)) {
 		if over.IsZero() {
 			break
 		}
@@ -265,10 +275,7 @@ func (g *Goods) exact(d event.DesiredOrderV1, f Facts) bool {
 }
 
 // besides is what a refund gave back of what is no goods: the shipping, and fees.
-func besides(r event.CustomerRefund, taxed bool) money.Amount {
-	if r.Deleted {
-		return money.Zero
-	}
+func besides(r event.GivenBack, taxed bool) money.Amount {
 	net, tax := r.Shipping, r.ShippingTax
 	for _, l := range r.Lines {
 		if !strings.HasPrefix(l.Key, goods) {

@@ -126,6 +126,34 @@ func toldGoods(d Decision) (goes, open string) {
 	return goes, open
 }
 
+// Where a refund's money is booked elsewhere, what it gave back counts all the same.
+func TestGoodsBackWhoseMoneyIsElsewhere(t *testing.T) {
+	tees, hats := ordered("line-1", teeRef, 2, "20"), ordered("line-2", hatRef, 2, "10")
+	d := refundedOrder("33", []event.OrderLine{tees, hats})
+	d.GivenBack = []event.GivenBack{{Refund: "70", Shipping: money.MustParse("4")}, {Refund: "71", Lines: []event.CreditLine{returned("line-1", 1, "10", "1")}}}
+	known := []event.LedgerLine{{Key: "line-1", Line: "1"}, {Key: "line-2", Line: "4"}}
+	for name, c := range map[string]struct {
+		billed     int64
+		goes, open string
+	}{
+		"not shipped": {0, "[line-1]: 2 × 20.00, 2 × 10.00; 33.00, tax 2.00 1.00", ""},
+		"billed":      {3, "none", "line-1: 1 of it, because 3 are billed"},
+	} {
+		f := Facts{Ledger: event.Ledger{SalesOrder: &event.LedgerOrder{Lines: known, Total: money.MustParse("48")}}, Status: "D", Total: money.MustParse("48")}
+		f.Lines = []Line{stands("1", "11", "", 3, 0, c.billed, "30"), stands("4", "12", "", 2, 2, 0, "10")}
+		decision, err := Decide(d, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if goes, open := toldGoods(decision); goes != c.goes || open != c.open {
+			t.Errorf("%s: %s, open %q; want %s, %q", name, goes, open, c.goes, c.open)
+		}
+		if lacking := Lacking(d, f.Ledger); !lacking.Empty() {
+			t.Errorf("%s: lacking %+v, want no money", name, lacking)
+		}
+	}
+}
+
 // A write whose record a crash took is entered: NetSuite shows it, the ledger does not.
 func TestGoodsBackThatTheLedgerDoesNotKnow(t *testing.T) {
 	d := refundedOrder("22", []event.OrderLine{ordered("line-1", teeRef, 2, "20")}, of(returned("line-1", 1, "10", "1")))

@@ -17,7 +17,7 @@ func (m *Mapping) Balance(o event.OrderStateV1, d event.DesiredOrderV1) error {
 	if len(d.SalesOrder.Lines) == 0 {
 		return nil // ignored by rule
 	}
-	for _, rule := range []func(o event.OrderStateV1, d event.DesiredOrderV1) error{balancedOrder, m.balancedTotal, m.balancedLines, m.balancedRates, m.balancedDeposits, m.balancedRefunds, balancedCredits} {
+	for _, rule := range []func(o event.OrderStateV1, d event.DesiredOrderV1) error{balancedOrder, m.balancedTotal, m.balancedLines, m.balancedRates, m.balancedDeposits, m.balancedRefunds, m.balancedReturns, balancedCredits} {
 		if err := rule(o, d); err != nil {
 			return err
 		}
@@ -125,19 +125,44 @@ func balancedCredits(o event.OrderStateV1, d event.DesiredOrderV1) error {
 		if at < 0 || !refund.Amount.Equal(o.Refunds[at].Total.Abs().Round(o.Currency)) {
 			return fmt.Errorf("the refund %s is %s, which is not the shop's", refund.Refund, refund.Amount)
 		}
-		if o.Refunds[at].Detail == nil {
-			continue
-		}
-		want, credited := money.Zero, refund.Shipping.Add(refund.ShippingTax)
-		for _, l := range o.Refunds[at].Detail.Lines {
-			want = want.Add(l.Total.Round(o.Currency)).Add(l.Tax.Round(o.Currency))
-		}
-		for _, line := range refund.Lines {
-			credited = credited.Add(line.Amount).Add(line.Tax)
-		}
-		if !credited.Equal(want) {
+		back := event.GivenBack{Lines: refund.Lines, Shipping: refund.Shipping, ShippingTax: refund.ShippingTax}
+		if want, credited := shownBack(o.Refunds[at], o.Currency), creditedBack(back); o.Refunds[at].Detail != nil && !credited.Equal(want) {
 			return fmt.Errorf("the refund %s credits %s, the shop's lines say %s", refund.Refund, credited, want)
 		}
+	}
+	return nil
+}
+
+// shownBack is what the lines of a shop's refund come to, with tax.
+func shownBack(r event.Refund, c money.Currency) (sum money.Amount) {
+	if r.Detail == nil {
+		return sum
+	}
+	for _, l := range r.Detail.Lines {
+		sum = sum.Add(l.Total.Round(c)).Add(l.Tax.Round(c))
+	}
+	return sum
+}
+
+func creditedBack(back event.GivenBack) money.Amount {
+	sum := back.Shipping.Add(back.ShippingTax)
+	for _, line := range back.Lines {
+		sum = sum.Add(line.Amount).Add(line.Tax)
+	}
+	return sum
+}
+
+// balancedReturns wants what refunds gave back where their money is booked elsewhere, and nothing of it where it is not.
+func (m *Mapping) balancedReturns(o event.OrderStateV1, d event.DesiredOrderV1) error {
+	want := m.wanted(o).givenBack()
+	for _, back := range d.GivenBack {
+		if sum, asked := want[back.Refund]; !asked || !creditedBack(back).Equal(sum) {
+			return fmt.Errorf("the refund %s gives back %s, the shop's lines say %s", back.Refund, creditedBack(back), sum)
+		}
+		delete(want, back.Refund)
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("what the refunds %s gave back is missing", strings.Join(sorted(want), ", "))
 	}
 	return nil
 }

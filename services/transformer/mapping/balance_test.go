@@ -98,6 +98,15 @@ func TestBalanceFindsWhatIsGoneOrMoved(t *testing.T) {
 			d.Refunds = nil
 			return had > 0
 		},
+		"goods given back gone": func(_ *Mapping, _ event.OrderStateV1, d *event.DesiredOrderV1) bool {
+			had := len(d.GivenBack)
+			d.GivenBack = nil
+			return had > 0
+		},
+		"goods given back twice": func(_ *Mapping, _ event.OrderStateV1, d *event.DesiredOrderV1) bool {
+			d.GivenBack = append(slices.Clone(d.GivenBack), d.GivenBack...)
+			return len(d.GivenBack) > 0
+		},
 		"line to line": func(m *Mapping, o event.OrderStateV1, d *event.DesiredOrderV1) bool {
 			lines := slices.Clone(d.SalesOrder.Lines)
 			d.SalesOrder.Lines = lines

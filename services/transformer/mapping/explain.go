@@ -204,6 +204,11 @@ func (e explainer) money(d event.DesiredOrderV1) {
 		e.from(name+".question", refund.Question, "refunds")
 		e.fields(name+".fields", refund.Fields)
 	}
+	for _, back := range d.GivenBack {
+		for _, l := range back.Lines {
+			e.from("given_back["+back.Refund+"].lines["+l.Key+"].quantity", l.Quantity.String(), "order.refunds")
+		}
+	}
 	if d.Bill != nil {
 		e.from("bill.record", d.Bill.Record, "payments.gateways")
 		e.fields("bill.fields", d.Bill.Fields)

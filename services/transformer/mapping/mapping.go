@@ -281,6 +281,8 @@ func (m *Mapping) fillMoney(d *event.DesiredOrderV1, t till, r StatusRule, baske
 		return err
 	}
 	d.Refunds, d.Warnings = refunds, append(d.Warnings, warnings...)
+	d.GivenBack, warnings = t.givenBack(basket)
+	d.Warnings = append(d.Warnings, warnings...)
 	d.Bill = t.bill(r)
 	return nil
 }

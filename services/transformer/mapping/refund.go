@@ -41,7 +41,7 @@ func (b RefundBlock) byStatus(r event.Refund) bool {
 // With policy order the money was never in NetSuite: nothing is given back from there.
 func (t till) customerRefunds(b *basket) (list []event.CustomerRefund, warnings []string, err error) {
 	list = []event.CustomerRefund{}
-	if t.known && t.gateway.Policy == PolicyOrder {
+	if t.elsewhere() {
 		return list, nil, nil
 	}
 	for _, r := range t.order.Refunds {
@@ -50,7 +50,7 @@ func (t till) customerRefunds(b *basket) (list []event.CustomerRefund, warnings 
 			warnings = append(warnings, "refund "+r.ID+" was made by a change of status: no money is booked")
 			continue
 		case r.Detail == nil && !r.Deleted:
-			warnings = append(warnings, "refund "+r.ID+" waits for its record")
+			warnings = append(warnings, waitsForRecord(r))
 			continue
 		case r.Total.Round(t.order.Currency).IsZero():
 			continue
@@ -63,6 +63,33 @@ func (t till) customerRefunds(b *basket) (list []event.CustomerRefund, warnings 
 	}
 	return list, warnings, nil
 }
+
+// elsewhere tells whether the order's money is booked outside of NetSuite.
+func (t till) elsewhere() bool { return t.known && t.gateway.Policy == PolicyOrder }
+
+// givenBack is what refunds gave back of an order whose money is booked elsewhere; warnings name refunds of which that is not
+// known yet. An amount alone leaves the order as it is.
+func (t till) givenBack(b *basket) (list []event.GivenBack, warnings []string) {
+	if !t.elsewhere() {
+		return nil, nil
+	}
+	for _, r := range t.order.Refunds {
+		if r.Deleted || t.m.document.Refunds.byStatus(r) {
+			continue
+		}
+		if r.Detail == nil {
+			warnings = append(warnings, waitsForRecord(r))
+			continue
+		}
+		back := event.GivenBack{Refund: r.ID}
+		if back.Lines, back.Shipping, back.ShippingTax = b.credits(r.Detail.Lines); len(back.Lines) > 0 || !back.Shipping.IsZero() || !back.ShippingTax.IsZero() {
+			list = append(list, back)
+		}
+	}
+	return list, warnings
+}
+
+func waitsForRecord(r event.Refund) string { return "refund " + r.ID + " waits for its record" }
 
 func (t till) customerRefund(r event.Refund, b *basket) (event.CustomerRefund, error) {
 	t.scope.Refund = refundOf(r)

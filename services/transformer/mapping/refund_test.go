@@ -32,6 +32,16 @@ func refunds(d event.DesiredOrderV1) []string {
 		}
 		list = append(list, word)
 	}
+	for _, back := range d.GivenBack {
+		word := "goods " + back.Refund
+		for _, l := range back.Lines {
+			word += "; " + l.Key + " " + l.Quantity.String() + " × " + l.Amount.String() + " + " + l.Tax.String()
+		}
+		if !back.Shipping.IsZero() {
+			word += "; shipping " + back.Shipping.String() + " + " + back.ShippingTax.String()
+		}
+		list = append(list, word)
+	}
 	return list
 }
 
@@ -101,7 +111,15 @@ func TestRefunds(t *testing.T) {
 		"from the gateway's account": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Payments.Gateways["rig_card"] = Gateway{Account: "Stripe"} },
 			[]string{tees, beanies, hour}, []string{"wc-cr-main-37-71 10.00 2026-11-24 account=account Stripe"}, "232.11", "5.95", "", false},
 		"policy order": {[]event.Refund{refund("72", "-21.44", "", back("5", 1, "19.99", "1.45"))}, policy(PolicyOrder),
-			[]string{"line-5 TEE-001 2 × 39.98", beanies, hour}, []string{}, "210.67", "5.95", "", false},
+			[]string{"line-5 TEE-001 2 × 39.98", beanies, hour}, []string{"goods 72; line-5 1 × 19.99 + 1.45"}, "210.67", "5.95", "", false},
+		"policy order, with shipping": {[]event.Refund{refund("72", "-27.82", "", back("5", 1, "19.99", "1.45"), back("8", 0, "5.95", "0.43"))}, policy(PolicyOrder),
+			[]string{"line-5 TEE-001 2 × 39.98", beanies, hour}, []string{"goods 72; line-5 1 × 19.99 + 1.45; shipping 5.95 + 0.43"}, "204.29", "0", "", false},
+		"policy order, an amount": {[]event.Refund{refund("71", "-10.00", "Damaged box")}, policy(PolicyOrder), []string{tees, beanies, hour}, []string{}, "232.11", "5.95", "", false},
+		"policy order, not read yet": {[]event.Refund{{ID: "71", Total: money.MustParse("-10.00")}}, policy(PolicyOrder),
+			[]string{tees, beanies, hour}, []string{}, "232.11", "5.95", "refund 71 waits for its record", false},
+		"policy order, by change of status": {[]event.Refund{refund("70", "-232.11", "Order fully refunded.")}, policy(PolicyOrder), []string{tees, beanies, hour}, []string{}, "232.11", "5.95", "", false},
+		"policy order, deleted": {[]event.Refund{deleted(refund("72", "-21.44", "", back("5", 1, "19.99", "1.45")))}, policy(PolicyOrder),
+			[]string{tees, beanies, hour}, []string{}, "232.11", "5.95", "", false},
 		"unknown gateway": {[]event.Refund{refund("71", "-10.00", "")}, func(d *Document) { d.Payments.Gateways = nil }, []string{tees, beanies, hour},
 			[]string{`wc-cr-main-37-71 10.00 2026-11-24 ? payment-unmapped: payment_method = "rig_card": want an entry under payments.gateways`}, "232.11", "5.95", "", false},
 	} {

@@ -19,12 +19,13 @@ type sealed struct {
 	SalesOrder event.SalesOrder
 	Deposits   []event.Deposit
 	Refunds    []event.CustomerRefund
+	GivenBack  []event.GivenBack `json:",omitempty"`
 	Bill       *event.Bill
 	Expected   event.Expected
 }
 
 func sealedOf(d *event.DesiredOrderV1) sealed {
-	return sealed{d.Policy, d.Customer, d.SalesOrder, d.Deposits, d.Refunds, d.Bill, d.Expected}
+	return sealed{d.Policy, d.Customer, d.SalesOrder, d.Deposits, d.Refunds, d.GivenBack, d.Bill, d.Expected}
 }
 
 // seal computes the hash: codec.Hash of sealed. Its text is written here, for that is a third of the work of mapping an
@@ -105,6 +106,10 @@ func (w *writer) sealed(d *event.DesiredOrderV1) {
 		w.raw("[]")
 	} else {
 		w.any(d.Refunds)
+	}
+	if len(d.GivenBack) > 0 {
+		w.raw(`,"GivenBack":`)
+		w.any(d.GivenBack)
 	}
 	w.raw(`,"Bill":`)
 	if d.Bill == nil {

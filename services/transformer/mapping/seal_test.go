@@ -24,7 +24,7 @@ func sameText(t *testing.T, name string, d event.DesiredOrderV1) {
 func TestSealIsTheCodecsHash(t *testing.T) {
 	mappings := map[string]*Mapping{
 		"default": compiled(t), "lively": extended(t, lively), "codes": variant(t, strategy(event.TaxCodes), everyCode), "header": variant(t, func(d *Document) { d.Discounts.As = DiscountHeader }),
-		"fallback": edited(t, "skus: {}\n", "skus: {}\n  unknown: fallback\n"),
+		"order": variant(t, policy(PolicyOrder)), "fallback": edited(t, "skus: {}\n", "skus: {}\n  unknown: fallback\n"),
 	}
 	for name, m := range mappings {
 		for capture, o := range orders(t) {

@@ -114,6 +114,20 @@ func (w wanted) refunds() []string {
 	return list
 }
 
+// givenBack are the refunds of which what went back counts alone, with what their lines come to: their money is in other books.
+func (w wanted) givenBack() map[string]money.Amount {
+	list := map[string]money.Amount{}
+	if !w.known || w.gateway.Policy != PolicyOrder {
+		return list
+	}
+	for _, r := range w.order.Refunds {
+		if !r.Deleted && r.Detail != nil && len(r.Detail.Lines) > 0 {
+			list[r.ID] = shownBack(r, w.order.Currency)
+		}
+	}
+	return list
+}
+
 // meta is an amount in the order's meta, under a key that the document names; has tells whether the order has the key.
 func (w wanted) meta(key string) (amount money.Amount, has bool) {
 	at := metaAt(w.order, key)
