@@ -207,14 +207,18 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 	return facts, now, nil
 }
 
-// recorded tells whether all that we may have written to the order is on record: an attempt at another state that failed, or
-// states that came and went while we were down, may have given it the status that it has.
+// recorded tells whether all that we may have written to the order's status is on record: an attempt at another state that
+// failed, or states that came and went while we were down or slow, may have given it the status that it has.
 func (j *job) recorded() bool {
-	if len(j.superseded) > 0 {
-		return false
+	var words []string
+	for _, s := range j.superseded {
+		words = append(words, s.Status)
 	}
 	failed := j.last != nil && (j.last.Kind == event.OutcomeParked || j.last.Kind == event.OutcomeRetried)
-	return !failed || j.last.Desired.Hash == j.desired.Hash
+	if failed && j.last.Desired.Hash != j.desired.Hash {
+		words = append(words, j.last.Desired.Status)
+	}
+	return plan.OnRecord(j.desired, j.ledger.SalesOrder, words...)
 }
 
 // step reads where it must, decides and writes.

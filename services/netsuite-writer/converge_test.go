@@ -8,25 +8,35 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 )
 
-// A status in NetSuite is laid at its people's door only where every write of ours is on record.
+// A status in NetSuite is laid at its people's door only where no write of ours that is not on record can have given it.
 func TestEveryWriteIsOnRecord(t *testing.T) {
-	last := func(kind, hash string) *event.SyncRecordedV1 {
-		return &event.SyncRecordedV1{Kind: kind, Desired: event.DesiredTaken{Hash: hash}}
+	last := func(kind, hash, word string) *event.SyncRecordedV1 {
+		return &event.SyncRecordedV1{Kind: kind, Desired: event.DesiredTaken{Hash: hash, Status: word}}
 	}
+	held := &event.LedgerOrder{Given: "A", GivenFor: "on-hold"}
 	for name, c := range map[string]struct {
 		last       *event.SyncRecordedV1
-		superseded int
+		superseded []string
+		order      *event.LedgerOrder
 		want       bool
 	}{
-		"the first state":               {nil, 0, true},
-		"after a success":               {last(event.OutcomeSynced, "a"), 0, true},
-		"after a skip":                  {last(event.OutcomeSkipped, "a"), 0, true},
-		"again after a failed attempt":  {last(event.OutcomeRetried, "b"), 0, true},
-		"again after it was parked":     {last(event.OutcomeParked, "b"), 0, true},
-		"after another that was parked": {last(event.OutcomeParked, "a"), 0, false},
-		"after states without outcome":  {last(event.OutcomeSynced, "a"), 1, false},
+		"the first state":                       {nil, nil, held, true},
+		"after a success":                       {last(event.OutcomeSynced, "a", "failed"), nil, held, true},
+		"after a skip":                          {last(event.OutcomeSkipped, "a", "failed"), nil, held, true},
+		"again after a failed attempt":          {last(event.OutcomeRetried, "b", "processing"), nil, held, true},
+		"again after it was parked":             {last(event.OutcomeParked, "b", "processing"), nil, held, true},
+		"after another that was parked":         {last(event.OutcomeParked, "a", "failed"), nil, held, false},
+		"after another of this word":            {last(event.OutcomeParked, "a", "processing"), nil, held, true},
+		"after another of the word before":      {last(event.OutcomeRetried, "a", "on-hold"), nil, held, true},
+		"after states without outcome":          {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold", "failed"}, held, false},
+		"after edits without outcome":           {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold", "processing"}, held, true},
+		"after edits of what we know little of": {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold"}, &event.LedgerOrder{GivenFor: "on-hold"}, false},
+		"after edits of what we know nothing":   {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold"}, nil, false},
 	} {
-		j := &job{desired: event.DesiredOrderV1{Hash: "b"}, last: c.last, superseded: make([]event.Superseded, c.superseded)}
+		j := &job{desired: event.DesiredOrderV1{Hash: "b", Source: event.DesiredSource{Status: "processing"}}, last: c.last, ledger: event.Ledger{SalesOrder: c.order}}
+		for _, word := range c.superseded {
+			j.superseded = append(j.superseded, event.Superseded{Status: word})
+		}
 		if got := j.recorded(); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -88,15 +89,69 @@ func TestOneOwnerOfTheStatus(t *testing.T) {
 			b.stands("cancelled in the shop", "H", "three", "")
 			b.edit(`{"status":"processing"}`)
 			b.stands("opened again in the shop, which closed it", "B", "three", "")
-			var closed []string
-			for _, l := range b.ledger().Lines {
-				closed = append(closed, `{"line":`+l.Line+`,"isClosed":true}`)
-			}
-			b.act(`{"item":{"items":[` + strings.Join(closed, ",") + `]}}`)
+			b.close()
 			b.edit(`{"customer_note":"four"}`)
 			b.stands("closed in NetSuite, edited in the shop", either("H", "B"), either("three", "four"), rule)
 		})
 	}
+}
+
+// Edits that come while one is written, or while the writer is away, are one state at the end. What NetSuite's people did in
+// between stands against it as against a single edit, and the shop still takes the order back.
+func TestManyEditsUndoNothingOfPeople(t *testing.T) {
+	ctx := t.Context()
+	b := owned(t, "on-hold", func(*host.Config) {})
+	edits := func(bodies ...string) {
+		t.Helper()
+		if _, err := b.JS.PauseConsumer(ctx, topology.Desired, topology.WriterOf(demo.Account), time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for _, body := range bodies {
+			if err := b.Shop.Edit(b.store, b.order, []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+			b.Until("the edit is in DESIRED", func() bool { return b.wants(body) })
+		}
+		if _, err := b.JS.ResumeConsumer(ctx, topology.Desired, topology.WriterOf(demo.Account)); err != nil {
+			t.Fatal(err)
+		}
+		b.quiet()
+	}
+	b.act(`{"orderStatus":{"id":"B"}}`)
+	edits(`{"customer_note":"one"}`, `{"customer_note":"two"}`)
+	b.stands("approved in NetSuite, edited twice in the shop", "B", "two", "netsuite-owns-status")
+	edits(`{"customer_note":"three"}`, `{"status":"processing"}`, `{"status":"on-hold"}`)
+	b.stands("accepted and held in the shop", "A", "three", "")
+	edits(`{"customer_note":"four"}`, `{"status":"processing"}`)
+	b.stands("accepted in the shop", "B", "four", "")
+	b.close()
+	edits(`{"customer_note":"five"}`, `{"customer_note":"six"}`)
+	b.stands("closed in NetSuite, edited twice in the shop", "H", "four", "netsuite-owns-status")
+}
+
+// wants tells whether the newest desired state of the order holds the words of an edit.
+func (b *backward) wants(edit string) bool {
+	b.t.Helper()
+	stream, err := b.JS.Stream(b.t.Context(), topology.Desired)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	raw, err := stream.GetLastMsgForSubject(b.t.Context(), subject.Desired{Kind: "order", Account: demo.Account, Store: b.store, Key: fmt.Sprint(b.order)}.String())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, value, _ := strings.Cut(strings.TrimSuffix(edit, "}"), ":")
+	return strings.Contains(string(raw.Data), value)
+}
+
+// close has people in NetSuite close every line of the sales order.
+func (b *backward) close() {
+	b.t.Helper()
+	var closed []string
+	for _, l := range b.ledger().Lines {
+		closed = append(closed, `{"line":`+l.Line+`,"isClosed":true}`)
+	}
+	b.act(`{"item":{"items":[` + strings.Join(closed, ",") + `]}}`)
 }
 
 // Money and the customer's record are left to NetSuite's people where they own them, by rules that say so.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/event"
@@ -35,6 +36,15 @@ func (f Facts) moved(d event.DesiredOrderV1) bool {
 	}
 	takesBack := strings.Index(firmness, Letter(d)) > strings.Index(firmness, f.Status)
 	return !takesBack || so.GivenFor == d.Source.Status
+}
+
+// OnRecord tells whether no state of which no success is on record can have given the order the status that it has. Words are
+// the shop's in those states: the one for which the known status was given asks for that one again, and the one at hand for
+// what is wanted now.
+func OnRecord(d event.DesiredOrderV1, so *event.LedgerOrder, words ...string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool {
+		return word != d.Source.Status && (so == nil || so.Given == "" || word != so.GivenFor)
+	})
 }
 
 // remains decides about an order whose status NetSuite's people gave: all else follows the shop, except where the order is

@@ -126,13 +126,18 @@ func effect(to event.DesiredOrderV1, s standing, t terms.Account, differences []
 // facts are what the writer decides by.
 func (s standing) facts(to event.DesiredOrderV1, t terms.Account) plan.Facts {
 	return plan.Facts{
-		Ledger: s.ledger, Start: t.Starts[to.Store], Hold: t.Hold, Status: s.status, OwnsStatus: t.Owners[to.Store].Status && !s.failed(to),
+		Ledger: s.ledger, Start: t.Starts[to.Store], Hold: t.Hold, Status: s.status, OwnsStatus: t.Owners[to.Store].Status && s.recorded(to),
 	}
 }
 
-// failed tells whether the last attempt was at another state and failed: it may have given the order the status that it has.
-func (s standing) failed(to event.DesiredOrderV1) bool {
-	return s.entry != nil && (s.entry.Kind == event.OutcomeParked || s.entry.Kind == event.OutcomeRetried) && s.entry.Desired.Hash != to.Hash
+// recorded tells whether the last attempt cannot have given the order the status that it has: it went well, or was at this
+// state, or was about no other status.
+func (s standing) recorded(to event.DesiredOrderV1) bool {
+	failed := s.entry != nil && (s.entry.Kind == event.OutcomeParked || s.entry.Kind == event.OutcomeRetried)
+	if !failed || s.entry.Desired.Hash == to.Hash {
+		return true
+	}
+	return plan.OnRecord(to, s.ledger.SalesOrder, s.entry.Desired.Status)
 }
 
 // holds tells whether the writer takes the state for written and verified.
