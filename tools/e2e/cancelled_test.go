@@ -8,24 +8,28 @@ import (
 )
 
 // An order that waits for approval and is cancelled in NetSuite, which never committed it, is cancelled in its shop, and its
-// unit is for sale again in every shop.
+// unit is for sale again in every shop: by push and by poll.
 func TestCancelledInNetSuiteIsForSaleAgain(t *testing.T) {
-	s := newShelves(t, false)
-	s.counts("TEE-001", 10)
-	s.until(classicTee, 10)
-	ids, err := s.Shop.Place(shopsim.Placement{Store: "main", Status: "on-hold", Product: classicTee})
-	if err != nil {
-		t.Fatal(err)
+	for name, pushed := range map[string]bool{"push": true, "poll": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelves(t, pushed)
+			s.counts("TEE-001", 10)
+			s.until(classicTee, 10)
+			ids, err := s.Shop.Place(shopsim.Placement{Store: "main", Status: "on-hold", Product: classicTee})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.until(classicTee, 9)
+			s.quiet()
+			if _, err := s.NetSuite.Cancel(fmt.Sprintf("wc-so-main-%d", ids[0])); err != nil {
+				t.Fatal(err)
+			}
+			b := &backward{World: s.World, t: t, store: "main", order: ids[0]}
+			s.Until("the shop cancels the order", func() bool { return b.shopOrder().Status == "cancelled" })
+			s.quiet()
+			s.until(classicTee, 10)
+		})
 	}
-	s.until(classicTee, 9)
-	s.quiet()
-	if _, err := s.NetSuite.Cancel(fmt.Sprintf("wc-so-main-%d", ids[0])); err != nil {
-		t.Fatal(err)
-	}
-	b := &backward{World: s.World, t: t, store: "main", order: ids[0]}
-	s.Until("the shop cancels the order", func() bool { return b.shopOrder().Status == "cancelled" })
-	s.quiet()
-	s.until(classicTee, 10)
 }
 
 // A shop puts back by itself what an order took when we cancel it. The stock that NetSuite counts was told before, and no

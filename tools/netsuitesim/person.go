@@ -92,6 +92,7 @@ func (s *Server) Cancel(order string) (string, error) {
 		orderProgress(t, d)
 		t.stamp(d)
 		t.put(&record{kind: r.kind, id: r.id, fields: d.fields})
+		t.submit(r.kind.name, r.id, false) // the user event's type is CANCEL
 		id = decimalID(r.id)
 		return nil
 	})
