@@ -64,6 +64,43 @@ func TestOurStatusIsNoNews(t *testing.T) {
 	}
 }
 
+// What the shop takes out of its stock, or puts back, when an order gets a status of ours, is no news; any other change of the
+// line is, beside it too.
+func TestTheShopsStockIsNoNews(t *testing.T) {
+	taken := deliveries(t)["order.created-simple"]
+	const note = `{"id":28,"key":"_reduced_stock","value":"1","display_key":"_reduced_stock","display_value":"1"}`
+	with := func(meta, name string) event.OrderStateV1 {
+		t.Helper()
+		o, err := Order(replaced(taken, `"name":"Classic Tee"`, fmt.Sprintf(`"name":%q`, name), note, meta))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	engraved := `{"id":2,"key":"Engraving","value":"Zoë"}`
+	for name, c := range map[string]struct {
+		before, after event.OrderStateV1
+		same          bool
+	}{
+		"put back":                {with(note, "Classic Tee"), with("", "Classic Tee"), true},
+		"taken":                   {with("", "Classic Tee"), with(note, "Classic Tee"), true},
+		"another number":          {with(note, "Classic Tee"), with(strings.ReplaceAll(note, `"1"`, `"2"`), "Classic Tee"), true},
+		"beside another entry":    {with(note+","+engraved, "Classic Tee"), with(engraved, "Classic Tee"), true},
+		"put back, renamed":       {with(note, "Classic Tee"), with("", "Old Tee"), false},
+		"put back, engraved":      {with(note, "Classic Tee"), with(engraved, "Classic Tee"), false},
+		"taken and engraved anew": {with(engraved, "Classic Tee"), with(note+","+strings.Replace(engraved, "Zoë", "Chloé", 1), "Classic Tee"), false},
+	} {
+		c.after.Version.Sequence = c.before.Version.Sequence + 1
+		news, _, rule, err := Next(&c.before, c.after)
+		if err != nil || (rule == RuleRepeat) != c.same || (news == nil) != c.same {
+			t.Errorf("%s: rule %q, news %v, %v; want the same %v", name, rule, news != nil, err, c.same)
+		}
+		if news != nil && news.Hash != c.after.Hash {
+			t.Errorf("%s: news of another content than the shop's", name)
+		}
+	}
+}
+
 // A refund that NetSuite made, and we recorded in the shop, is no news either; nor is the order it leaves refunded.
 func TestOurRefundIsNoNews(t *testing.T) {
 	plain := marked(t, "processing", "null", "")

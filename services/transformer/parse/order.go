@@ -3,7 +3,6 @@ package parse
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -311,7 +310,7 @@ func (r *reader) giftCards(w woo.Order) []event.GiftCard {
 	return list
 }
 
-// meta leaves our own keys out (no echo) and sorts: the shop's order of entries means nothing.
+// meta leaves our own keys out (no echo) and sorts.
 func (r *reader) meta(field string, wire []woo.Meta) []event.Meta {
 	list := make([]event.Meta, 0, len(wire))
 	for i, w := range wire {
@@ -328,10 +327,7 @@ func (r *reader) meta(field string, wire []woo.Meta) []event.Meta {
 		}
 		list = append(list, event.Meta{Key: string(w.Key), Value: canonical})
 	}
-	slices.SortStableFunc(list, func(a, b event.Meta) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(string(a.Value), string(b.Value)))
-	})
-	return list
+	return sortMeta(list)
 }
 
 // Meta keys under which the usual delivery-date and gift plugins keep what the customer asks for.

@@ -126,8 +126,8 @@ func Next(last *event.OrderStateV1, state event.OrderStateV1) (news *event.Order
 		if state, err = carry(last, state); err != nil {
 			return nil, "", "", err
 		}
-		if state.Hash == last.Hash {
-			return nil, "", RuleRepeat, nil
+		if again, err := repeats(last, state); again || err != nil {
+			return nil, "", RuleRepeat, err
 		}
 		if state.Version.ModifiedAt.Equal(last.Version.ModifiedAt) && state.Source.Origin != event.OriginRead {
 			read = ReadTie
