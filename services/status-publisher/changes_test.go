@@ -251,6 +251,29 @@ func TestApproval(t *testing.T) {
 	}
 }
 
+// An approval is told, too, where the shop's edit of something else was written before NetSuite's change is read; one that the
+// shop gave is none, whatever people did to the order since.
+func TestAnApprovalBesideAnEdit(t *testing.T) {
+	for name, c := range map[string]struct {
+		given, seen, now string
+		want             []string
+	}{
+		"approved":                 {"A", "B", "B", []string{"NetSuite approved sales order SO1001."}},
+		"approved and shipped":     {"A", "B", "D", []string{"NetSuite approved sales order SO1001."}},
+		"approved, and held again": {"A", "B", "A", nil},
+		"closed":                   {"A", "H", "B", nil},
+		"approved by the shop":     {"B", "B", "B", nil},
+	} {
+		b := prepare(t, nil)
+		b.placed("on-hold")
+		b.ledgeredWith(event.Ledger{SalesOrder: &event.LedgerOrder{RecordID: event.RecordID{ID: "1001"}, Status: c.seen, Given: c.given, GivenFor: "on-hold", VerifiedAt: begun.Add(time.Minute)}})
+		b.returned(sold(c.now, line("1", "0")))
+		if diff := cmp.Diff(c.want, b.shop.notes["36"]); diff != "" {
+			t.Errorf("%s: notes (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // What the shop lets go on is no approval of NetSuite's people, even where the writer has not recorded yet that it told
 // NetSuite so.
 func TestTheShopLetsGoOn(t *testing.T) {

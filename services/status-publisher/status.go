@@ -199,10 +199,18 @@ func (s *Service) tell(topic string) func(context.Context, change, entry) (*done
 // approval words what people in NetSuite approved, not what the shop let go on.
 func (s *Service) approval(ctx context.Context, c change) (plan.Note, error) {
 	outcome, err := s.outcomeOf(ctx, c)
-	if err != nil || outcome.Ledger.SalesOrder == nil || outcome.Ledger.SalesOrder.VerifiedAt.Truncate(time.Second).After(c.ModifiedAt) {
-		return plan.Note{}, err // what is older, by NetSuite's seconds, says how the order stood before
+	so := outcome.Ledger.SalesOrder
+	if err != nil || so == nil {
+		return plan.Note{}, err
 	}
-	note := plan.Approved(c.TranID, outcome.Ledger.SalesOrder.Status, c.Status)
+	before := so.Status
+	switch {
+	case plan.Approved(c.TranID, so.Given, so.Status).Text != "":
+		before = so.Given // an edit of the shop's was written since, and left the order approved
+	case so.VerifiedAt.Truncate(time.Second).After(c.ModifiedAt):
+		return plan.Note{}, nil // what is older, by NetSuite's seconds, says how the order stood before
+	}
+	note := plan.Approved(c.TranID, before, c.Status)
 	if note.Text == "" {
 		return note, nil
 	}
