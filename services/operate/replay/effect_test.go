@@ -25,6 +25,7 @@ func TestEffect(t *testing.T) {
 		bill, applied   bool
 		given           string // the status that we gave; "": not known
 		entry           string // kind of the newest outcome; "": synced
+		word            string // the shop's, in the newest outcome; "": that of now
 		terms           terms.Account
 		differences     []Difference
 		want            Effect
@@ -52,7 +53,8 @@ func TestEffect(t *testing.T) {
 		"billed in advance, policy parks":       {status: "B", open: apply, fulfilled: park, bill: true, want: EffectPark},
 		"closed by people":                      {status: "H", open: apply, given: "B", terms: theirs, want: EffectKeep},
 		"closed by people, the shop owns":       {status: "H", open: apply, given: "B", want: EffectUpdate},
-		"closed by people, the last try failed": {status: "H", open: apply, given: "B", entry: event.OutcomeParked, terms: theirs, want: EffectUpdate},
+		"closed by people, the last try failed": {status: "H", open: apply, given: "B", entry: event.OutcomeParked, word: "cancelled", terms: theirs, want: EffectUpdate},
+		"closed by people, an edit failed last": {status: "H", open: apply, given: "B", entry: event.OutcomeParked, terms: theirs, want: EffectKeep},
 		"closed by us":                          {status: "H", open: apply, given: "H", terms: theirs, want: EffectUpdate},
 		"taken back by people":                  {status: "A", open: apply, given: "B", terms: theirs, want: EffectUpdate},
 		"taken back by people, held":            {status: "A", open: apply, given: "B", terms: held, want: EffectHold},
@@ -63,7 +65,7 @@ func TestEffect(t *testing.T) {
 			s.ledger.SalesOrder, s.status = &event.LedgerOrder{AppliedHash: "before", Given: c.given}, c.status
 		}
 		if c.entry != "" {
-			s.entry.Kind = c.entry
+			s.entry.Kind, s.entry.Desired.Status = c.entry, c.word
 		}
 		if c.bill {
 			s.ledger.Bill = &event.RecordID{ID: "7"}
