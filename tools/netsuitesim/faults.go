@@ -31,6 +31,8 @@ import (
 //	drop       does the work, then closes the connection without an answer
 //	dropBefore closes the connection without doing anything
 //	timeout    does the work, then answers 504 as HTML
+//	late       answers status, or closes the connection where there is none, and does the work latencyMs
+//	           later; its slot stays held until then, and the log shows the answer alone
 //	changed    answers 400 "Record has been changed." before anything happens
 //	locked     answers 400 "This record has been locked by a user defined workflow." likewise
 //	refuse     answers status with code (USER_ERROR by default) and detail, likewise
@@ -63,7 +65,7 @@ type Rule struct {
 	// Code and Detail are the answer of the kind refuse.
 	Code   string `json:"code,omitempty"`
 	Detail string `json:"detail,omitempty"`
-	// LatencyMs is the delay of the kind latency.
+	// LatencyMs is the delay of the kinds latency and late.
 	LatencyMs int `json:"latencyMs,omitempty"`
 	// Rate is the share of matching requests, 0 < rate <= 1; 0 means all.
 	Rate float64 `json:"rate,omitempty"`
@@ -96,7 +98,7 @@ func (m Match) fits(r *http.Request, task bool) bool {
 
 // kindsOfRules are the kinds that need a status, and those that do not.
 var kindsOfRules = map[string]bool{
-	"status": true, "statusAfterCommit": true, "refuse": true, "locked": false, "drop": false, "dropBefore": false, "timeout": false, "changed": false, "latency": false,
+	"status": true, "statusAfterCommit": true, "refuse": true, "locked": false, "drop": false, "dropBefore": false, "timeout": false, "changed": false, "latency": false, "late": false,
 }
 
 func (f Faults) check() error {
@@ -119,8 +121,10 @@ func (f Faults) check() error {
 		switch {
 		case !known:
 			return fmt.Errorf("rules[%d].kind %q: unknown", i, r.Kind)
-		case needsStatus && (r.Status < 400 || r.Status > 599):
+		case (needsStatus || r.Kind == "late" && r.Status != 0) && (r.Status < 400 || r.Status > 599):
 			return fmt.Errorf("rules[%d].status %d: want 400 to 599", i, r.Status)
+		case r.Kind == "late" && r.Match.Async:
+			return fmt.Errorf("rules[%d].match.async: want requests for the kind late, tasks have no answer", i)
 		case r.Rate < 0 || r.Rate > 1:
 			return fmt.Errorf("rules[%d].rate %v: want 0 to 1", i, r.Rate)
 		case r.Count < 0:
@@ -233,7 +237,7 @@ func (in *injector) draw(r *http.Request, task bool) fault {
 		f.rule = *rule
 		break
 	}
-	if f.rule.Kind == "latency" {
+	if f.rule.Kind == "latency" || f.rule.Kind == "late" {
 		f.delay = time.Duration(f.rule.LatencyMs) * time.Millisecond
 	}
 	return f
@@ -258,6 +262,17 @@ func (f fault) wait(closing <-chan struct{}) {
 	case <-timer.C:
 	case <-closing:
 	}
+}
+
+// late tells whether the answer comes before the work.
+func (f fault) late() bool { return f.rule.Kind == "late" }
+
+// early is the answer that comes before the work.
+func (f fault) early() reply {
+	if f.rule.Status == 0 {
+		return reply{drop: true}
+	}
+	return failure(f.rule.Status, f.account)
 }
 
 // before is the answer of a fault that stops the request at the door.

@@ -2,6 +2,7 @@ package netsuitesim_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -197,6 +198,47 @@ func TestLatencyRule(t *testing.T) {
 	}
 }
 
+// A late rule answers before the work, which holds its slot until it is done; nobody hears of it.
+func TestLateRule(t *testing.T) {
+	for _, status := range []int{0, 504} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			a := open(t)
+			a.fail(netsuitesim.Faults{ConcurrencyLimit: 1, Rules: []netsuitesim.Rule{{Kind: "late", Status: status, LatencyMs: 300, Count: 1, Match: puts}}})
+			asked := time.Now()
+			r, err := a.try("PUT", "record/v1/salesOrder/eid:f", minimal)
+			if (err != nil) != (status == 0) || r.status != status {
+				t.Errorf("got %d %v, want %d", r.status, err, status)
+			}
+			if early := a.do("GET", "record/v1/salesOrder/eid:f", ""); early.status != http.StatusTooManyRequests && time.Since(asked) < 300*time.Millisecond {
+				t.Errorf("%d while the slot is held, want 429", early.status)
+			}
+			for a.do("GET", "record/v1/salesOrder/eid:f", "").status != http.StatusOK {
+				if time.Since(asked) > 30*time.Second {
+					t.Fatal("the work is never done")
+				}
+			}
+			if took := time.Since(asked); took < 300*time.Millisecond {
+				t.Errorf("the work is done after %s", took)
+			}
+		})
+	}
+}
+
+// NetSuite finishes what it answered before the work, whoever pulls the plug.
+func TestLateWorkIsDoneBeforeTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	kept := func(c *netsuitesim.Config) { c.Dir = dir }
+	a := open(t, kept)
+	a.fail(netsuitesim.Faults{Rules: []netsuitesim.Rule{{Kind: "late", Status: 500, LatencyMs: 60_000, Match: puts}}})
+	if r := a.do("PUT", "record/v1/salesOrder/eid:f", minimal); r.status != 500 {
+		t.Errorf("answered %d", r.status)
+	}
+	a.close()
+	if again := open(t, kept); again.do("GET", "record/v1/salesOrder/eid:f", "").status != http.StatusOK {
+		t.Error("the work was lost")
+	}
+}
+
 func TestFaultsOverHTTP(t *testing.T) {
 	a := open(t)
 	post := func(body string) (int, string) {
@@ -220,6 +262,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 	for _, bad := range []string{
 		`{"latency":5}`, `{"rules":[{"kind":"fire"}]}`, `{"rules":[{"kind":"status"}]}`, `{"rules":[{"kind":"drop","rate":2}]}`,
 		`{"overloadStatus":500}`, `{"outage":{"mode":"x"}}`, `{"rules":[{"kind":"drop","count":-1}]}`,
+		`{"rules":[{"kind":"late","status":200}]}`, `{"rules":[{"kind":"late","match":{"async":true}}]}`,
 	} {
 		if status, text := post(bad); status != 400 {
 			t.Errorf("%s: %d %s", bad, status, text)

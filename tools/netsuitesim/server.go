@@ -1,6 +1,7 @@
 package netsuitesim
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type Server struct {
 	pushes       *pushes
 	warehouse    *warehouse
 	unused       unused
+	unanswered   sync.WaitGroup // work whose answer went before it
 	closing      chan struct{}
 	once         sync.Once
 }
@@ -130,6 +132,7 @@ func (s *Server) Close(ctx context.Context) error {
 			err = errors.Join(err, s.http.Close())
 		}
 		_ = s.listener.Close() // Shutdown knows it only once served
+		s.unanswered.Wait()
 		s.processors.close()
 		s.warehouse.close(ctx)
 		s.pushes.close()
@@ -243,11 +246,32 @@ func (s *Server) answer(r *http.Request) reply {
 		defer s.gate.give()
 	}
 	f := s.faults.draw(r, false)
+	if f.late() {
+		return s.later(f, r, path)
+	}
 	f.wait(s.closing)
 	if early, stop := f.before(); stop {
 		return early
 	}
 	return f.after(s.route(r, path))
+}
+
+// later answers now and does the work once the delay is over, which nobody hears of. Close waits for it: NetSuite finishes
+// what it began.
+func (s *Server) later(f fault, r *http.Request, path string) reply {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return malformed().reply()
+	}
+	kept := r.Clone(context.WithoutCancel(r.Context()))
+	kept.Body = io.NopCloser(bytes.NewReader(body)) // the server takes the request's own back with the answer
+	s.gate.take(-1)
+	s.unanswered.Go(func() {
+		defer s.gate.give()
+		f.wait(s.closing)
+		s.route(kept, path)
+	})
+	return f.early()
 }
 
 func (s *Server) route(r *http.Request, path string) reply {
