@@ -147,8 +147,13 @@ func Document(ctx context.Context, js jetstream.JetStream, name string) ([]byte,
 
 // Derived is an order's desired state, made again from history.
 type Derived struct {
-	Desired event.DesiredOrderV1 `json:"desired"`
-	Same    bool                 `json:"same"` // it asks for what DESIRED holds
+	Desired event.DesiredOrderV1 `json:"desired,omitzero"`
+	Same    bool                 `json:"same"`             // it asks for what DESIRED holds
+	New     bool                 `json:"new,omitempty"`    // DESIRED holds nothing of the order
+	Note    string               `json:"note,omitempty"`   // what nobody has recorded of the order
+	Parked  *Parked              `json:"parked,omitempty"` // map has parked the order
+
+	Failed *mapping.Explanation `json:"failed,omitempty"` // the event cannot be mapped: how far that came
 }
 
 // MadeWith gives the mapping a desired state was made with. The revision alone names it: the state has the document's own
@@ -158,6 +163,9 @@ func MadeWith(ctx context.Context, js jetstream.JetStream, held event.DesiredOrd
 }
 
 func ofRevision(ctx context.Context, js jetstream.JetStream, revision string) (*mapping.Mapping, error) {
+	if revision == "" {
+		return nil, errors.New("no writer has said which mapping maps the order's store: name a revision")
+	}
 	document, err := Document(ctx, js, revision)
 	if err != nil {
 		return nil, err
@@ -166,7 +174,9 @@ func ofRevision(ctx context.Context, js jetstream.JetStream, revision string) (*
 }
 
 // Derive makes an order's desired state again from the state it was made from, with a revision; with the one it was made
-// with when revision is empty. Invariant 6: that gives the same, bit for bit.
+// with when revision is empty. Invariant 6: that gives the same, bit for bit. An order that has no desired state is derived
+// from its newest event, with the active revision. Where the event cannot be mapped Failed says how far that came, beside the
+// error.
 func Derive(ctx context.Context, js jetstream.JetStream, store, order, revision string) (Derived, error) {
 	return DeriveEvent(ctx, js, store, order, revision, 0)
 }
@@ -174,32 +184,37 @@ func Derive(ctx context.Context, js jetstream.JetStream, store, order, revision 
 // DeriveEvent is Derive from the order's event at a sequence of ORDERS; from the one its desired state was made from when
 // that is 0.
 func DeriveEvent(ctx context.Context, js jetstream.JetStream, store, order, revision string, sequence uint64) (Derived, error) {
-	held, state, err := State(ctx, js, store, order)
+	c, err := CaseOf(ctx, js, store, order, sequence)
 	if err != nil {
 		return Derived{}, err
 	}
-	from := held
-	if sequence != 0 {
-		if state, err = stateAt(ctx, js, sequence); err != nil || state.Store != held.Store || state.Order != held.Order {
-			return Derived{}, errors.Join(fmt.Errorf("%w: ORDERS %d is no event of %s in store %s", ErrNoOrder, sequence, held.Order, held.Store), err)
-		}
-		from.Source.Sequence = sequence
-	}
-	m, err := ofRevision(ctx, js, cmp.Or(revision, held.Source.Revision))
+	m, err := ofRevision(ctx, js, cmp.Or(revision, c.Held.Source.Revision))
 	if err != nil {
 		return Derived{}, err
 	}
-	made, err := derive(m, from, state)
-	return Derived{made, made.Hash == held.Hash}, err
+	d := Derived{New: c.IsNew(), Parked: c.Parked, Note: c.Untold(m)}
+	if d.Desired, err = derive(m, c.Held, c.State); err != nil {
+		x := m.Explain(c.State, c.Context())
+		d.Failed = &x
+	}
+	d.Same = err == nil && d.Desired.Hash == c.Held.Hash
+	return d, err
 }
 
 // derive maps a state as the held one was mapped: for the account, from the event, at the position, with the adoption fields
 // and the look-ups of then.
 func derive(m *mapping.Mapping, held event.DesiredOrderV1, state event.OrderStateV1) (event.DesiredOrderV1, error) {
-	return m.Map(state, mapping.Context{
-		Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: held.SalesOrder.AdoptedBy(), Inputs: held.Inputs,
-	})
+	return m.Map(state, contextOf(held))
 }
+
+func contextOf(held event.DesiredOrderV1) mapping.Context {
+	return mapping.Context{
+		Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Adoption: held.SalesOrder.AdoptedBy(), Inputs: held.Inputs,
+	}
+}
+
+// errUnmapped says of an order that map has made nothing of it.
+var errUnmapped = errors.New("no desired state")
 
 // source reads what DESIRED holds of an order, and the state it was made from.
 func source(ctx context.Context, js jetstream.JetStream, store, order string) (held event.DesiredOrderV1, state event.OrderStateV1, err error) {
@@ -209,7 +224,7 @@ func source(ctx context.Context, js jetstream.JetStream, store, order string) (h
 	}
 	raw, err := desired.GetLastMsgForSubject(ctx, subject.DesiredOf(store, order))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return held, state, fmt.Errorf("%w: %s in store %s has no desired state", ErrNoOrder, order, store)
+		return held, state, fmt.Errorf("%w: %s in store %s has %w", ErrNoOrder, order, store, errUnmapped)
 	}
 	if err != nil {
 		return held, state, err

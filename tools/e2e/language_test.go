@@ -17,26 +17,49 @@ import (
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
+// says runs the operator's command and gives its exit code and what it prints.
+func says(w world.World, words ...string) (code int, out, errs string) {
+	var printed, failed bytes.Buffer
+	code = cli.Main(append([]string{"--nats", w.Facts.NATS}, words...), &printed, &failed)
+	return code, printed.String(), failed.String()
+}
+
 // said is what the operator's command prints, decoded.
 func said[T any](t *testing.T, w world.World, words ...string) T {
 	t.Helper()
-	var out, errs bytes.Buffer
-	if code := cli.Main(append([]string{"--nats", w.Facts.NATS, "--json"}, words...), &out, &errs); code != 0 {
-		t.Fatalf("%v gives %d: %s%s", words, code, out.String(), errs.String())
+	return saidWith[T](t, w, 0, words...)
+}
+
+// saidWith is said of a command that ends with a code.
+func saidWith[T any](t *testing.T, w world.World, want int, words ...string) T {
+	t.Helper()
+	code, out, errs := says(w, append([]string{"--json"}, words...)...)
+	if code != want {
+		t.Fatalf("%v gives %d: %s%s", words, code, out, errs)
 	}
-	value, err := codec.Decode[T](out.Bytes())
+	value, err := codec.Decode[T]([]byte(out))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return value
 }
 
+// holds runs the operator's command, which prints all of the texts.
+func holds(t *testing.T, w world.World, words []string, want ...string) {
+	t.Helper()
+	code, out, errs := says(w, words...)
+	for _, text := range want {
+		if code != 0 || !strings.Contains(out, text) {
+			t.Errorf("%v gives %d: no %q in\n%s%s", words, code, text, out, errs)
+		}
+	}
+}
+
 // refused runs the operator's command, which fails and says why.
 func refused(t *testing.T, w world.World, why string, words ...string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	if code := cli.Main(append([]string{"--nats", w.Facts.NATS}, words...), &out, &errs); code == 0 || !strings.Contains(errs.String(), why) {
-		t.Errorf("%v gives %d: %s%s, want it refused: %s", words, code, out.String(), errs.String(), why)
+	if code, out, errs := says(w, words...); code == 0 || !strings.Contains(errs, why) {
+		t.Errorf("%v gives %d: %s%s, want it refused: %s", words, code, out, errs, why)
 	}
 }
 

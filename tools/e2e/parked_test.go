@@ -5,6 +5,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/orderstream/orderstream/services/operate"
@@ -14,11 +17,13 @@ import (
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
 
+// lacking is the shipped document without a tax rate of Texas.
+var lacking = bytes.Replace(mapping.Default, []byte("    US-TX-TX SALES TAX-1: {type: US Sales Tax, code: TX_SALES}\n"), nil, 1)
+
 // Orders that the mapping could not map are in the plan of one that can: applying it makes their sales orders and closes
 // their failures, once.
 func TestReplayFreesParkedOrders(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
-	lacking := bytes.Replace(mapping.Default, []byte("    US-TX-TX SALES TAX-1: {type: US Sales Tax, code: TX_SALES}\n"), nil, 1)
 	if err := os.WriteFile(file, lacking, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -87,5 +92,89 @@ func TestReplayFreesParkedOrders(t *testing.T) {
 	}
 	if again := plan(t, w, mapping.Default); again.Changed != 0 {
 		t.Errorf("%d changes remain", again.Changed)
+	}
+}
+
+// lackingCA is the shipped document without a tax rate of order 36.
+var lackingCA = bytes.Replace(mapping.Default, []byte("    US-CA-CA STATE TAX-1: {type: US Sales Tax, code: CA_STATE}\n"), nil, 1)
+
+// explanation is what mapping explain prints.
+type explanation struct {
+	mapping.Explanation
+	Parked *operate.Parked `json:"parked"`
+}
+
+func (x explanation) value(field string) string {
+	at := slices.IndexFunc(x.Fields, func(f mapping.Explained) bool { return f.Field == field })
+	if at < 0 {
+		return ""
+	}
+	return x.Fields[at].Value
+}
+
+// An order that map has parked is explained from its event: why it is parked, what was made before the field that fails, and
+// with a revision that maps it all of it. What is derived so is what map makes of it once it may.
+func TestAParkedOrderIsExplained(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true, Adjust: world.Unwatched, Mapping: fileOf(t, lackingCA)})
+	w.Load(world.Captures(t))
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	x := said[explanation](t, w, "mapping", "explain", "main/36")
+	if p := x.Parked; p == nil || p.Fault.Code != "tax-rate-unmapped" || p.Fault.Value != "US-CA-CA STATE TAX-1" || p.Failure != "map.main.36" || p.Event == 0 || p.Since.IsZero() {
+		t.Fatalf("%+v: want what has parked it", x.Parked)
+	}
+	if x.Rule != "accepted" || x.value("sales_order.fields.memo") != "WooCommerce order 36" || x.value("customer.email") == "" || x.value("expected.total") != "" || !strings.Contains(x.Error, "US-CA-CA STATE TAX-1") {
+		t.Errorf("rule %q, %s, fields %+v: want what is made before the tax", x.Rule, x.Error, x.Fields)
+	}
+	holds(t, w, []string{"mapping", "explain", "36"}, "is parked at map since", "(failure map.main.36;", "parked: tax-rate-unmapped", `sales_order.fields.memo = "WooCommerce order 36"`, "sales_order.fields.memo: ")
+	d := saidWith[operate.Derived](t, w, 1, "order", "derive", "36")
+	if !d.New || d.Same || d.Parked == nil || d.Failed == nil || d.Failed.Revision != mapping.Revision(lackingCA) || d.Desired.Order != "" {
+		t.Errorf("%+v: want it new, parked and failed", d)
+	}
+	if _, out, errs := says(w, "order", "derive", "36"); !strings.Contains(out, "parked: tax-rate-unmapped") || !strings.Contains(errs, "tax-rate-unmapped") {
+		t.Errorf("derived: %s%s", out, errs)
+	}
+	refused(t, w, "no such order", "mapping", "explain", "main/4711")
+
+	said[operate.Shadow](t, w, "mapping", "shadow", "start", fileOf(t, mapping.Default)) // keeps the revision, and no order is mapped with it
+	fixed := mapping.Revision(mapping.Default)
+	x = said[explanation](t, w, "mapping", "explain", "main/36", "--at", fixed)
+	if x.Error != "" || x.Revision != fixed || x.value("expected.total") != "28.14" || x.Parked == nil {
+		t.Errorf("with a revision that maps it: %s, total %s", x.Error, x.value("expected.total"))
+	}
+	whole := said[operate.Derived](t, w, "order", "derive", "main/36", "--at", fixed)
+	if !whole.New || whole.Failed != nil || whole.Parked == nil || whole.Desired.Account != demo.Account || len(whole.Desired.SalesOrder.Lines) != 1 {
+		t.Errorf("%+v: want it whole", whole)
+	}
+	holds(t, w, []string{"order", "derive", "main/36", "--at", fixed}, "is parked at map", "nothing was sent yet", "total 28.14 USD")
+
+	said[operate.Published](t, w, "mapping", "shadow", "promote")
+	said[operate.Failure](t, w, "failures", "retry", "map.main.36")
+	w.Settle()
+	now := said[operate.Derived](t, w, "order", "derive", "main/36")
+	if !now.Same || now.New || now.Parked != nil || now.Desired.Hash != whole.Desired.Hash {
+		t.Errorf("map made %s, it was derived as %s: %+v", now.Desired.Hash, whole.Desired.Hash, now.Parked)
+	}
+	laterIsParked(t, w, now.Desired.Source.Sequence)
+}
+
+// laterIsParked parks a later state of an order: what is explained is the one before, and the parked one where it is named.
+func laterIsParked(t *testing.T, w world.World, before uint64) {
+	t.Helper()
+	said[operate.Published](t, w, "mapping", "rollback")
+	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"2026-12-01T00:00:00"`, `"customer_note":""`, `"customer_note":"later"`))
+	w.Settle()
+	x := said[explanation](t, w, "mapping", "explain", "main/36")
+	if x.Error != "" || x.Revision != mapping.Revision(mapping.Default) || x.Parked == nil || x.Parked.Event <= before {
+		t.Fatalf("%s, %+v: want the state that was mapped, and word of the parked one", x.Error, x.Parked)
+	}
+	event := strconv.FormatUint(x.Parked.Event, 10)
+	x = said[explanation](t, w, "mapping", "explain", "main/36", "--event", event, "--at", mapping.Revision(lackingCA))
+	if !strings.Contains(x.Error, "tax-rate-unmapped") || x.value("sales_order.fields.custbody_wc_customer_note") != "later" {
+		t.Errorf("%s, fields %+v: want the parked state", x.Error, x.Fields)
+	}
+	whole := said[operate.Derived](t, w, "order", "derive", "main/36", "--event", event)
+	if whole.Same || whole.New || whole.Desired.Source.Sequence != x.Parked.Event {
+		t.Errorf("%+v: want the parked state with the revision of the one before", whole)
 	}
 }

@@ -49,9 +49,12 @@ func Keep(ctx context.Context, js jetstream.JetStream, account string, a Account
 	return err
 }
 
-// Mappings tells by store the key of the mapping that maps its orders, as far as a writer has said; of two that have, the
-// one that began last: a store may have moved to another account.
-func Mappings(ctx context.Context, js jetstream.JetStream) (map[string]string, error) {
+// Store is what is known of a store: the account that its orders go to, and the key of the mapping that maps them.
+type Store struct{ Account, Mapping string }
+
+// Stores tells by store what a writer has said of it; of two that have, the one that began last: a store may have moved to
+// another account.
+func Stores(ctx context.Context, js jetstream.JetStream) (map[string]Store, error) {
 	bucket, err := js.KeyValue(ctx, topology.Cursors)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
@@ -60,19 +63,20 @@ func Mappings(ctx context.Context, js jetstream.JetStream) (map[string]string, e
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
 	}
-	mappings, said := map[string]string{}, map[string]time.Time{}
+	stores, said := map[string]Store{}, map[string]time.Time{}
 	for name := range accounts.Keys() {
-		t, err := Of(ctx, js, strings.TrimPrefix(name, key("")))
+		account := strings.TrimPrefix(name, key(""))
+		t, err := Of(ctx, js, account)
 		if err != nil {
 			return nil, err
 		}
 		for store, mapping := range t.Mappings {
 			if !t.At.Before(said[store]) {
-				mappings[store], said[store] = mapping, t.At
+				stores[store], said[store] = Store{account, mapping}, t.At
 			}
 		}
 	}
-	return mappings, nil
+	return stores, nil
 }
 
 // Of reads the terms of an account; of one whose writer has never begun nothing is known.

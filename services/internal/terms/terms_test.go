@@ -26,10 +26,10 @@ func TestTermsAreKeptPerAccount(t *testing.T) {
 }
 
 // Of two writers that name a store the one that began last is right, whatever their accounts are called.
-func TestAStoreIsMappedAsItsLastWriterSaid(t *testing.T) {
+func TestAStoreIsWhatItsLastWriterSaid(t *testing.T) {
 	server := natstest.Start(t)
 	ctx := natstest.Context(t)
-	if said, err := terms.Mappings(ctx, server.JS); err != nil || len(said) != 0 {
+	if said, err := terms.Stores(ctx, server.JS); err != nil || len(said) != 0 {
 		t.Errorf("%v, %v before anybody has said anything", said, err)
 	}
 	for account, said := range map[string]terms.Account{
@@ -41,8 +41,8 @@ func TestAStoreIsMappedAsItsLastWriterSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	said, err := terms.Mappings(ctx, server.JS)
-	if diff := cmp.Diff(map[string]string{"main": "default", "legacy": "eu", "moved": "now"}, said); err != nil || diff != "" {
+	said, err := terms.Stores(ctx, server.JS)
+	if diff := cmp.Diff(map[string]terms.Store{"main": {"ns", "default"}, "legacy": {"ns.eu", "eu"}, "moved": {"ns.eu", "now"}}, said); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -55,8 +55,8 @@ func homes(ctx context.Context, shelf revisions.Shelf, documents []*mapping.Mapp
 // stores tells which stores the mapping maps, as the writers of their accounts have said; one of which none has said belongs
 // to every mapping, as in a plan.
 func (a Among) stores(ctx context.Context, js jetstream.JetStream) (func(store string) bool, error) {
-	said, err := terms.Mappings(ctx, js)
-	return func(store string) bool { return said[store] == "" || said[store] == a.Mapping }, err
+	said, err := terms.Stores(ctx, js)
+	return func(store string) bool { return slices.Contains([]string{"", a.Mapping}, said[store].Mapping) }, err
 }
 
 // keyOfDocument is the home of a document.

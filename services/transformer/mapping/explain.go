@@ -20,7 +20,7 @@ type Explanation struct {
 	Fields   []Explained       `json:"fields,omitempty"`
 	Steps    []Step            `json:"steps"` // every expression, in the order of evaluation
 	Warnings []string          `json:"warnings,omitempty"`
-	Error    string            `json:"error,omitempty"` // why the order is parked
+	Error    string            `json:"error,omitempty"` // why the order is parked; its code, field and value
 }
 
 // Explained is one field of the desired state.
@@ -35,21 +35,22 @@ type Explained struct {
 	Passed []string `json:"passed,omitempty"` // the rules before it in its group that did not hold
 }
 
-// Explain maps an order and says where each field comes from.
+// Explain maps an order and says where each field comes from; of one that cannot be mapped the fields that are made before
+// that which fails, and every expression up to it.
 func (m *Mapping) Explain(o event.OrderStateV1, c Context) Explanation {
 	t := NewTrace()
 	d, err := m.MapTraced(o, c, t)
 	x := Explanation{Store: o.Store, Order: o.Order, Mapping: m.Name(), Revision: m.Revision(), Rule: d.Policy.Rule, Rules: d.Rules, Steps: t.Steps, Warnings: d.Warnings}
-	if err != nil {
-		x.Error = err.Error()
-		return x
-	}
 	e := explainer{x: &x, t: t, m: m.of(o.Store), o: o, ran: map[string]*Step{}}
 	for i, step := range t.Steps {
 		e.ran[step.Path+" "+step.Line] = &t.Steps[i]
 	}
 	e.customer(d.Customer)
 	e.order(d)
+	if err != nil {
+		x.Error = err.Error()
+		return x
+	}
 	for _, line := range d.SalesOrder.Lines {
 		e.line(line)
 	}

@@ -131,7 +131,11 @@ func (m *Mapping) Map(o event.OrderStateV1, c Context) (event.DesiredOrderV1, er
 	defer s.release()
 	m = m.of(o.Store)
 	m.begin(s, o, c.Inputs)
-	return m.make(o, c, s)
+	d, err := m.make(o, c, s)
+	if err != nil {
+		return event.DesiredOrderV1{}, err
+	}
+	return d, nil
 }
 
 // of gives the mapping of a store.
@@ -142,6 +146,7 @@ func (m *Mapping) of(store string) *Mapping {
 	return m
 }
 
+// make gives a desired state, with an error the parts of it that were made before.
 func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.DesiredOrderV1, error) {
 	rule, warnings, err := m.decide(s)
 	if err != nil {
@@ -157,7 +162,8 @@ func (m *Mapping) make(o event.OrderStateV1, c Context, s *scope) (event.Desired
 	d.Warnings = warnings
 	if rule.writes() {
 		if err := m.fill(&d, o, s, rule, c); err != nil {
-			return event.DesiredOrderV1{}, err
+			d.Rules = s.fired
+			return d, err
 		}
 	} else {
 		d.SalesOrder = event.SalesOrder{ExternalID: externalID("so", o), Currency: o.Currency, TaxMode: m.taxMode(), Fields: map[string]event.Value{}, Lines: []event.OrderLine{}}
@@ -250,6 +256,7 @@ func (m *Mapping) fillOrder(d *event.DesiredOrderV1, o event.OrderStateV1, s *sc
 	if err != nil {
 		return err
 	}
+	d.SalesOrder = event.SalesOrder{Fields: fields, Billing: s.billing, Shipping: s.shipping} // what an explanation shows where the books fail
 	books, err := m.books(o, s, basket)
 	if err != nil {
 		return err

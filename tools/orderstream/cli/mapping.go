@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -61,18 +63,44 @@ func (a *app) derive() *cobra.Command {
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				d, err := operate.DeriveEvent(ctx, js, store, order, at, sequence)
-				if err != nil {
+				if err != nil && d.Failed == nil {
 					return err
 				}
-				return a.print(d, func(w io.Writer) {
-					fmt.Fprintf(w, "order %s of store %s with mapping %s revision %s: hash %s, same as sent: %v\n  rule %s, %d lines, total %s %s\n",
-						d.Desired.Order, d.Desired.Store, d.Desired.Source.Mapping, d.Desired.Source.Revision, d.Desired.Hash, d.Same,
-						d.Desired.Policy.Rule, len(d.Desired.SalesOrder.Lines), d.Desired.Expected.Total, d.Desired.SalesOrder.Currency)
-				})
+				return errors.Join(err, a.print(d, func(w io.Writer) { printDerived(w, d) }))
 			})
 		},
 	}
-	c.Flags().Uint64Var(&sequence, "event", 0, "an earlier state of the order, by its sequence in ORDERS; without it the one its desired state was made from")
-	c.Flags().StringVar(&at, "at", "", "mapping revision; without it the one the order was mapped with")
+	eventFlags(c, &at, &sequence)
 	return c
+}
+
+// eventFlags choose an order's event, and the revision that it is mapped with.
+func eventFlags(c *cobra.Command, at *string, sequence *uint64) {
+	c.Flags().Uint64Var(sequence, "event", 0, "another state of the order, by its sequence in ORDERS; without it the one its desired state was made from, the newest where it has none")
+	c.Flags().StringVar(at, "at", "", "mapping revision; without it the one the order was mapped with, the active one where it was not mapped")
+}
+
+func printDerived(w io.Writer, d operate.Derived) {
+	printParked(w, d.Parked, d.Note)
+	if d.Failed != nil {
+		printExplanation(w, *d.Failed, true)
+		return
+	}
+	is := fmt.Sprintf("same as sent: %v", d.Same)
+	if d.New {
+		is = "nothing was sent yet"
+	}
+	fmt.Fprintf(w, "order %s of store %s with mapping %s revision %s: hash %s, %s\n  rule %s, %d lines, total %s %s\n",
+		d.Desired.Order, d.Desired.Store, d.Desired.Source.Mapping, d.Desired.Source.Revision, d.Desired.Hash, is,
+		d.Desired.Policy.Rule, len(d.Desired.SalesOrder.Lines), d.Desired.Expected.Total, d.Desired.SalesOrder.Currency)
+}
+
+// printParked says what has parked an order at map, and what nobody has recorded of it.
+func printParked(w io.Writer, p *operate.Parked, note string) {
+	if p != nil {
+		fmt.Fprintf(w, "its state ORDERS %d is parked at map since %s (failure %s; --event %d looks at it)\n  %s\n", p.Event, p.Since.Format(time.RFC3339), p.Failure, p.Event, p.Fault.Message)
+	}
+	if note != "" {
+		fmt.Fprintln(w, "note:", note)
+	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,65 +221,90 @@ func printCoverage(w io.Writer, c mapping.Coverage) {
 }
 
 func (a *app) mappingExplain() *cobra.Command {
-	var file, store string
+	var of explained
 	var steps bool
 	c := &cobra.Command{
 		Use: "explain <file> | [<store>/]<order>", Short: "Say of each field which expression or rule made it, and of what", Args: cobra.ExactArgs(1),
-		Long: "Say of each field which expression or rule made it, and of what. The order is a file (an order event, or an order as WooCommerce's REST shows it) mapped with --mapping, or one of history, mapped with the revision it was mapped with unless --mapping names another.",
+		Long: "Say of each field which expression or rule made it, and of what. The order is a file (an order event, or an order as WooCommerce's REST shows it) mapped with --mapping, or one of history, mapped with the revision it was mapped with unless --mapping or --at names another. Of an order that map has parked it says why, and explains what was made before the field that fails; with a revision that maps it, all.",
 		RunE: func(c *cobra.Command, args []string) error {
-			x, err := a.explanation(c.Context(), args[0], file, store)
+			x, err := a.explanation(c.Context(), args[0], of)
 			if err != nil {
 				return err
 			}
-			return a.print(x, func(w io.Writer) { printExplanation(w, x, steps) })
+			return a.print(x, func(w io.Writer) {
+				printParked(w, x.Parked, x.Note)
+				printExplanation(w, x.Explanation, steps)
+			})
 		},
 	}
-	c.Flags().StringVar(&file, "mapping", "", "mapping file; default is the shipped one")
-	c.Flags().StringVar(&store, "store", "", "store of an order file that names none")
+	c.Flags().StringVar(&of.file, "mapping", "", "mapping file; default is the shipped one")
+	c.Flags().StringVar(&of.store, "store", "", "store of an order file that names none")
 	c.Flags().BoolVar(&steps, "steps", false, "list every expression in the order of evaluation")
+	eventFlags(c, &of.at, &of.sequence)
+	c.MarkFlagsMutuallyExclusive("mapping", "at")
 	return c
 }
 
-func (a *app) explanation(ctx context.Context, order, file, store string) (x mapping.Explanation, err error) {
+// explained says what is explained with which mapping.
+type explained struct {
+	file, store string // of an order file the store
+	at          string
+	sequence    uint64
+}
+
+// explanation is one of an order, with what has parked it.
+type explanation struct {
+	mapping.Explanation
+
+	Note   string          `json:"note,omitempty"`   // what nobody has recorded of the order
+	Parked *operate.Parked `json:"parked,omitempty"` // map has parked the order
+}
+
+func (a *app) explanation(ctx context.Context, order string, of explained) (x explanation, err error) {
 	if _, err := os.Stat(order); err == nil {
-		if file == "" {
-			file = "default"
-		}
-		_, m, err := mappingFile(file)
-		if err != nil {
-			return x, err
-		}
-		state, err := orderFile(order, store)
-		if err != nil {
-			return x, err
-		}
-		return m.Explain(state, mapping.Context{}), nil
+		x.Explanation, err = ofFile(order, of)
+		return x, err
 	}
-	of, number, named := strings.Cut(order, "/")
+	store, number, named := strings.Cut(order, "/")
 	if !named {
-		of, number = "", order
+		store, number = "", order
 	}
 	err = a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		held, state, err := operate.State(ctx, js, of, number)
+		c, err := operate.CaseOf(ctx, js, store, number, of.sequence)
 		if err != nil {
 			return err
 		}
-		m, err := mappingOf(ctx, js, held, file)
-		if err != nil {
-			return err
+		m, err := mappingOf(ctx, js, c.Held, of)
+		if err == nil {
+			x = explanation{m.Explain(c.State, c.Context()), c.Untold(m), c.Parked}
 		}
-		x = m.Explain(state, mapping.Context{Account: held.Account, Sequence: held.Source.Sequence, Published: held.Source.Published, Inputs: held.Inputs})
-		return nil
+		return err
 	})
 	return x, err
 }
 
-// mappingOf is a file's, or the revision a desired state was made with.
-func mappingOf(ctx context.Context, js jetstream.JetStream, held event.DesiredOrderV1, file string) (*mapping.Mapping, error) {
-	if file != "" {
-		_, m, err := mappingFile(file)
+func ofFile(order string, of explained) (x mapping.Explanation, err error) {
+	if of.at != "" || of.sequence != 0 {
+		return x, usage{fmt.Errorf("%s is a file: --at and --event are of orders of history, a file is mapped with --mapping", order)}
+	}
+	_, m, err := mappingFile(cmp.Or(of.file, "default"))
+	if err != nil {
+		return x, err
+	}
+	state, err := orderFile(order, of.store)
+	if err != nil {
+		return x, err
+	}
+	return m.Explain(state, mapping.Context{}), nil
+}
+
+// mappingOf is a file's, a revision, or the one that a desired state was made with.
+func mappingOf(ctx context.Context, js jetstream.JetStream, held event.DesiredOrderV1, of explained) (*mapping.Mapping, error) {
+	if of.file != "" {
+		_, m, err := mappingFile(of.file)
 		return m, err
 	}
+	held.Source.Revision = cmp.Or(of.at, held.Source.Revision)
 	return operate.MadeWith(ctx, js, held)
 }
 
