@@ -72,6 +72,7 @@ const (
 	ShopRouteMissing Code = "shop-route-missing"
 	ShopFailed       Code = "shop-failed"
 
+	SalesOrderDeleted   Code = "sales-order-deleted"
 	FulfilmentWithdrawn Code = "fulfilment-withdrawn"
 
 	ShopSKUUnknown     Code = "shop-sku-unknown"
@@ -153,6 +154,7 @@ var registry = map[Code]entry{
 	ShopFailed:       {Transient, "the shop fails at this request while it does others"},
 	ShopRouteMissing: {Terminal, "the shop's REST API lacks a route: a plugin or feature is off"},
 
+	SalesOrderDeleted:   {Terminal, "NetSuite deleted the sales order of a shop's order"},
 	FulfilmentWithdrawn: {Terminal, "a fulfilment that the shop was told of is not shipped any more"},
 
 	ShopSKUUnknown:     {Terminal, "the shop has no product of a SKU"},

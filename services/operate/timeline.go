@@ -63,9 +63,11 @@ func Show(ctx context.Context, js jetstream.JetStream, store, order string) (Tim
 		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-approved"), shopOutcome},
 		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-part"), shopOutcome},
 		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-backorder"), shopOutcome},
+		{topology.ShopOutcomes, subject.Shop(store, event.ShopKindNote, order+"-gone"), shopOutcome},
 		{topology.Failures, subject.FailuresAbout(store, order), failure},
 		{topology.Failures, subject.FailuresAbout(store, parse.ResourceRefund+"-"+order), failure}, // of stage read
 		{topology.Failures, subject.FailuresAbout(store, event.ShopKindStatus+"-"+order), failure},
+		{topology.Failures, subject.FailuresAbout(store, event.ShopKindNote+"-"+order+"-gone"), failure},
 		{topology.Failures, subject.FailuresAbout(store, event.ShopKindDocuments+"-"+order), failure},
 		{topology.Failures, subject.FailuresAbout(store, event.ShopKindTracking+"-"+order), failure},
 		{topology.Failures, subject.FailuresAbout(store, parse.ResourceOrder+"-"+order), failure}, // of stage parse, whose objects are not orders only
@@ -227,6 +229,9 @@ func shopOutcome(m *jetstream.RawStreamMsg) (Step, error) {
 	step := Step{At: o.Time, Stage: "publish", What: o.State, Detail: fmt.Sprintf("the shop's order holds %s (id %s), status %s", o.Written.TranID, o.Written.SalesOrderID, o.Written.Status), Calls: o.Calls}
 	if o.Deed != nil {
 		step.Stage, step.What, step.Detail = "return", o.Kind+" "+o.State, deed(*o.Deed)
+	}
+	if o.UnderWay() {
+		step.What = o.Kind + " begun"
 	}
 	if o.Fault != nil {
 		step.What, step.Detail = step.What+": "+o.Fault.Code, o.Fault.Message

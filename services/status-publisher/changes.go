@@ -90,7 +90,7 @@ func (s *Service) handleChange(ctx context.Context, m consume.Message) ([]publis
 // follow does what follows from a change for the one order that it is about.
 func (s *Service) follow(ctx context.Context, c event.NetSuiteChangedV1, m consume.Message) ([]publish.Message, error) {
 	shop, known := s.writers[c.Store]
-	if !known || c.Order == "" || s.stores[c.Store].WriteBack == "off" {
+	if !known || c.Order == "" {
 		return nil, nil
 	}
 	work := change{c, m, shop, s.stores[c.Store].Back, &view{}}
@@ -108,8 +108,16 @@ func (s *Service) follow(ctx context.Context, c event.NetSuiteChangedV1, m consu
 	return messages, nil
 }
 
-// deeds lists what may follow from a change, by its kind.
+// deeds lists what may follow from a change.
 func (s *Service) deeds(c change) []deed {
+	if s.stores[c.Store].WriteBack == "off" {
+		return s.goneDeeds(c)
+	}
+	return append(s.shopDeeds(c), s.goneDeeds(c)...)
+}
+
+// shopDeeds are those that tell the shop, by the change's kind.
+func (s *Service) shopDeeds(c change) []deed {
 	switch c.Kind {
 	case event.ChangeSalesOrder:
 		return s.orderDeeds(c)

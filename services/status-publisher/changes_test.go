@@ -169,7 +169,7 @@ func TestStatusGuards(t *testing.T) {
 				t.Errorf("status %s, want %s", o.status, c.want)
 			}
 			if c.rule == "-" {
-				if n := b.nats.Count(t, topology.ShopOutcomes, subject.ShopAll); n != 0 {
+				if n := b.nats.Count(t, topology.ShopOutcomes, subject.Shop("main", event.ShopKindStatus, "36")); n != 0 {
 					t.Errorf("%d entries, want none", n)
 				}
 				return

@@ -29,7 +29,7 @@ const (
 // and those that fail for long, hold nothing up.
 func (s *Service) numbersFirst(ctx context.Context, c change) error {
 	m := c.message
-	if c.Kind != event.ChangeSalesOrder || c.rules.Status[c.Status] == "" || c.rules.Owner.Tracking != config.ByNetSuite || s.now().Sub(m.StoredAt) > numbersWait {
+	if c.Kind != event.ChangeSalesOrder || s.stores[c.Store].WriteBack == "off" || c.rules.Status[c.Status] == "" || c.rules.Owner.Tracking != config.ByNetSuite || s.now().Sub(m.StoredAt) > numbersWait {
 		return nil
 	}
 	at, err := s.unsettled(ctx, m.Sequence)

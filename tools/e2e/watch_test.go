@@ -20,6 +20,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
@@ -154,7 +155,10 @@ func (w *watched) Do(ctx context.Context, r suitetalk.Request) (suitetalk.Answer
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	switch {
+	case err == nil && response.StatusCode == http.StatusBadRequest:
+		err = fault.New(fault.NetSuiteRefused, fmt.Sprintf("%s: %s", r.Path, body)) // as the client names it
+	case err == nil && response.StatusCode != http.StatusOK:
 		err = fmt.Errorf("%s: %d %s", r.Path, response.StatusCode, body)
 	}
 	return suitetalk.Answer{Status: response.StatusCode, Body: body}, err

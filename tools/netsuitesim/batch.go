@@ -123,7 +123,7 @@ func (s *Server) calls(r *http.Request, parts []string) ([]call, error) {
 		whole.Header.Set("Content-Type", r.Header.Get("Content-Type"))
 		return []call{whole}, nil
 	}
-	if s.kinds.find(parts[0]) == nil {
+	if k := s.kinds.find(parts[0]); k == nil || k.hidden {
 		return nil, &problem{status: http.StatusNotFound, code: "NONEXISTENT_ID", detail: "Record type '" + parts[0] + "' does not exist."}
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodDelete {

@@ -24,6 +24,7 @@ type kind struct {
 	label       string
 	title       string // the property that names a record
 	posting     bool   // touches the ledger: refused in a closed period
+	hidden      bool   // no record of the REST API: SuiteQL alone shows it
 	derivedOnly bool   // exists by transformation of another record alone
 	statuses    map[string]string
 	schema      *schema
@@ -115,9 +116,13 @@ func newKinds(cfg *Config) (*kinds, error) {
 	for name, props := range lists {
 		k.add(&kind{name: name, group: group(name), label: name, title: "name", schema: plain(name, props), settle: settleList})
 	}
+	k.add(&kind{name: deletedRecord, group: group(deletedRecord), label: deletedRecord, title: "name", schema: plain(deletedRecord, "recordId# type deletedDate"), hidden: true})
 	k.byName["taxcode"] = k.byName["salestaxitem"]
 	return k, nil
 }
+
+// deletedRecord is the type of what NetSuite remembers of a record that is gone.
+const deletedRecord = "deletedRecord"
 
 // plain builds the schema of a set-up record from words: name for text, name#
 // for a number, name? for a boolean, name@ for a date, name:target for a

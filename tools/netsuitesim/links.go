@@ -1,9 +1,11 @@
 package netsuitesim
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // parents are the transactions that r rests on: what it was made from, the
@@ -96,7 +98,17 @@ func (t *tx) removeRecord(r *record) error {
 		}
 	}
 	t.delete(r)
+	t.remember(r)
 	t.submits = append(t.submits, submit{r.kind.name, r.id, "delete"})
 	t.refreshParents(r)
 	return nil
+}
+
+// remember keeps what SuiteQL's DeletedRecord shows of a record that goes. Its columns are those of published queries
+// (recordid, type, name, deleteddate); Oracle's documents name the same of the SOAP operation getDeleted.
+func (t *tx) remember(r *record) {
+	k := t.kind(deletedRecord)
+	t.put(&record{kind: k, id: t.nextID(k.group), fields: fields{
+		"name": r.name(), "recordId": json.Number(decimalID(r.id)), "type": r.kind.label, "deletedDate": t.now.Format(time.RFC3339),
+	}})
 }

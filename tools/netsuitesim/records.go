@@ -24,7 +24,7 @@ var (
 // parseAddress reads the path below record/v1.
 func (s *Server) parseAddress(parts []string) (address, error) {
 	k := s.kinds.find(parts[0])
-	if k == nil {
+	if k == nil || k.hidden {
 		return address{}, &problem{status: http.StatusNotFound, code: "NONEXISTENT_ID", detail: "Record type '" + parts[0] + "' does not exist."}
 	}
 	a := address{kind: k}

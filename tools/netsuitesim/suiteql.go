@@ -66,6 +66,9 @@ func (e *suiteQL) create() error {
 		if items := e.store.cfg.Switches.ItemPrices; name == "pricing" && items || name == "itemprice" && !items {
 			continue // the account has the other one
 		}
+		if name == strings.ToLower(deletedRecord) && e.store.cfg.Switches.NoDeletedRecords {
+			continue // the role lacks the permission
+		}
 		e.tables[name] = newTable(name, words, customColumns(name, e.store.cfg.CustomFields))
 		if _, err := e.db.Exec(e.tables[name].create()); err != nil {
 			return err

@@ -154,6 +154,8 @@ type Switches struct {
 	// of the record's price sublist (currencyPage, price); otherwise as pricing,
 	// with currency and unitprice. Oracle's documents name neither table.
 	ItemPrices bool
+	// NoDeletedRecords hides SuiteQL's DeletedRecord, as a role without the permission Deleted Records sees it.
+	NoDeletedRecords bool
 	// QueryZone is the zone of SuiteQL's times, UTC by default.
 	QueryZone *time.Location
 	// TokensOutliveCertificates lets the tokens of a certificate that is revoked

@@ -43,6 +43,7 @@ var tables = map[string]string{
 	"customerstatus":   "id# name externalid isinactive",
 	"customercategory": "id# name externalid isinactive",
 	"shipitem":         "id# itemid externalid displayname isinactive",
+	"deletedrecord":    "recordid# type name deleteddate@",
 	"dual":             "dummy",
 }
 

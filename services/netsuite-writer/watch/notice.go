@@ -72,23 +72,8 @@ func (w *Watcher) deleted(ctx context.Context, n event.NetSuiteNoticedV1) error 
 	if n.Kind == event.ChangeInventory {
 		return nil
 	}
-	before, err := w.last(ctx, n.Kind, n.Record.ID)
-	if err != nil || before.sequence == 0 || before.event.Deleted {
-		return err
-	}
-	heads, err := w.heads(ctx, "t.id IN ("+n.Record.ID+")")
-	if err != nil || len(heads) > 0 {
-		return err
-	}
-	e := before.event
-	e.Deleted, e.ModifiedAt = true, n.Time
-	if _, err := w.put(ctx, e, before); err != nil {
-		return err
-	}
-	if e.SalesOrder == "" || e.SalesOrder == n.Record.ID {
-		return nil
-	}
-	return w.pushes.add(ctx, found{id: e.SalesOrder, kind: event.ChangeSalesOrder})
+	_, err := settle(func() (int, error) { return w.reportGone(ctx, []found{{id: n.Record.ID, at: n.Time}}) })
+	return err
 }
 
 // gatherer makes one reading of what is named within a moment.

@@ -39,7 +39,7 @@ type source struct {
 	// every is the condition on the items that are all read once before changes are enough; nil: changes are.
 	every func() string
 	asked string // what is read of them: all are read again when it changes
-	// newest asks NetSuite how times are meant, of the record found last where it says so.
+	// newest asks NetSuite how times are meant, of the record found last where it says so; nil: its times teach nothing.
 	newest func(ctx context.Context, f found) error
 	// settles: what was read right after its change is read once more, when every save of then is over.
 	settles bool
@@ -280,6 +280,9 @@ func (w *Watcher) timeHere(f found) time.Time {
 // of any other by the zone as it was learnt last. After a pause that is too long to learn from, NetSuite is asked about
 // the newest.
 func (w *Watcher) calibrate(ctx context.Context, r *round, news []found) error {
+	if r.source.newest == nil {
+		return nil
+	}
 	short := !r.after.IsZero() && r.now.Sub(r.after) < quarter-2*lateness
 	for i, f := range news {
 		local, err := parseStamp(f.modified)

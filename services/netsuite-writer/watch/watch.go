@@ -31,7 +31,7 @@
 // # Cost
 //
 // A quiet poll takes two calls (NetSuite's clock, changes): 24 an hour at the idle interval of five minutes, 480 at the
-// busy one of 15 seconds. Stock is polled beside transactions and takes as many again, and so are prices where a store
+// busy one of 15 seconds. What was deleted is asked for beside it, two calls too, mostly at the idle interval. Stock is polled beside transactions and takes as many again, and so are prices where a store
 // takes them from NetSuite: they are read with every item that changed. Up to 200 changed records take
 // four to six calls more, up to 200 items one, and one more two minutes later. All of them wait behind every live order's
 // calls. A watcher that starts, and each once a day, looks back 26 hours: a call per 1,000 changes of that time, and what
@@ -39,7 +39,8 @@
 //
 // # What it does not see
 //
-// A deletion is told by a push, not by a poll. An item that changed its name or became inactive is told with the next
+// A deletion is told by a push at once, by a poll where the role has the permission Deleted Records; of a record that came and
+// went between two polls nothing is told. An item that changed its name or became inactive is told with the next
 // change of its quantities. A price that NetSuite changes without a save of its item (a percentage of a price level) is
 // told with the item's next save.
 package watch
@@ -103,6 +104,8 @@ type Watcher struct {
 
 	orders, stock  *source
 	tags           *source      // prices
+	ends           *source      // deletions
+	unseen         atomic.Bool  // the role may not see what was deleted
 	pricing        atomic.Int32 // of pricings, the one that NetSuite took last
 	pushes, counts *gatherer    // of pushed transactions, of stock
 
@@ -119,7 +122,7 @@ func New(o Options) *Watcher {
 	if w.clock = o.Now; o.Now == nil {
 		w.clock = time.Now
 	}
-	w.orders, w.stock, w.tags = w.transactions(), w.inventory(), w.priceLists()
+	w.orders, w.stock, w.tags, w.ends = w.transactions(), w.inventory(), w.priceLists(), w.deletions()
 	w.pushes, w.counts = &gatherer{report: w.report}, &gatherer{report: w.reportStock}
 	return w
 }
@@ -138,6 +141,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	group.Go(func() error { w.alerts.Run(ctx); return nil })
 	if w.options.Config.Poll == config.On {
 		group.Go(func() error { w.repeat(ctx, w.orders); return nil })
+		group.Go(func() error { w.repeat(ctx, w.ends); return nil })
 	}
 	if w.options.Config.Stock == config.On {
 		group.Go(func() error { w.repeat(ctx, w.stock); return nil })
@@ -156,7 +160,7 @@ func (w *Watcher) gauge() error {
 		return err
 	}
 	_, err = telemetry.Meter().RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, p := range []*source{w.orders, w.stock, w.tags} {
+		for _, p := range []*source{w.orders, w.stock, w.tags, w.ends} {
 			o.ObserveInt64(polled, p.polled.Load(), metric.WithAttributes(attribute.String("account", w.options.Account), attribute.String("poll", p.name)))
 		}
 		return nil
@@ -282,6 +286,9 @@ func (w *Watcher) look(ctx context.Context, p *source, c *cursor) (bool, error) 
 
 // Poll asks once what changed among transactions, whoever's turn it is, and publishes it.
 func (w *Watcher) Poll(ctx context.Context) error { return w.now(ctx, w.orders) }
+
+// PollDeletions is Poll for what was deleted.
+func (w *Watcher) PollDeletions(ctx context.Context) error { return w.now(ctx, w.ends) }
 
 // PollStock is Poll for stock.
 func (w *Watcher) PollStock(ctx context.Context) error { return w.now(ctx, w.stock) }

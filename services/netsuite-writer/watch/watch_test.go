@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -141,6 +142,14 @@ func TestOnlyTheActiveOnePolls(t *testing.T) {
 	}
 }
 
+// onlyOrders keeps the poll of deletions for later.
+func (w *Watcher) onlyOrders(t *testing.T) {
+	t.Helper()
+	if err := w.save(natstest.Context(t), w.ends.name, &cursor{Every: time.Hour, Next: time.Now().Add(time.Hour), Holder: w.holder}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Trouble with NetSuite is waited for: the next try finds it well again.
 func TestRunOutlivesTrouble(t *testing.T) {
 	server := natstest.Start(t)
@@ -150,6 +159,7 @@ func TestRunOutlivesTrouble(t *testing.T) {
 	w := watcherOf(server, netsuite, func(o *Options) {
 		o.Config.Fast, o.Config.Idle = config.Duration(time.Millisecond), config.Duration(20*time.Millisecond)
 	})
+	w.onlyOrders(t)
 	ctx, stop := context.WithCancel(natstest.Context(t))
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -202,6 +212,7 @@ func TestPushBringsPollForward(t *testing.T) {
 	w := watcherOf(server, netsuite, func(o *Options) {
 		o.Config.Fast, o.Config.Idle = config.Duration(50*time.Millisecond), config.Duration(time.Hour)
 	})
+	w.onlyOrders(t)
 	ctx, stop := context.WithCancel(natstest.Context(t))
 	if err := w.save(ctx, "orders", &cursor{Every: time.Hour, Next: time.Now().Add(time.Hour), Holder: w.holder}); err != nil {
 		t.Fatal(err)
@@ -264,5 +275,85 @@ func TestPushBringsStockPollForward(t *testing.T) {
 	case <-netsuite.counts:
 	case <-time.After(20 * time.Second):
 		t.Error("no poll of stock after a push")
+	}
+}
+
+// refusing is a NetSuite that shows no deletions until its role may see them.
+type refusing struct {
+	quiet
+	refusal error
+}
+
+func (r *refusing) Query(ctx context.Context, purpose, q string) ([]suitetalk.Row, []event.Call, error) {
+	if purpose == "poll deletions" && r.refusal != nil {
+		return nil, nil, r.refusal
+	}
+	return r.quiet.Query(ctx, purpose, q)
+}
+
+// A role without the permission to see deletions: that is said once, whatever NetSuite calls it, and polls go on; it is said
+// again only after it was otherwise. Other trouble is trouble.
+func TestNoPermissionForDeletions(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &refusing{}
+	var said bytes.Buffer
+	w := watcherOf(server, netsuite, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&said, nil)) })
+	poll := func(code fault.Code, want int) {
+		t.Helper()
+		if netsuite.refusal = nil; code != "" {
+			netsuite.refusal = fault.New(code, "NetSuite says no")
+		}
+		if err := w.PollDeletions(natstest.Context(t)); err != nil {
+			t.Errorf("%s: %v", code, err)
+		}
+		if n := strings.Count(said.String(), "permission Deleted Records"); n != want {
+			t.Errorf("%s: said %d times, want %d", code, n, want)
+		}
+	}
+	poll(fault.NetSuiteRefused, 1)
+	poll(fault.NetSuiteForbidden, 1)
+	poll("", 1)
+	poll(fault.NetSuiteForbidden, 2)
+	netsuite.refusal = fault.New(fault.NetSuiteUnavailable, "NetSuite is away")
+	if err := w.PollDeletions(natstest.Context(t)); fault.CodeOf(err) != fault.NetSuiteUnavailable {
+		t.Errorf("%v, want the trouble", err)
+	}
+}
+
+// remembers is a NetSuite that remembers a deleted record of some type, and has the transactions of its heads.
+type remembers struct {
+	quiet
+	heads []suitetalk.Row
+}
+
+func (r *remembers) Query(ctx context.Context, purpose, q string) ([]suitetalk.Row, []event.Call, error) {
+	switch purpose {
+	case "poll deletions":
+		return []suitetalk.Row{{"id": "7", "modified": "2026-11-20 10:00:00"}, {"id": "8", "modified": "2026-11-20 10:00:00"}}, nil, nil
+	case "read changed records":
+		return r.heads, nil, nil
+	default:
+		return r.quiet.Query(ctx, purpose, q)
+	}
+}
+
+// Ids of deleted records are of every type: a transaction of ours that bears one and is still there is not gone.
+func TestADeletedItemIsNoTransaction(t *testing.T) {
+	server := natstest.Start(t)
+	netsuite := &remembers{heads: []suitetalk.Row{{"id": "7", "type": "CustInvc"}}}
+	w := watcherOf(server, netsuite)
+	before := event.NetSuiteChangedV1{Account: "ns", Kind: event.ChangeInvoice, Record: event.RecordID{ID: "7"}, Order: "36", ModifiedAt: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
+	before.Store, before.Type = "main", "netsuite.v1.changed"
+	if _, err := w.put(natstest.Context(t), before, last{}); err != nil {
+		t.Fatal(err)
+	}
+	told := func() int { return server.Count(t, topology.NetSuiteChanges, subject.ChangesAll) }
+	if err := w.PollDeletions(natstest.Context(t)); err != nil || told() != 1 {
+		t.Errorf("%v, %d changes, want none of an invoice that is there", err, told())
+	}
+	netsuite.heads = nil
+	again := watcherOf(server, netsuite)
+	if err := again.PollDeletions(natstest.Context(t)); err != nil || told() != 2 {
+		t.Errorf("%v, %d changes, want the end of the invoice", err, told())
 	}
 }

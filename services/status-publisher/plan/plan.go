@@ -105,6 +105,7 @@ func Open(lines []Progress) []Progress {
 const (
 	RuleFinal   = "final"   // refunded, cancelled, failed, completed or trashed: never moved back by NetSuite
 	RuleAlready = "already" // the shop says so itself
+	RuleThere   = "there"   // a sales order that was gone is there again
 )
 
 // final are the shop's statuses that NetSuite does not move.
@@ -169,6 +170,7 @@ const (
 	TopicApproved  = "approved"
 	TopicPart      = "part"
 	TopicBackOrder = "backorder"
+	TopicGone      = "gone"
 )
 
 // Approved says that NetSuite approved a sales order that waited for it.
@@ -177,6 +179,11 @@ func Approved(number, before, now string) Note {
 		return Note{}
 	}
 	return note(TopicApproved, "NetSuite approved sales order "+number, ".", false)
+}
+
+// Gone says that NetSuite deleted the sales order.
+func Gone(number string) Note {
+	return note(TopicGone, "NetSuite deleted sales order ", number+". Nothing ships this order any more.", false)
 }
 
 // Speak tells whether lines have something to say: a part that left, a back order.

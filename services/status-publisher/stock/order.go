@@ -105,7 +105,7 @@ func (b *Book) SalesOrder(change event.NetSuiteChangedV1, at time.Time) []string
 	if o == nil || !o.held.at.IsZero() || change.Status == "" {
 		return nil
 	}
-	o.ended = change.Status == cancelled || change.Status == closed
+	o.ended = change.Deleted || change.Status == cancelled || change.Status == closed
 	if !o.ended && change.Status != pending && o.held.goods != nil {
 		o.held.at = at
 	}

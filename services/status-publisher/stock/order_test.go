@@ -221,3 +221,17 @@ func TestPolledFigureContainsTheOrder(t *testing.T) {
 	b.Stock(polled, 2)
 	promised(t, b, shop, "MUG", "7")
 }
+
+// An order that waits for approval and is deleted in NetSuite takes nothing any more; one that the shop released counts.
+func TestOrderThatIsDeletedBeforeApprovalIsOver(t *testing.T) {
+	for status, want := range map[string]string{"A": "10", "B": "7"} {
+		b := NewBook(nil)
+		b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+		b.Desired(asked(status), 1)
+		b.Outcome(keeps("1", event.OutcomeSynced, 1, 5, threeMugs, -1))
+		gone := acted("A")
+		gone.Deleted = true
+		b.SalesOrder(gone, at(8))
+		promised(t, b, shop, "MUG", want)
+	}
+}
