@@ -87,7 +87,7 @@ func (w *Watcher) tellGone(ctx context.Context, ours map[string]gone) (told int,
 	if len(ours) == 0 {
 		return 0, nil
 	}
-	heads, err := w.heads(ctx, "t.id IN ("+ids(ours)+")")
+	heads, err := headsOf(ctx, w, ours)
 	if err != nil {
 		return 0, err
 	}

@@ -29,23 +29,29 @@ type links struct {
 // generations bounds the way up.
 const generations = 6
 
-// climb reads the links above documents, one generation a query.
+// climb reads the links above documents, a generation at a time, however many documents each has.
 func (w *Watcher) climb(ctx context.Context, documents map[string]bool) (links, error) {
 	l := links{above: map[string][]string{}, lines: map[place]place{}, orders: map[string]bool{}, amounts: map[link][]string{}}
-	asked := maps.Clone(documents)
-	for next := maps.Clone(documents); len(next) > 0; {
-		rows, err := w.query(ctx, "read links", "SELECT l.nextdoc AS nextdoc, l.nextline AS nextline, l.previousdoc AS previousdoc, l.previousline AS previousline,"+
-			" l.previoustype AS previoustype, l.foreignamount AS amount FROM PreviousTransactionLineLink l WHERE l.nextdoc IN (%s) ORDER BY l.nextdoc, l.nextline, l.previousdoc, l.previousline", ids(next))
-		if err != nil {
-			return l, err
-		}
-		next = map[string]bool{}
-		for _, row := range rows {
-			l.add(row)
-			if above := row["previousdoc"]; !asked[above] && !l.orders[above] && len(asked) < generations*width {
-				asked[above], next[above] = true, true
+	asked, next := maps.Clone(documents), documents
+	for range generations {
+		above := map[string]bool{}
+		for _, group := range groups(next) {
+			rows, err := w.query(ctx, "read links", "SELECT l.nextdoc AS nextdoc, l.nextline AS nextline, l.previousdoc AS previousdoc, l.previousline AS previousline,"+
+				" l.previoustype AS previoustype, l.foreignamount AS amount FROM PreviousTransactionLineLink l WHERE l.nextdoc IN (%s) ORDER BY l.nextdoc, l.nextline, l.previousdoc, l.previousline", group)
+			if err != nil {
+				return l, err
+			}
+			for _, row := range rows {
+				l.add(row)
+				above[row["previousdoc"]] = true
 			}
 		}
+		maps.DeleteFunc(above, func(id string, _ bool) bool { return asked[id] || l.orders[id] })
+		if len(above) == 0 {
+			break
+		}
+		maps.Copy(asked, above)
+		next = above
 	}
 	return l, nil
 }
@@ -126,7 +132,7 @@ func (w *Watcher) owners(ctx context.Context, l links, records map[string]bool) 
 		}
 		tops[id] = true
 	}
-	heads, err := w.heads(ctx, "t.id IN ("+ids(tops)+")")
+	heads, err := headsOf(ctx, w, tops)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,14 @@ func ids[V any](of map[string]V) string {
 	return strings.Join(slices.SortedFunc(maps.Keys(of), byNumber), ", ")
 }
 
+// groups writes internal ids as ids does, in lists that one IN takes.
+func groups[V any](of map[string]V) (lists []string) {
+	for group := range slices.Chunk(slices.SortedFunc(maps.Keys(of), byNumber), pageRows) {
+		lists = append(lists, strings.Join(group, ", "))
+	}
+	return lists
+}
+
 func byNumber(a, b string) int {
 	if len(a) != len(b) {
 		return len(a) - len(b)
@@ -38,7 +46,7 @@ func byNumber(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// heads reads transactions by internal id, or by another condition.
+// heads reads transactions by a condition.
 func (w *Watcher) heads(ctx context.Context, condition string) (map[string]head, error) {
 	rows, err := w.query(ctx, "read changed records", "SELECT t.id AS id, t.type AS type, t.externalid AS externalid, t.tranid AS tranid, t.status AS status,"+
 		" BUILTIN.DF(t.status) AS label, TO_CHAR(t.trandate, 'YYYY-MM-DD') AS day, TO_CHAR(t.lastmodifieddate, '%s') AS modified,"+
@@ -54,6 +62,19 @@ func (w *Watcher) heads(ctx context.Context, condition string) (map[string]head,
 		}
 	}
 	return heads, nil
+}
+
+// headsOf reads transactions by internal id, however many.
+func headsOf[V any](ctx context.Context, w *Watcher, of map[string]V) (map[string]head, error) {
+	all := map[string]head{}
+	for _, group := range groups(of) {
+		heads, err := w.heads(ctx, "t.id IN ("+group+")")
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, heads)
+	}
+	return all, nil
 }
 
 // letter gives the status of a record. Accounts disagree about the letters of a fulfilment in SuiteQL, so its label

@@ -64,7 +64,7 @@ func set[K comparable](keys func(yield func(K) bool)) map[K]bool {
 
 // states reads records whole.
 func (w *Watcher) states(ctx context.Context, owners map[string]owner) ([]state, error) {
-	heads, err := w.heads(ctx, "t.id IN ("+ids(owners)+")")
+	heads, err := headsOf(ctx, w, owners)
 	if err != nil || len(heads) == 0 {
 		return nil, err
 	}
