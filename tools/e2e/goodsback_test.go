@@ -162,6 +162,22 @@ func TestGoodsGivenBackOfAnOpenOrder(t *testing.T) {
 	checkParked(t, g.World, nil)
 }
 
+// All goods of an accepted order are given back, and its shipping is not: NetSuite closes what has no open line, and nobody is
+// asked about it, nor about what is given back later.
+func TestAllGoodsGivenBackOfAnOpenOrder(t *testing.T) {
+	g := givingBack(t, "", demo.Options{})
+	if o := g.back(allTees, allBeanies, theHour); o.Kind != event.OutcomeSynced || o.Ledger.SalesOrder.Status != "H" {
+		t.Errorf("%s: %s", o.Kind, o.Reason)
+	}
+	g.holds("6.38", "TEE-001 3 0 closed", "BEANIE-01 2 0 closed", "SVC-HOUR 1 0 closed")
+	if o := g.back(shipping); o.Kind != event.OutcomeSynced || o.Rule != "" {
+		t.Errorf("%s: %s %s", o.Kind, o.Rule, o.Reason)
+	}
+	g.holds("0", "TEE-001 3 0 closed", "BEANIE-01 2 0 closed", "SVC-HOUR 1 0 closed")
+	sameTotals(t, "refunds", transactions(g.World, "customerRefund"), map[string]string{"wc-cr-main-37-80": "225.73", "wc-cr-main-37-81": "6.38"})
+	checkParked(t, g.World, nil)
+}
+
 // An order that is partly shipped, too: what is not shipped goes down once and to the cent, what is shipped stays on its line.
 func TestGoodsGivenBackOfAPartlyShippedOrder(t *testing.T) {
 	for name, c := range map[string]struct {

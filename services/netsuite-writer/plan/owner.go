@@ -17,10 +17,17 @@ const (
 
 // Letter is the status that a desired state asks for: A, B, or H for an order all of whose lines are closed.
 func Letter(d event.DesiredOrderV1) string {
-	if d.SalesOrder.Closed {
+	if isClosed(d.SalesOrder) {
 		return "H"
 	}
 	return d.SalesOrder.OrderStatus
+}
+
+// isClosed tells whether no line of an order stays open: NetSuite closes it then, as when all goods were given back and the
+// shop still calls the order accepted.
+func isClosed(so event.SalesOrder) bool {
+	open := slices.ContainsFunc(so.Lines, func(l event.OrderLine) bool { return !l.Closed })
+	return so.Closed || len(so.Lines) > 0 && !open
 }
 
 // firmness orders the statuses of an open order by how far the order is taken back.

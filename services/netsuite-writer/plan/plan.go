@@ -125,8 +125,14 @@ func isFulfilled(status string) bool { return status != "" && strings.Contains("
 func IsBilled(status string) bool { return status == "E" || status == "G" }
 
 // isBound tells whether later documents rest on the order: it cannot be written as a whole any more. What people bill in
-// advance changes no status.
-func isBound(f Facts) bool { return isFulfilled(f.Status) || f.Ledger.Bill != nil || HasBills(f.Lines) }
+// advance changes no status, and an order whose last open lines they close is closed, shipped in part or not.
+func isBound(f Facts) bool {
+	return isFulfilled(f.Status) || f.Ledger.Bill != nil || HasBills(f.Lines) || hasShipments(f.Lines)
+}
+
+func hasShipments(lines []Line) bool {
+	return slices.ContainsFunc(lines, func(l Line) bool { return l.Fulfilled.Sign() > 0 })
+}
 
 // HasBills tells whether some line of an order is billed.
 func HasBills(lines []Line) bool {
@@ -139,7 +145,7 @@ func isCancelled(status string) bool { return status == "C" }
 // moved on meanwhile.
 func StatusFits(d event.DesiredOrderV1, status string) bool {
 	switch {
-	case d.SalesOrder.Closed:
+	case isClosed(d.SalesOrder):
 		return status == "H"
 	case d.SalesOrder.OrderStatus == "B":
 		return status == "B" || isFulfilled(status)
@@ -152,6 +158,7 @@ func StatusFits(d event.DesiredOrderV1, status string) bool {
 func Progress(status string) string {
 	words := map[string]string{
 		"D": "it is partly fulfilled", "E": "it is partly fulfilled, pending billing", "F": "it is fulfilled, pending billing", "G": "it is billed",
+		"H": "it is closed, and some of it is fulfilled or billed",
 	}
 	if text, is := words[status]; is {
 		return text

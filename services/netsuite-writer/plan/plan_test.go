@@ -41,6 +41,9 @@ func TestDecide(t *testing.T) {
 		{"fulfilled, payment reversed", policy(event.ActionWait, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "D"}, Decision{}, fault.PaymentReversed},
 		{"billed, payment reversed", policy(event.ActionIgnore, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "G"}, Decision{}, fault.PaymentReversed},
 		{"billed at once and not shipped, keep", create, Facts{Ledger: event.Ledger{SalesOrder: &event.LedgerOrder{}, Bill: &event.RecordID{ID: "9"}}, Status: "B"}, record(event.OutcomeSkipped, "rule", "the sales order is fulfilled or billed (B): kept"), ""},
+		{"shipped in part and closed by people, keep", create, Facts{Ledger: known, Status: "H", Lines: []Line{{Fulfilled: money.Int(1)}, {}}}, record(event.OutcomeSkipped, "rule", "the sales order is fulfilled or billed (H): kept"), ""},
+		{"shipped in part and closed by people, payment reversed", policy(event.ActionIgnore, event.ActionApply, event.ActionPark), Facts{Ledger: known, Status: "H", Lines: []Line{{Fulfilled: money.Int(1)}}}, Decision{}, fault.PaymentReversed},
+		{"closed, nothing shipped", create, Facts{Ledger: known, Status: "H", Lines: []Line{{}}}, Decision{Do: Write}, ""},
 		{"fulfilled, apply", policy(event.ActionCreate, event.ActionApply, event.ActionApply), Facts{Ledger: known, Status: "D"}, Decision{Do: Alter}, ""},
 		{"fulfilled, apply, writes on hold", policy(event.ActionCreate, event.ActionApply, event.ActionApply), Facts{Ledger: known, Status: "D", Hold: true}, record(event.OutcomeHeld, "writes-on-hold", "accounts.<account>.writes is hold: shown, not sent"), ""},
 		{"cancelled in NetSuite", create, Facts{Ledger: known, Status: "C"}, record(event.OutcomeSkipped, "cancelled-in-netsuite", "the sales order was cancelled in NetSuite and cannot be changed"), ""},
@@ -60,9 +63,16 @@ func TestStatusFits(t *testing.T) {
 	for _, c := range []struct {
 		want   string
 		closed bool
+		lines  []bool // closed, each
 		fits   string
-	}{{"A", false, "A"}, {"B", false, "BDEFG"}, {"A", true, "H"}, {"B", true, "H"}} {
+	}{
+		{"A", false, nil, "A"}, {"B", false, nil, "BDEFG"}, {"A", true, nil, "H"}, {"B", true, nil, "H"},
+		{"B", false, []bool{true, false}, "BDEFG"}, {"B", false, []bool{true, true}, "H"}, {"A", false, []bool{true}, "H"}, {"A", true, []bool{false}, "H"},
+	} {
 		d := event.DesiredOrderV1{SalesOrder: event.SalesOrder{OrderStatus: c.want, Closed: c.closed}}
+		for _, closed := range c.lines {
+			d.SalesOrder.Lines = append(d.SalesOrder.Lines, event.OrderLine{Closed: closed})
+		}
 		var got string
 		for _, status := range "ABCDEFGH" {
 			if StatusFits(d, string(status)) {
@@ -70,7 +80,7 @@ func TestStatusFits(t *testing.T) {
 			}
 		}
 		if got != c.fits {
-			t.Errorf("%s, closed %v: %s fit, want %s", c.want, c.closed, got, c.fits)
+			t.Errorf("%s, closed %v, lines %v: %s fit, want %s", c.want, c.closed, c.lines, got, c.fits)
 		}
 	}
 }
