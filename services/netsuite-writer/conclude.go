@@ -16,7 +16,8 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// conclude turns a job's end into the next ledger entry, or hands the error on when no attempt was burnt.
+// conclude turns a job's end into the next ledger entry, or hands the error on when no attempt was burnt and nothing is to be
+// remembered.
 func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, error) {
 	class := fault.ClassOf(err)
 	switch {
@@ -26,7 +27,7 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 		o = outcome{kind: event.OutcomeParked, reason: err.Error()}
 	case class != fault.Transient || !j.asked:
 		w.proven.keep(j)
-		return nil, err
+		return w.remember(j, err)
 	default:
 		j.ledger.Attempts++
 		o = outcome{kind: event.OutcomeRetried, reason: err.Error()}

@@ -99,6 +99,8 @@ type job struct {
 	status   string      // the sales order's when it was last read; "" where it was not, or there is none
 	held     held        // the sales order when it was last read; zero where it was not, or there is none
 	retry    bool        // an operator asked for it: remembered misses do not count
+	found    bool        // NetSuite has the sales order, and the ledger does not tell of it
+	unread   bool        // the sales order may have been written, and is not read back since
 	goods    *plan.Goods // given back of an order that later documents rest on; nil: none that count there
 	proof    *proof      // that the sales order is written and read back; nil: it is not yet
 
@@ -180,24 +182,33 @@ func (w *writer) converge(ctx context.Context, j *job) (outcome, error) {
 	}
 }
 
-// moved tells whether the sales order has another status than the decision rested on: people fulfil and bill it meanwhile.
+// moved tells whether the sales order is no more what the decision rested on: people fulfil and bill it meanwhile, a bill that
+// was given up is made after all, or there is one that the ledger does not know.
 func (w *writer) moved(ctx context.Context, j *job) (bool, error) {
-	if j.ledger.SalesOrder == nil || j.status == "" {
+	switch {
+	case j.ledger.SalesOrder == nil:
+		return w.unrecorded(ctx, j)
+	case j.status == "":
 		return false, nil
 	}
+	billed := plan.HasBills(j.held.lines)
 	now, err := w.read(ctx, j)
-	return now.id != "" && now.status != j.status, err
+	return now.id != "" && (now.status != j.status || plan.HasBills(now.lines) != billed), err
 }
 
 // facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
 func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held, err error) {
 	store := w.stores[j.desired.Store]
 	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite && j.recorded()}
-	if j.ledger.SalesOrder == nil && !plan.MayBeUnrecorded(j.desired, j.ledger) {
+	if j.ledger.SalesOrder == nil && !j.found && !plan.MayBeUnrecorded(j.desired, j.ledger) {
 		return facts, now, nil
 	}
 	if now, err = w.read(ctx, j); err != nil {
 		return facts, now, err
+	}
+	if j.ledger.SalesOrder == nil && now.id != "" {
+		w.takeIn(j, now)
+		facts.Ledger = j.ledger
 	}
 	if facts.Status = now.status; now.id == "" {
 		facts.Status, facts.Ledger.SalesOrder = "", nil // deleted in NetSuite
@@ -208,8 +219,12 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 }
 
 // recorded tells whether all that we may have written to the order's status is on record: an attempt at another state that
-// failed, or states that came and went while we were down or slow, may have given it the status that it has.
+// failed, a write of another state that was given up and may have ended since, or states that came and went while we were down
+// or slow, may have given it the status that it has.
 func (j *job) recorded() bool {
+	if j.last != nil && j.last.Ledger.Late != nil && j.last.Ledger.Late.Hash != j.desired.Hash {
+		return false
+	}
 	var words []string
 	for _, s := range j.superseded {
 		words = append(words, s.Status)
@@ -256,9 +271,10 @@ func (w *writer) step(ctx context.Context, j *job) (outcome, error) {
 	return done, err
 }
 
-// holds tells whether the ledger shows the desired state as written and verified.
+// holds tells whether the ledger shows the desired state as written and verified, and nothing of it waits for a person: what
+// was asked is asked until it is answered (Invariant 3).
 func (w *writer) holds(j *job) bool {
-	done := j.last != nil && (j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified)
+	done := j.last != nil && (j.last.Kind == event.OutcomeSynced || j.last.Kind == event.OutcomeVerified) && len(j.last.Questions) == 0
 	return done && j.ledger.SalesOrder != nil && j.ledger.SalesOrder.AppliedHash == j.desired.Hash && !w.touched.untold(j.subject, j.last) && !j.retry
 }
 
@@ -356,6 +372,7 @@ func (w *writer) put(ctx context.Context, j *job, target suitetalk.Request, body
 	w.touched.mark(j.subject, j.message.Sequence)
 	target.Body = body
 	_, err := w.send(ctx, j, "salesOrder", target)
+	j.unread = err == nil || fault.CodeOf(err) == fault.NetSuiteAmbiguous
 	if code := fault.CodeOf(err); code != fault.NetSuiteAmbiguous && code != fault.ExternalIDTaken || !j.first() {
 		return w.givenUp(j, j.desired.Hash, err)
 	}

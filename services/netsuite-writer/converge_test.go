@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
 // A status in NetSuite is laid at its people's door only where no write of ours that is not on record can have given it.
@@ -14,6 +16,11 @@ func TestEveryWriteIsOnRecord(t *testing.T) {
 		return &event.SyncRecordedV1{Kind: kind, Desired: event.DesiredTaken{Hash: hash, Status: word}}
 	}
 	held := &event.LedgerOrder{Given: "A", GivenFor: "on-hold"}
+	late := func(hash string) *event.SyncRecordedV1 {
+		o := last(event.OutcomeSynced, "b", "processing")
+		o.Ledger.Late = &event.LedgerLate{Hash: hash}
+		return o
+	}
 	for name, c := range map[string]struct {
 		last       *event.SyncRecordedV1
 		superseded []string
@@ -32,6 +39,9 @@ func TestEveryWriteIsOnRecord(t *testing.T) {
 		"after edits without outcome":           {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold", "processing"}, held, true},
 		"after edits of what we know little of": {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold"}, &event.LedgerOrder{GivenFor: "on-hold"}, false},
 		"after edits of what we know nothing":   {last(event.OutcomeSynced, "a", "on-hold"), []string{"on-hold"}, nil, false},
+		"after a write given up":                {late("a"), nil, held, false},
+		"after several given up":                {late(""), nil, held, false},
+		"after its own write given up":          {late("b"), nil, held, true},
 	} {
 		j := &job{desired: event.DesiredOrderV1{Hash: "b", Source: event.DesiredSource{Status: "processing"}}, last: c.last, ledger: event.Ledger{SalesOrder: c.order}}
 		for _, word := range c.superseded {
@@ -43,13 +53,15 @@ func TestEveryWriteIsOnRecord(t *testing.T) {
 	}
 }
 
-// A refused write is tried again only where people moved the order on since it was read: what is refused as it was read
-// stays refused.
+// A refused write is tried again only where the order was moved on since it was read, or is there unrecorded: what is refused
+// as it was read stays refused, and a first create is not looked for.
 func TestPeopleMovedTheOrder(t *testing.T) {
-	lost := errors.New("lost")
+	lost, billed := errors.New("lost"), []plan.Line{{Billed: money.Int(1)}}
 	for name, c := range map[string]struct {
 		known string // the status that the decision rested on
-		new   bool   // NetSuite is not known to hold the order
+		lines []plan.Line
+		new   bool // NetSuite is not known to hold the order
+		later bool // a state before this one may have made it
 		now   held
 		fails error
 		want  bool
@@ -59,7 +71,11 @@ func TestPeopleMovedTheOrder(t *testing.T) {
 		"as it was":           {known: "B", now: held{id: "7", status: "B"}, reads: 1},
 		"deleted":             {known: "B", reads: 1},
 		"not read before":     {now: held{id: "7", status: "F"}},
-		"a new order":         {known: "B", new: true, now: held{id: "7", status: "F"}},
+		"billed meanwhile":    {known: "B", now: held{id: "7", status: "B", lines: billed}, want: true, reads: 1},
+		"billed as it was":    {known: "B", lines: billed, now: held{id: "7", status: "B", lines: billed}, reads: 1},
+		"a new order":         {new: true, now: held{id: "7", status: "F"}},
+		"an unrecorded one":   {new: true, later: true, now: held{id: "7", status: "B"}, want: true, reads: 1},
+		"none, after all":     {new: true, later: true, reads: 1},
 		"not to be read":      {known: "B", fails: lost, reads: 1},
 	} {
 		reads := 0
@@ -67,7 +83,10 @@ func TestPeopleMovedTheOrder(t *testing.T) {
 			reads++
 			return map[string]held{keys[0]: c.now}, []event.Call{{}}, c.fails
 		}}}
-		j := &job{status: c.known, desired: event.DesiredOrderV1{SalesOrder: event.SalesOrder{ExternalID: "WC-so-main-1"}}}
+		j := &job{status: c.known, held: held{lines: c.lines}, desired: event.DesiredOrderV1{SalesOrder: event.SalesOrder{ExternalID: "WC-so-main-1"}}}
+		if c.later {
+			j.desired.Source.Replaces = 3
+		}
 		if !c.new {
 			j.ledger.SalesOrder = &event.LedgerOrder{}
 		}

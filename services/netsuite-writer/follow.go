@@ -9,7 +9,8 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
-// give writes the order with the status that the decision leaves it, and remembers which one we gave.
+// give writes the order with the status that the decision leaves it, and remembers which one we gave. Until a write is read back
+// nobody knows which one that is.
 func (w *writer) give(ctx context.Context, j *job, d plan.Decision) (outcome, error) {
 	if d.Status != "" {
 		asked := j.desired.SalesOrder.OrderStatus
@@ -18,6 +19,10 @@ func (w *writer) give(ctx context.Context, j *job, d plan.Decision) (outcome, er
 	}
 	done, err := w.write(ctx, j)
 	switch so := j.ledger.SalesOrder; {
+	case err != nil && j.unread && so != nil && d.Status == "":
+		unknown := *so
+		unknown.Given, unknown.GivenFor = "", ""
+		j.ledger.SalesOrder = &unknown
 	case err != nil:
 	case d.Status == "":
 		so.Given, so.GivenFor = plan.Letter(j.desired), j.desired.Source.Status

@@ -68,7 +68,7 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 	}
 	// A state that is not the order's first may find what an earlier one made before a crash; its amount stands. The
 	// first one makes the same again: the external id keeps it one record.
-	if j.last != nil || j.desired.Source.Replaces > 0 || j.message.StoredAt.Before(w.started) {
+	if w.earlier(j) {
 		if err := w.recall(ctx, j, lacking); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 // held is a sales order as NetSuite holds it.
 type held struct {
 	id, externalID, tranID, status string
+	customer                       string // internal id
 	total, tax                     money.Amount
 	lines                          []plan.Line
 }
@@ -30,7 +31,7 @@ func readBack(ctx context.Context, client *suitetalk.Client, column string, exte
 	if column != "" {
 		mark = ", l." + column + " AS mark"
 	}
-	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.tranid AS tranid, t.status AS status, t.foreigntotal AS total, t.taxtotal AS tax,"+
+	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.tranid AS tranid, t.status AS status, t.entity AS customer, t.foreigntotal AS total, t.taxtotal AS tax,"+
 		" l.id AS line, l.item AS item, l.itemtype AS kind, l.quantity AS quantity, l.quantityshiprecv AS fulfilled, l.quantitybilled AS billed, l.foreignamount AS amount, l.isclosed AS closed%s"+
 		" FROM transaction t JOIN transactionline l ON l.transaction = t.id"+
 		" WHERE t.type = 'SalesOrd' AND LOWER(t.externalid) IN (%s) AND l.mainline = 'F' AND l.taxline = 'F' AND l.itemtype <> 'ShipItem'"+
@@ -62,7 +63,7 @@ func readBack(ctx context.Context, client *suitetalk.Client, column string, exte
 }
 
 func heldOf(row suitetalk.Row) (order held, err error) {
-	order = held{id: row["id"], externalID: row["externalid"], tranID: row["tranid"], status: letter(row["status"])}
+	order = held{id: row["id"], externalID: row["externalid"], tranID: row["tranid"], status: letter(row["status"]), customer: row["customer"]}
 	if order.total, err = money.Parse(row["total"]); err != nil {
 		return order, fmt.Errorf("total: %w", err)
 	}

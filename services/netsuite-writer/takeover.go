@@ -26,8 +26,22 @@ const soon = 15 * time.Second
 func (w *writer) givenUp(j *job, hash string, err error) error {
 	if fault.CodeOf(err) == fault.NetSuiteAmbiguous {
 		j.lingers(hash, w.now())
+		j.unread = true
 	}
 	return err
+}
+
+// remember puts a write that is not read back on record where the try counts as none, because NetSuite could not be asked what
+// became of it: a state that comes meanwhile must know of it.
+func (w *writer) remember(j *job, err error) ([]publish.Message, error) {
+	if !j.unread || fault.ClassOf(err) == fault.Interrupted { // what stops is inherited
+		return nil, err
+	}
+	message, failed := w.entry(j, outcome{kind: event.OutcomeRetried, reason: err.Error()}, err)
+	if failed != nil {
+		return nil, failed
+	}
+	return []publish.Message{message}, err
 }
 
 // inherit remembers what the writer before may have under way: a state that was delivered to it and that no outcome tells of.

@@ -58,6 +58,7 @@ func (w *writer) verify(ctx context.Context, j *job) (outcome, error) {
 	if err := w.differs(j.desired, now); err != nil {
 		return outcome{}, err
 	}
+	j.unread = false
 	keys := make([]string, len(now.lines))
 	for i, line := range j.desired.SalesOrder.Lines {
 		keys[i] = line.Key
