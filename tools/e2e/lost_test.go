@@ -8,10 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
@@ -178,4 +182,50 @@ func editedOrders(t *testing.T, w world.World, first, n int) []play {
 		plays[i].last, plays[i].deliveries = body, append(p.deliveries, signed(p.deliveries[0], body, fmt.Sprintf("%d-edited", p.id)))
 	}
 	return plays
+}
+
+// Between a write and its record a writer may die, and people or our own bill then bind the order. A later state finds the sales
+// order of which no ledger tells: it is kept as any other that is bound, with its money, and nobody is asked. Invariants 2 and 3.
+func TestAnOrderWithoutALedgerThatIsBound(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy mapping.MoneyPolicy
+		ship   bool
+		kind   string
+	}{
+		"shipped":            {mapping.PolicyDeposit, true, "customerDeposit"},
+		"an invoice of ours": {mapping.PolicyInvoice, false, "invoice"},
+		"a cash sale":        {mapping.PolicyCashSale, false, "cashSale"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := strategyWorld(t, event.TaxOverride, netsuitesim.TaxOverride, c.policy)
+			w.Load(world.Captures(t))
+			w.Post(changed(t, "order.created-simple"))
+			w.Settle()
+			if c.ship {
+				if _, err := w.NetSuite.Fulfil(netsuitesim.Shipment{Order: "wc-so-main-36"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			booked := transactions(w, c.kind)
+			stream, err := w.JS.Stream(t.Context(), topology.Outcomes)
+			if err == nil {
+				err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(subject.SyncOf("main", "36")))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Post(changed(t, "order.created-simple", `"customer_note":""`, `"customer_note":"later"`, `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"2026-12-01T00:00:00"`))
+			w.Settle()
+			checkParked(t, w, []string{})
+			o := lastOutcome(t, w, "36")
+			if so := o.Ledger.SalesOrder; o.Kind != event.OutcomeSkipped || so == nil || so.ID != w.SalesOrders()["wc-so-main-36"].ID || len(so.Lines) != 1 {
+				t.Errorf("%s: %s; the ledger knows %+v", o.Kind, o.Reason, so)
+			}
+			if len(booked) != 1 || len(o.Ledger.Deposits) == 0 && o.Ledger.Bill == nil {
+				t.Errorf("of %v the ledger knows %+v and %+v", booked, o.Ledger.Deposits, o.Ledger.Bill)
+			}
+			sameTotals(t, c.kind, transactions(w, c.kind), booked)
+		})
+	}
 }

@@ -89,4 +89,7 @@ func TestUnknownGatewayParksTheDeposit(t *testing.T) {
 	if !told {
 		t.Error("the shop was not told of its sales order")
 	}
+	w.Post(changed(t, "order.created-simple", `"payment_method":"rig_card"`, `"payment_method":"barter"`, `"status":"processing"`, `"status":"completed"`, `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"2026-12-01T00:00:00"`))
+	w.Settle() // for NetSuite this state is the same
+	failure(t, w.JS, subject.Failure{Stage: "write", Store: "main", Key: "36"}, "parked")
 }

@@ -220,3 +220,30 @@ func outcomesIn(t *testing.T, w world.World, store, order string) []event.SyncRe
 		list, next = append(list, o), raw.Sequence+1
 	}
 }
+
+// The status that a write gave of which nobody heard is ours for good, not only for the next try: a state behind it that fails once is
+// no reason to take it for people's.
+func TestAStatusOfALostWriteIsOurs(t *testing.T) {
+	w := world.Start(t, demo.Options{Mute: true, Adjust: func(c *host.Config) {
+		a := c.Accounts[demo.Account]
+		a.Attempts = 2
+		c.Accounts[demo.Account] = a
+	}})
+	w.Load(world.Captures(t))
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	say := func(status, at string, rule netsuitesim.Rule) {
+		rule.Match = netsuitesim.Match{Method: "PUT", PathContains: "salesorder/"}
+		faults(t, w, rule)
+		w.Post(changed(t, "order.created-simple", `"status":"processing"`, `"status":"`+status+`"`, `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"`+at+`"`))
+		w.Settle()
+	}
+	say("cancelled", "2026-12-01T00:00:01", netsuitesim.Rule{Kind: "timeout", Count: 2})
+	if o := lastOutcome(t, w, "36"); o.Kind != event.OutcomeParked || w.SalesOrders()["wc-so-main-36"].Status.ID != "H" {
+		t.Fatalf("%s: %s, want a write that is done and parked", o.Kind, o.Reason)
+	}
+	say("on-hold", "2026-12-01T00:00:02", netsuitesim.Rule{Kind: "status", Status: 500, Count: 1})
+	if o, so := lastOutcome(t, w, "36"), w.SalesOrders()["wc-so-main-36"]; o.Kind != event.OutcomeSynced || so.Status.ID != "A" {
+		t.Errorf("%s %s: %s; status %s, want A", o.Kind, o.Rule, o.Reason, so.Status.ID)
+	}
+}

@@ -131,8 +131,11 @@ func (s standing) facts(to event.DesiredOrderV1, t terms.Account) plan.Facts {
 }
 
 // recorded tells whether the last attempt cannot have given the order the status that it has: it went well, or was at this
-// state, or was about no other status.
+// state, or was about no other status; and no write of another state was given up.
 func (s standing) recorded(to event.DesiredOrderV1) bool {
+	if late := s.ledger.Late; late != nil && late.Hash != to.Hash {
+		return false
+	}
 	failed := s.entry != nil && (s.entry.Kind == event.OutcomeParked || s.entry.Kind == event.OutcomeRetried)
 	if !failed || s.entry.Desired.Hash == to.Hash {
 		return true
@@ -140,9 +143,10 @@ func (s standing) recorded(to event.DesiredOrderV1) bool {
 	return plan.OnRecord(to, s.ledger.SalesOrder, s.entry.Desired.Status)
 }
 
-// holds tells whether the writer takes the state for written and verified.
+// holds tells whether the writer takes the state for written and verified, and asks nothing about it.
 func (s standing) holds(to event.DesiredOrderV1) bool {
-	return s.entry != nil && (s.entry.Kind == event.OutcomeSynced || s.entry.Kind == event.OutcomeVerified) && s.applied() == to.Hash
+	done := s.entry != nil && (s.entry.Kind == event.OutcomeSynced || s.entry.Kind == event.OutcomeVerified) && len(s.entry.Questions) == 0
+	return done && s.applied() == to.Hash
 }
 
 // alters tells whether differences touch what is changed of an order that later documents rest on: lines and total.

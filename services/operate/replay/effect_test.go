@@ -23,6 +23,7 @@ func TestEffect(t *testing.T) {
 		open, fulfilled event.Action
 		absent          event.Action
 		bill, applied   bool
+		asked, givenUp  bool   // something of it; a write of another state
 		given           string // the status that we gave; "": not known
 		entry           string // kind of the newest outcome; "": synced
 		word            string // the shop's, in the newest outcome; "": that of now
@@ -59,6 +60,8 @@ func TestEffect(t *testing.T) {
 		"taken back by people":                  {status: "A", open: apply, given: "B", terms: theirs, want: EffectUpdate},
 		"taken back by people, held":            {status: "A", open: apply, given: "B", terms: held, want: EffectHold},
 		"NetSuite holds what is asked already":  {status: "B", open: apply, fulfilled: keep, applied: true, want: EffectNone},
+		"and something of it is a question":     {status: "B", open: apply, fulfilled: keep, applied: true, asked: true, want: EffectUpdate},
+		"closed by a write that was given up":   {status: "H", open: apply, given: "B", givenUp: true, terms: theirs, want: EffectUpdate},
 	} {
 		s := standing{entry: &event.SyncRecordedV1{Kind: event.OutcomeSynced}}
 		if c.status != "-" {
@@ -66,6 +69,12 @@ func TestEffect(t *testing.T) {
 		}
 		if c.entry != "" {
 			s.entry.Kind, s.entry.Desired.Status = c.entry, c.word
+		}
+		if c.asked {
+			s.entry.Questions = []event.Question{{}}
+		}
+		if c.givenUp {
+			s.ledger.Late = &event.LedgerLate{Hash: "before"}
 		}
 		if c.bill {
 			s.ledger.Bill = &event.RecordID{ID: "7"}
