@@ -28,8 +28,9 @@ const (
 	interleavingSeedEnv = "SIDES_SEED"
 )
 
-// Both sides converge whatever happens in between, and every write is somebody's change. People change orders in the shop
-// and ship, bill and pay back in NetSuite; webhooks and notices come late, twice and in another order, polls now and then;
+// Both sides converge whatever happens in between, and every write is somebody's change. People edit, hold and cancel orders and
+// give money back in the shop; in NetSuite they approve, cancel and close them, ship them in parcels, bill them, pay back, and
+// take back what was billed; webhooks and notices come late, twice and in another order, polls now and then;
 // stages stand still, and units die behind a write that nobody hears of. At the end two rounds of deliveries and a poll are
 // enough. Each order goes its own way, many side by side: what happens to the pipeline happens to all of them. The seed
 // gives the same steps again.
@@ -42,7 +43,7 @@ func TestBothSidesConverge(t *testing.T) {
 	for shard := range worlds {
 		t.Run(fmt.Sprint(shard), func(t *testing.T) {
 			t.Parallel()
-			tally := &tally{}
+			tally := &tally{acts: map[string]int{}}
 			defer tally.tell(t)
 			for tally.matches < matches && t.Run(fmt.Sprint(tally.matches), func(t *testing.T) {
 				s := newSides(t)
@@ -104,10 +105,13 @@ func (s *rapidSeeds) check(t *testing.T, seed uint64, play func(*rapid.T)) {
 }
 
 // tally counts what was played.
-type tally struct{ matches, played, changes, writes, crashes, rounds int }
+type tally struct {
+	matches, played, changes, writes, crashes, rounds int
+	acts                                              map[string]int // that people did
+}
 
 func (t *tally) tell(test *testing.T) {
-	test.Logf("%d interleavings in %d matches: %d changes, %d writes, %d crashes, %d rounds at the ends", t.played, t.matches, t.changes, t.writes, t.crashes, t.rounds)
+	test.Logf("%d interleavings in %d matches: %d changes, %d writes, %d crashes, %d rounds at the ends; people did %v", t.played, t.matches, t.changes, t.writes, t.crashes, t.rounds, t.acts)
 }
 
 // match is many interleavings, one of each order, side by side.
@@ -124,32 +128,55 @@ type match struct {
 
 // deal is an order as its people left it on both sides, and what follows from it.
 type deal struct {
-	store string
-	id    int64
+	store   string
+	id      int64
+	leaning int
 
 	// In the shop.
-	note  int
-	held  bool
-	given int // refunds
+	note   int
+	status string // as its people left it
+	given  int    // refunds
 
 	changes int
 	changed int64 // when, in seconds
 
 	// In NetSuite.
-	numbers []string // of parcels, one piece of three in each
-	bills   int
+	parcels []parcel // one piece of three in each
+	packed  int      // parcels that were added later
+	bills   []string // ids
+	back    []string // ids of what follows from a piece that comes back
 	repaid  int
+	letter  string // of the sales order until goods leave, as people there or the pipeline left it
+	moves   int    // people's of the letter
+	closed  bool   // by people, after goods left
+	lately  bool   // approved by people, and nobody changed the status since
 
 	// What the pipeline knows of the shop, and what NetSuite was told.
 	known, told saying
-	writes      int // of the sales order that follow, one that says the same again apart
-	doubts      int // those that may follow
+	writes      int      // of the sales order that follow, one that says the same again apart
+	doubts      int      // those that may follow
+	ours        letterOf // the letter that the pipeline gave the sales order last
+	between     []string // statuses that the shop told since NetSuite was told
+}
+
+// parcel is a fulfilment, with the tracking numbers of its packages.
+type parcel struct {
+	id      string
+	numbers []string
+}
+
+// numbers are those of all parcels.
+func (o *deal) numbers() (list []string) {
+	for _, p := range o.parcels {
+		list = append(list, p.numbers...)
+	}
+	return list
 }
 
 // saying is a state of the shop's order, as far as the sales order follows from it.
 type saying struct {
 	note     string
-	held     bool
+	status   string
 	refunded bool
 	at       string // date_modified_gmt
 }
@@ -180,7 +207,8 @@ func (m *match) begin(orders int) {
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		m.orders = append(m.orders, &deal{store: store, id: ids[0], changed: time.Now().Unix()})
+		leaning := rapid.IntRange(0, len(leanings)-1).Draw(m.t, "leaning")
+		m.orders = append(m.orders, &deal{store: store, id: ids[0], leaning: leaning, changed: time.Now().Unix(), status: "processing", letter: "B"})
 	}
 	m.quiet()
 	m.handAll()
@@ -235,21 +263,28 @@ func (m *match) arrive(o *deal) {
 }
 
 func (m *match) act(o *deal) {
-	switch rapid.SampledFrom([]string{"nothing", "nothing", "note", "note", "hold", "give", "ship", "ship", "bill", "repay"}).Draw(m.t, "act") {
-	case "note":
-		o.note++
-		m.edit(o, fmt.Sprintf(`{"customer_note":"note %d"}`, o.note))
-	case "hold":
-		m.hold(o)
-	case "give":
-		m.give(o)
-	case "ship":
-		m.ship(o)
-	case "bill":
-		m.bill(o)
-	case "repay":
-		m.repay(o)
+	act := rapid.SampledFrom(leanings[o.leaning]).Draw(m.t, "act")
+	before := m.tally.changes
+	if do := acts[act]; do != nil {
+		do(m, o)
 	}
+	if m.tally.changes > before {
+		m.tally.acts[act]++
+	}
+}
+
+// leanings say what people mostly do to an order: what takes several steps would hardly ever come to its end.
+var leanings = [][]string{
+	{"nothing", "nothing", "note", "note", "hold", "cancel", "give", "ship", "ship", "bill", "repay", "approve", "drop", "close"},
+	{"nothing", "note", "hold", "hold", "cancel", "give", "repay", "approve", "approve", "drop", "close"},
+	{"nothing", "note", "give", "ship", "ship", "ship", "pack", "pack", "bill", "bill", "bill", "take back", "take back", "take back", "close"},
+}
+
+// acts are people's: the first of them the shop's, the others NetSuite's.
+var acts = map[string]func(*match, *deal){
+	"note": (*match).note, "hold": (*match).hold, "cancel": (*match).cancel, "give": (*match).give,
+	"ship": (*match).ship, "pack": (*match).pack, "bill": (*match).bill, "take back": (*match).takeBack,
+	"repay": (*match).repay, "approve": (*match).approve, "drop": (*match).drop, "close": (*match).close,
 }
 
 // stages may stand still: nothing is lost, it comes later.
@@ -345,11 +380,7 @@ func (m *match) quiet() {
 		if m.reads(o.name()) { // in doubt, the order was read as it is
 			m.doubt(o)
 		}
-		said := o.known
-		if said.at = ""; o.known.at != "" && !m.still["write"] && !o.bound() && (said != o.told || o.writes == 0) {
-			o.writes++
-			o.told = said
-		}
+		m.follow(o)
 	}
 }
 
@@ -391,6 +422,7 @@ func (m *match) finish() {
 	m.tally.crashes += m.deaths()
 	m.logged()
 	m.strangers()
+	m.asked()
 	for _, o := range m.orders {
 		m.check(o)
 	}

@@ -43,12 +43,14 @@ type sides struct {
 	units   map[string]*unit
 	stopped sync.WaitGroup // of units that were dropped
 
-	mu    sync.Mutex
-	wrote []deed
-	left  map[string]string   // what was written last of a sales order, by the name of an order of an earlier match
-	read  map[string]bool     // orders, since they were asked for
-	tried map[string][]string // tries of an order's desired states that ended without a record, as the units logged them
-	died  int
+	mu     sync.Mutex
+	wrote  []deed
+	left   map[string]string   // what was written last of a sales order, by the name of an order of an earlier match
+	read   map[string]bool     // orders, since they were asked for
+	tried  map[string][]string // tries of an order's desired states that ended without a record, as the units logged them
+	stood  map[string]string   // how sales orders stood when their match ended
+	parked map[string]bool     // questions of earlier matches
+	died   int
 }
 
 // redelivery is after how long JetStream gives a message to somebody else whose unit died: instead of half a minute.
@@ -56,7 +58,10 @@ const redelivery = 2 * time.Second
 
 func newSides(t *testing.T) *sides {
 	t.Helper()
-	s := &sides{World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{}, left: map[string]string{}, tried: map[string][]string{}}
+	s := &sides{
+		World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{},
+		left: map[string]string{}, tried: map[string][]string{}, stood: map[string]string{}, parked: map[string]bool{},
+	}
 	if _, err := s.NetSuite.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "1", OnHand: "1000000"}); err != nil { // nothing waits for goods
 		t.Fatal(err)
 	}

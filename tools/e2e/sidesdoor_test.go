@@ -239,7 +239,7 @@ func (s *sides) saw(order string) {
 }
 
 // pathOfOrder finds store and order in the path of a store's REST API; the first store has no prefix.
-var pathOfOrder = regexp.MustCompile(`^(?:/([a-z0-9]+))?/wp-json/wc[a-z-]*/v3/orders/(\d+|batch)(?:/([a-z-]+))?$`)
+var pathOfOrder = regexp.MustCompile(`^(?:/([a-z0-9]+))?/wp-json/wc[a-z-]*/v3/orders/(\d+|batch)(?:/([a-z-]+)(?:/\d+)?)?$`)
 
 // orderIn names the order itself that a path is; "" for anything else.
 func orderIn(path string) string {

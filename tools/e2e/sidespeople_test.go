@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/orderstream/orderstream/tools/netsuitesim"
 )
 
@@ -28,21 +30,22 @@ func (m *match) change(o *deal) {
 	o.changed = time.Now().Unix()
 }
 
+func (m *match) note(o *deal) {
+	o.note++
+	m.edit(o, fmt.Sprintf(`{"customer_note":"note %d"}`, o.note))
+}
+
 // hold stops an order of which nothing is shipped, or lets it go on.
 func (m *match) hold(o *deal) {
-	if o.bound() {
-		return
-	}
-	o.held = !o.held
-	m.edit(o, `{"status":"`+map[bool]string{true: "on-hold", false: "processing"}[o.held]+`"}`)
+	m.setStatus(o, map[string]string{"processing": "on-hold", "on-hold": "processing"}[o.status])
 }
 
 // bound tells whether NetSuite's later documents rest on the order.
-func (o *deal) bound() bool { return len(o.numbers)+o.bills > 0 }
+func (o *deal) bound() bool { return len(o.parcels)+len(o.bills) > 0 }
 
 // give pays a little back in the shop.
 func (m *match) give(o *deal) {
-	if o.given == 3 {
+	if o.given == 3 || o.isReversed() {
 		return
 	}
 	o.given++
@@ -65,27 +68,82 @@ func (m *match) netsuite(act func() (string, error)) bool {
 	return true
 }
 
+// ship sends one piece of three away, in one parcel or two.
 func (m *match) ship(o *deal) {
-	number := fmt.Sprintf("1Z%s%d-%d", o.store, o.id, len(o.numbers))
-	sh := netsuitesim.Shipment{Order: o.salesOrder(), Tracking: []string{number}}
+	p := parcel{numbers: []string{fmt.Sprintf("1Z%s%d-%d", o.store, o.id, len(o.parcels))}}
+	if rapid.Bool().Draw(m.t, "two") {
+		p.numbers = append(p.numbers, p.numbers[0]+"-b")
+	}
+	sh := netsuitesim.Shipment{Order: o.salesOrder(), Tracking: p.numbers}
 	if err := json.Unmarshal([]byte(`[{"line":1,"quantity":1}]`), &sh.Lines); err != nil {
 		m.t.Fatal(err)
 	}
-	if len(o.numbers) < 3 && m.netsuite(func() (string, error) { return m.NetSuite.Fulfil(sh) }) {
-		o.numbers = append(o.numbers, number)
+	if len(o.parcels) < 3 && m.netsuite(func() (id string, err error) { p.id, err = m.NetSuite.Fulfil(sh); return p.id, err }) {
+		o.parcels = append(o.parcels, p)
+	}
+}
+
+// pack adds another parcel to what was shipped last.
+func (m *match) pack(o *deal) {
+	if len(o.parcels) == 0 {
+		return
+	}
+	last := &o.parcels[len(o.parcels)-1]
+	number := fmt.Sprintf("%s-%c", last.numbers[0], 'a'+len(last.numbers))
+	body := fmt.Sprintf(`{"package":{"items":[{"packageTrackingNumber":%q,"packageWeight":1}]}}`, number)
+	if len(last.numbers) < 3 && m.netsuite(func() (string, error) {
+		return m.NetSuite.Act(netsuitesim.Act{Method: "PATCH", Path: "itemFulfillment/" + last.id, Body: []byte(body)})
+	}) {
+		last.numbers = append(last.numbers, number)
+		o.packed++
 	}
 }
 
 func (m *match) bill(o *deal) {
-	if o.bills < len(o.numbers) && m.netsuite(func() (string, error) { return m.NetSuite.Bill(o.salesOrder()) }) {
-		o.bills++
+	var id string
+	if len(o.bills) < len(o.parcels) && m.netsuite(func() (made string, err error) { id, err = m.NetSuite.Bill(o.salesOrder()); return id, err }) {
+		o.bills = append(o.bills, id)
+	}
+}
+
+// takeBack goes some steps of the way on which a piece that was billed comes back: authorised, received, credited, and paid
+// back.
+func (m *match) takeBack(o *deal) {
+	for range rapid.IntRange(1, 4).Draw(m.t, "steps") {
+		if len(o.bills) == 0 || len(o.back) == 4 {
+			return
+		}
+		id := ""
+		if !m.netsuite(func() (made string, err error) { id, err = m.NetSuite.Act(m.stepBack(o)); return id, err }) {
+			m.t.Fatalf("%s: step %d of a piece that comes back is refused", o.name(), len(o.back))
+		}
+		if o.back = append(o.back, id); len(o.back) == 4 {
+			o.repaid++
+		}
+	}
+}
+
+func (m *match) stepBack(o *deal) netsuitesim.Act {
+	post := func(path, body string) netsuitesim.Act {
+		return netsuitesim.Act{Method: "POST", Path: path, Body: []byte(body)}
+	}
+	switch len(o.back) {
+	case 0:
+		return post("invoice/"+o.bills[0]+"/!transform/returnAuthorization", `{"orderStatus":{"id":"B"},"item":{"items":[{"line":1,"quantity":1}]}}`)
+	case 1:
+		return post("returnAuthorization/"+o.back[0]+"/!transform/itemReceipt", `{}`)
+	case 2:
+		return post("returnAuthorization/"+o.back[0]+"/!transform/creditMemo", `{}`)
+	default:
+		body := `{"customer":{"id":"` + m.salesOrder(o).Entity.ID + `"},"account":{"id":"1"},"apply":{"items":[{"doc":{"id":"` + o.back[2] + `"},"apply":true,"amount":3}]}}`
+		return post("customerRefund", body)
 	}
 }
 
 // repay pays a little back in NetSuite, from the deposit.
 func (m *match) repay(o *deal) {
 	deposit := m.record("customerDeposit", fmt.Sprintf("wc-cd-%s-%d-payment", o.store, o.id))
-	if deposit == "" || o.bills > 0 || o.repaid == 2 {
+	if deposit == "" || len(o.bills) > 0 || o.repaid == 2 {
 		return
 	}
 	body := `{"account":{"id":"1"},"deposit":{"items":[{"doc":{"id":"` + deposit + `"},"apply":true,"amount":1}]}}`
@@ -122,7 +180,7 @@ func (m *match) hear(l letter) {
 	}
 	for _, o := range m.orders {
 		if strings.HasSuffix(l.to, "/"+o.store) && body.ID == o.id && body.At >= o.known.at {
-			o.known = body.saying()
+			o.hear(body)
 		}
 	}
 }
@@ -137,7 +195,7 @@ type shopSaying struct {
 
 func (s shopSaying) saying() saying {
 	refunded := slices.ContainsFunc(s.Refunds, func(r struct{ Reason string }) bool { return r.Reason == reason })
-	return saying{s.Note, s.Status == "on-hold", refunded, s.At}
+	return saying{s.Note, s.Status, refunded, s.At}
 }
 
 // reason is that of refunds which people make in the shop.

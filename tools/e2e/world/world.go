@@ -294,6 +294,7 @@ type SalesOrder struct {
 	Total       json.Number         `json:"total"`
 	TaxTotal    json.Number         `json:"taxTotal"`
 	Currency    struct{ ID string } `json:"currency"`
+	Entity      struct{ ID string } `json:"entity"`
 	Status      struct{ ID string } `json:"status"`
 	Item        struct {
 		Items []struct {

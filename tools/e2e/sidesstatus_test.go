@@ -1,0 +1,243 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/codec"
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/operate"
+	"github.com/orderstream/orderstream/tools/e2e/world"
+	"github.com/orderstream/orderstream/tools/netsuitesim"
+	"github.com/orderstream/orderstream/tools/orderstream/demo"
+)
+
+// letterOf is a status that the pipeline gave a sales order, and the shop's that asked for it.
+type letterOf struct{ letter, status string }
+
+// asks is the letter of a sales order that a shop's status asks for.
+func asks(status string) string {
+	return map[string]string{"processing": "B", "on-hold": "A", "cancelled": "H"}[status]
+}
+
+// setStatus is a person's of the shop, who gives it to no order of which goods left or that is cancelled.
+func (m *match) setStatus(o *deal, status string) {
+	if status == "" || o.bound() || o.status == "cancelled" || o.letter == "C" {
+		return
+	}
+	o.status, o.lately = status, false
+	m.edit(o, `{"status":"`+status+`"}`)
+}
+
+// cancel is the shop's: money was taken and is not given back, the sales order is closed.
+func (m *match) cancel(o *deal) { m.setStatus(o, "cancelled") }
+
+// move is a person's change of the status of a sales order of which nothing left.
+func (m *match) move(o *deal, letter string, act func() (string, error)) {
+	if !o.bound() && m.netsuite(act) {
+		o.letter, o.lately = letter, letter == "B"
+		o.moves++
+	}
+}
+
+// approve lets a sales order go on that waits for it.
+func (m *match) approve(o *deal) {
+	if o.letter == "A" {
+		m.move(o, "B", m.patch(o, `{"orderStatus":{"id":"B"}}`))
+	}
+}
+
+// drop cancels a sales order that waits for approval, which is for good.
+func (m *match) drop(o *deal) {
+	if o.letter == "A" {
+		m.move(o, "C", func() (string, error) { return m.NetSuite.Cancel(o.salesOrder()) })
+	}
+}
+
+// close gives up what is left of a sales order.
+func (m *match) close(o *deal) {
+	if o.letter == "A" || o.letter == "B" && len(o.parcels) < 3 {
+		closed := m.patch(o, `{"item":{"items":[`+strings.Join(m.closings(o), ",")+`]}}`)
+		if o.bound() {
+			o.closed = m.netsuite(closed) || o.closed
+			return
+		}
+		m.move(o, "H", closed)
+	}
+}
+
+func (m *match) closings(o *deal) (lines []string) {
+	for _, l := range m.salesOrder(o).Item.Items {
+		lines = append(lines, fmt.Sprintf(`{"line":%s,"isClosed":true}`, l.Line))
+	}
+	return lines
+}
+
+// patch changes a sales order as people do.
+func (m *match) patch(o *deal, body string) func() (string, error) {
+	return func() (string, error) {
+		return m.NetSuite.Act(netsuitesim.Act{Method: "PATCH", Path: "salesOrder/" + m.salesOrder(o).ID, Body: json.RawMessage(body)})
+	}
+}
+
+// hear takes in a newer state of the shop's order. What the pipeline wrote to it is no news.
+func (o *deal) hear(body shopSaying) {
+	said, was := body.saying(), o.known.status
+	switch {
+	case was != "" && (body.Status == "completed" || body.Status == "cancelled" && o.status != "cancelled"):
+		said.status = was
+	}
+	o.known, o.between = said, append(o.between, said.status)
+}
+
+// follow foresees what the writer does about what it heard.
+func (m *match) follow(o *deal) {
+	said := o.known
+	if said.at = ""; o.known.at == "" || m.still["write"] {
+		return
+	}
+	heard := o.between
+	o.between = nil
+	if o.bound() || o.letter == "C" || said == o.told && o.writes > 0 {
+		return
+	}
+	stays := o.stays(said.status)
+	if stays && o.letter == "H" {
+		return
+	}
+	o.writes++
+	o.told = said
+	if stays && slices.ContainsFunc(heard, func(s string) bool { return s != said.status && s != o.ours.status }) {
+		stays = m.salesOrder(o).Status.ID == o.letter // it may be one that the pipeline gave on the way
+	}
+	if !stays {
+		o.letter, o.ours = asks(said.status), letterOf{asks(said.status), said.status}
+	}
+}
+
+// stays tells whether the letter that NetSuite's people gave stands against the shop's status, which takes an order back when it
+// is news, and never approves or opens it.
+func (o *deal) stays(status string) bool {
+	if o.letter == o.ours.letter || o.letter == asks(status) {
+		return false
+	}
+	back := strings.Index("BAH", asks(status)) > strings.Index("BAH", o.letter)
+	return !back || o.ours.status == status
+}
+
+// isReversed tells whether the shop took back an order of which goods left before that was known: a person is asked, and what
+// the shop says from then on waits.
+func (o *deal) isReversed() bool { return o.status == "cancelled" && o.bound() }
+
+// asked: people are asked about those orders, and about nothing else.
+func (m *match) asked() {
+	open, err := operate.Failures(m.sides.t.Context(), m.JS, false)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	got, want := []string{}, []string{}
+	for _, f := range open {
+		got = append(got, f.Name+" "+f.Entry.Fault.Code)
+	}
+	for _, o := range m.orders {
+		if o.isReversed() {
+			want = append(want, fmt.Sprintf("write.%s.%d %s", o.store, o.id, fault.PaymentReversed))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if got = slices.DeleteFunc(got, func(name string) bool { return m.parked[name] }); !slices.Equal(got, want) {
+		m.t.Fatalf("people are asked about %q, want %q", got, want)
+	}
+	for _, name := range got {
+		m.parked[name] = true
+	}
+}
+
+// standOf says how a sales order stands.
+func standOf(order world.SalesOrder) string {
+	return fmt.Sprintf("%s with note %q", order.Status.ID, order.Note)
+}
+
+// kept tells whether the sales order follows the shop no more.
+func (o *deal) kept() bool {
+	return o.bound() || o.letter == "C" || o.letter == "H" && o.ours.letter != "H"
+}
+
+// movedAgain is how many writes more tell news where what was written comes once more after a death: it gives the letter that
+// people gave meanwhile.
+func (o *deal) movedAgain(deaths int) int {
+	if deaths == 0 {
+		return 0
+	}
+	return o.moves
+}
+
+// shows is the status that the shop's order has at the end.
+func (o *deal) shows() string {
+	switch {
+	case o.status == "cancelled" || o.letter == "C":
+		return "cancelled"
+	case len(o.parcels) == 3:
+		return "completed"
+	default:
+		return o.status
+	}
+}
+
+// cancelled: what people in NetSuite cancel is cancelled in the shop, once, unless its people did.
+func (m *match) cancelled(o *deal, wrote map[string]bodies) {
+	want := 0
+	if o.letter == "C" && o.status != "cancelled" {
+		want = 1
+	}
+	m.counts(o, "status cancelled", wrote, want, 0)
+}
+
+// approved: what people in NetSuite approve is told once, at least where nobody changed the status afterwards and NetSuite was
+// seen to wait before: a change back to what was seen last is none.
+func (m *match) approved(o *deal, wrote map[string]bodies) {
+	told := func(body string) bool { return strings.Contains(body, "NetSuite approved sales order") }
+	all, notes := wrote["notes"], 0
+	wrote["notes"] = nil
+	for _, body := range all {
+		if told(body) {
+			notes++
+		} else {
+			wrote["notes"] = append(wrote["notes"], body)
+		}
+	}
+	if notes > min(1, o.moves) || notes == 0 && o.lately && m.waited(o) {
+		m.t.Fatalf("%s: the approval of people was told %d times; they moved the order %d times, last to approve it: %v", o.name(), notes, o.moves, o.lately)
+	}
+}
+
+// waited tells whether NetSuite was seen to have the order wait for approval.
+func (m *match) waited(o *deal) bool {
+	stream, err := m.JS.Stream(m.sides.t.Context(), topology.NetSuiteChanges)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	about := subject.Change{Account: demo.Account, Kind: event.ChangeSalesOrder, Key: m.salesOrder(o).ID}.String()
+	for next := uint64(1); ; {
+		raw, err := stream.GetMsg(m.sides.t.Context(), next, jetstream.WithGetMsgSubject(about))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if c, err := codec.Decode[event.NetSuiteChangedV1](raw.Data); err != nil || c.Status == "A" {
+			return true
+		}
+		next = raw.Sequence + 1
+	}
+}
