@@ -107,11 +107,16 @@ func (d Desired) String() string { return join("desired.v1", d.Kind, d.Account, 
 func DesiredFor(account string) string { return "desired.v1." + Any + "." + Token(account) + ".>" }
 
 // DesiredOrders matches the desired states of a store's orders; of every store's without one.
-func DesiredOrders(store string) string {
+func DesiredOrders(store string) string { return desiredIn("order", store) }
+
+// DesiredCustomers matches the desired states of a store's customers; of every store's without one.
+func DesiredCustomers(store string) string { return desiredIn("customer", store) }
+
+func desiredIn(kind, store string) string {
 	if store == "" {
-		return "desired.v1.order.>"
+		return "desired.v1." + kind + ".>"
 	}
-	return "desired.v1.order." + Any + "." + Token(store) + ".>"
+	return "desired.v1." + kind + "." + Any + "." + Token(store) + ".>"
 }
 
 // DesiredOrdersFor matches the desired states of the orders of one NetSuite account.
@@ -120,6 +125,11 @@ func DesiredOrdersFor(account string) string { return "desired.v1.order." + Toke
 // DesiredOf matches the desired states of one order whatever its account.
 func DesiredOf(store, order string) string {
 	return "desired.v1.order." + Any + "." + Token(store) + "." + Token(order)
+}
+
+// DesiredOfCustomer matches the desired states of one customer whatever his account.
+func DesiredOfCustomer(store, customer string) string {
+	return "desired.v1.customer." + Any + "." + Token(store) + "." + Token(customer)
 }
 
 // ParseDesired reads the subject of a desired state.

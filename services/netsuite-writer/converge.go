@@ -139,7 +139,7 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 		return nil, err
 	}
 	w.inherit(j)
-	ctx = suitetalk.WithLane(ctx, laneOf(m, j.desired))
+	ctx = suitetalk.WithLane(ctx, laneOf(m, j.desired.Source.Kind))
 	if j.superseded, err = w.replaced(ctx, j); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
-	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
@@ -31,8 +30,8 @@ func (w *writer) customer(ctx context.Context, m consume.Message) ([]publish.Mes
 		return nil, err
 	}
 	consume.Asked(ctx, w.stores[d.Store].Back.Owner.Customer != config.ByNetSuite)
-	key := kindCustomer + "-" + d.Customer
-	err = w.revise(suitetalk.WithLane(ctx, governor.LaneEdit), d)
+	key := failures.CustomerKey(d.Customer)
+	err = w.revise(suitetalk.WithLane(ctx, laneOf(m, kindCustomer)), d)
 	switch class := fault.ClassOf(err); {
 	case err == nil:
 		return w.book.Resolve(ctx, d.Store, key, m.Position(), w.now())

@@ -18,7 +18,10 @@ func tell(ctx context.Context, env host.Env, account string, slots int) error {
 		}
 		owner := store.Back.Owner
 		t.Mappings[name] = store.Mapping
-		t.Owners[name] = terms.Owner{Status: owner.Status == config.ByNetSuite, Payment: owner.Payment == config.ByNetSuite, Refunds: owner.Refunds == config.ByNetSuite}
+		t.Owners[name] = terms.Owner{
+			Status: owner.Status == config.ByNetSuite, Payment: owner.Payment == config.ByNetSuite, Refunds: owner.Refunds == config.ByNetSuite,
+			Customer: owner.Customer == config.ByNetSuite,
+		}
 		if !store.Start.IsZero() {
 			t.Starts[name] = store.Start.UTC()
 		}

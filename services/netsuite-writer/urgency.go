@@ -14,14 +14,15 @@ func comes(m consume.Message, from event.Origin) bool {
 	return len(origin) > 0 && origin[0] == string(from)
 }
 
-// laneOf says how urgent an order's writes are.
-func laneOf(m consume.Message, d event.DesiredOrderV1) int {
+// laneOf says how urgent the writes of a desired state are, by the kind of the event that it was made from; a customer's is
+// like an order's later one.
+func laneOf(m consume.Message, kind string) int {
 	switch {
 	case comes(m, event.OriginReplay):
 		return governor.LaneReplay
-	case d.Source.Kind == event.KindPlaced, d.Source.Kind == event.KindPaid:
+	case kind == event.KindPlaced, kind == event.KindPaid:
 		return governor.LanePaid
-	case d.Source.Kind == event.KindRefunded:
+	case kind == event.KindRefunded:
 		return governor.LaneRefund
 	default:
 		return governor.LaneEdit
@@ -38,5 +39,5 @@ func minor(m consume.Message) bool {
 			Kind string `json:"kind"`
 		} `json:"source"`
 	}](m.Data)
-	return err == nil && laneOf(m, event.DesiredOrderV1{Source: event.DesiredSource{Kind: d.Source.Kind}}) != governor.LanePaid
+	return err == nil && laneOf(m, d.Source.Kind) != governor.LanePaid
 }

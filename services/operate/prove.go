@@ -16,29 +16,31 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/contrast"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
 // Proof says whether history is derived again bit for bit. Invariant 6.
 type Proof struct {
 	Derivation            // of the states that DESIRED holds, the newest of each order, by all of their bytes
-	Past       Derivation `json:"past"` // of those that OUTCOMES names, by their hash: most of them DESIRED holds no longer
+	Past       Derivation `json:"past"`      // of those that OUTCOMES names, by their hash: most of them DESIRED holds no longer
+	Customers  Derivation `json:"customers"` // of the states that DESIRED holds, the newest of each customer, by all of their bytes
 }
 
 // Derivation says how states came out that were derived again.
 type Derivation struct {
 	States     int            `json:"states"`     // derived again; of the past one an outcome
-	Gone       int            `json:"gone"`       // whose order state is no longer kept in ORDERS
+	Gone       int            `json:"gone"`       // whose event is no longer kept in ORDERS or CUSTOMERS
 	Unprovable int            `json:"unprovable"` // whose outcome does not say what the mapping was given, and that do not come out without
 	Revisions  map[string]int `json:"revisions"`  // states by the revision that made them
 	Differing  int            `json:"differing"`  // those that came out otherwise, or not at all
-	Different  []string       `json:"different"`  // the first thousand of them, as "<store>/<order> at <revision>"
+	Different  []string       `json:"different"`  // the first thousand of them, as "<store>/<order> at <revision> from ORDERS <sequence>"
 	Stored     string         `json:"stored"`     // SHA-256 over the states as they were stored, in order; of the past over their hashes
 	Derived    string         `json:"derived"`    // the same over the states as they were derived again
 }
 
 // Holds tells whether every state came out as it was stored.
-func (p Proof) Holds() bool { return p.holds() && p.Past.holds() }
+func (p Proof) Holds() bool { return p.holds() && p.Past.holds() && p.Customers.holds() }
 
 func (d Derivation) holds() bool { return d.Stored == d.Derived && d.Differing == 0 }
 
@@ -66,7 +68,7 @@ func (r *run) count(s state, derived []byte) {
 		return
 	}
 	r.States++
-	r.Revisions[s.held.Source.Revision]++
+	r.Revisions[s.revision]++
 	r.stored.Write(s.bytes)
 	r.derived.Write(derived)
 	if !bytes.Equal(s.bytes, derived) {
@@ -87,41 +89,83 @@ func (r *run) result() Derivation {
 
 // state is one that was made once.
 type state struct {
-	held     event.DesiredOrderV1 // what it was made from and with, at least
-	bytes    []byte               // what is compared
-	provable bool                 // all that the mapping was given is known
+	of       contrast.Object
+	revision string
+	events   jetstream.Stream
+	sequence uint64 // of the event that it was made from
+	bytes    []byte // what is compared
+	provable bool   // all that the mapping was given is known
+
+	again func(with *mapping.Mapping, event []byte) ([]byte, error) // what is compared, derived again
 }
 
 func (s state) name() string {
-	return fmt.Sprintf("%s/%s at %s from ORDERS %d", s.held.Store, s.held.Order, s.held.Source.Revision, s.held.Source.Sequence)
+	return fmt.Sprintf("%s at %s from %s %d", s.of.Name(), s.revision, s.events.CachedInfo().Config.Name, s.sequence)
 }
 
 // Prover derives desired states again, one after the other.
 type Prover struct {
-	js            jetstream.JetStream
-	orders        jetstream.Stream
-	with          map[string]*mapping.Mapping
-	present, past *run
+	js                jetstream.JetStream
+	orders, customers jetstream.Stream
+	with              map[string]*mapping.Mapping
+
+	present, past, accounts *run
 }
 
 // NewProver begins a proof.
 func NewProver(ctx context.Context, js jetstream.JetStream) (*Prover, error) {
-	orders, err := js.Stream(ctx, topology.Orders)
-	if err != nil {
+	p := &Prover{js: js, with: map[string]*mapping.Mapping{}, present: newRun(), past: newRun(), accounts: newRun()}
+	var err error
+	if p.orders, err = js.Stream(ctx, topology.Orders); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Orders, err)
 	}
-	return &Prover{js, orders, map[string]*mapping.Mapping{}, newRun(), newRun()}, nil
+	if p.customers, err = js.Stream(ctx, topology.Customers); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.Customers, err)
+	}
+	return p, nil
 }
 
-// Add derives the state of a message of DESIRED again and compares all of its bytes.
+// Add derives the state of an order in a message of DESIRED again and compares all of its bytes.
 func (p *Prover) Add(ctx context.Context, data []byte) error {
 	held, err := codec.Decode[event.DesiredOrderV1](data)
 	if err != nil {
 		return err
 	}
-	return p.add(ctx, p.present, state{held, data, true}, func(made event.DesiredOrderV1) ([]byte, error) {
+	return p.add(ctx, p.present, p.order(held, data, true, func(made event.DesiredOrderV1) ([]byte, error) {
 		made.Source.Replaces = held.Source.Replaces // where it stands in DESIRED, nothing that the mapping says
 		return codec.Encode(made)
+	}))
+}
+
+// order is a state that was made as held says; of what is made of its event, text gives what is compared.
+func (p *Prover) order(held event.DesiredOrderV1, data []byte, provable bool, text func(made event.DesiredOrderV1) ([]byte, error)) state {
+	return state{
+		contrast.Object{Store: held.Store, Order: held.Order}, held.Source.Revision, p.orders, held.Source.Sequence, data, provable,
+		func(with *mapping.Mapping, order []byte) ([]byte, error) {
+			made, err := remake(with, held, order)
+			if err != nil {
+				return nil, err
+			}
+			return text(made)
+		},
+	}
+}
+
+// AddCustomer derives the state of a customer in a message of DESIRED again and compares all of its bytes.
+func (p *Prover) AddCustomer(ctx context.Context, data []byte) error {
+	held, err := codec.Decode[event.DesiredCustomerV1](data)
+	if err != nil {
+		return err
+	}
+	return p.add(ctx, p.accounts, state{
+		contrast.Object{Store: held.Store, Customer: held.Customer}, held.Source.Revision, p.customers, held.Source.Sequence, data, true,
+		func(with *mapping.Mapping, customer []byte) ([]byte, error) {
+			made, err := remakeCustomer(with, held, customer)
+			if err != nil {
+				return nil, err
+			}
+			return codec.Encode(made)
+		},
 	})
 }
 
@@ -138,36 +182,33 @@ func (p *Prover) AddOutcome(ctx context.Context, data []byte) error {
 			held.SalesOrder.Adoption = append(held.SalesOrder.Adoption, event.AdoptionKey{Field: field})
 		}
 	}
-	return p.add(ctx, p.past, state{held, []byte(o.Desired.Hash), o.Desired.With != nil}, func(made event.DesiredOrderV1) ([]byte, error) { return []byte(made.Hash), nil })
+	return p.add(ctx, p.past, p.order(held, []byte(o.Desired.Hash), o.Desired.With != nil, func(made event.DesiredOrderV1) ([]byte, error) { return []byte(made.Hash), nil }))
 }
 
-// add derives a state again; of what is made, text gives what is compared.
-func (p *Prover) add(ctx context.Context, r *run, s state, text func(made event.DesiredOrderV1) ([]byte, error)) error {
-	raw, err := p.orders.GetMsg(ctx, s.held.Source.Sequence)
+// add derives a state again.
+func (p *Prover) add(ctx context.Context, r *run, s state) error {
+	raw, err := s.events.GetMsg(ctx, s.sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		r.Gone++
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("ORDERS %d: %w", s.held.Source.Sequence, err)
+		return fmt.Errorf("%s: %w", s.name(), err)
 	}
-	with, err := p.mapping(ctx, s.held.Source.Revision)
+	with, err := p.mapping(ctx, s.revision)
 	if errors.Is(err, ErrNoRevision) {
 		r.differs(s.name() + ": " + err.Error())
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("order %s/%s: %w", s.held.Store, s.held.Order, err)
+		return fmt.Errorf("%s: %w", s.name(), err)
 	}
-	if made, failed := remake(with, s.held, raw.Data); failed != nil {
-		r.differs(s.name() + ": " + failed.Error())
-	} else {
-		again, err := text(made)
-		if err != nil {
-			return err
-		}
-		r.count(s, again)
+	again, err := s.again(with, raw.Data)
+	if err != nil {
+		r.differs(s.name() + ": " + err.Error())
+		return nil //nolint:nilerr // what cannot be derived again is told
 	}
+	r.count(s, again)
 	return nil
 }
 
@@ -177,6 +218,14 @@ func remake(with *mapping.Mapping, held event.DesiredOrderV1, order []byte) (eve
 		return event.DesiredOrderV1{}, err
 	}
 	return derive(with, held, state)
+}
+
+func remakeCustomer(with *mapping.Mapping, held event.DesiredCustomerV1, customer []byte) (event.DesiredCustomerV1, error) {
+	state, err := codec.Decode[event.CustomerChangedV1](customer)
+	if err != nil {
+		return event.DesiredCustomerV1{}, err
+	}
+	return deriveCustomer(with, held, state)
 }
 
 func (p *Prover) mapping(ctx context.Context, revision string) (*mapping.Mapping, error) {
@@ -195,39 +244,47 @@ func (p *Prover) mapping(ctx context.Context, revision string) (*mapping.Mapping
 }
 
 // Proof gives the result so far.
-func (p *Prover) Proof() Proof { return Proof{p.present.result(), p.past.result()} }
+func (p *Prover) Proof() Proof {
+	return Proof{p.present.result(), p.past.result(), p.accounts.result()}
+}
 
-// Prove derives again every desired state of an order that DESIRED holds and every one that an outcome is about, each with
-// the revision it names. progress, if not nil, hears how many of how many are done.
+// Prove derives again every desired state of an order or customer that DESIRED holds and every one of an order that an outcome
+// is about, each with the revision it names. Of customers no outcome names an earlier state. progress, if not nil, hears how
+// many of how many are done.
 func Prove(ctx context.Context, js jetstream.JetStream, progress func(done, all int)) (Proof, error) {
 	p, err := NewProver(ctx, js)
 	if err != nil {
 		return Proof{}, err
 	}
-	desired, err := historyOf(ctx, js, topology.Desired, subject.DesiredOrders(""))
-	if err != nil {
-		return Proof{}, err
+	parts := []part{
+		{topology.Desired, subject.DesiredOrders(""), p.Add}, {topology.Desired, subject.DesiredCustomers(""), p.AddCustomer}, {topology.Outcomes, subject.SyncAll, p.AddOutcome},
 	}
-	outcomes, err := historyOf(ctx, js, topology.Outcomes, subject.SyncAll)
-	if err != nil {
-		return Proof{}, err
+	histories := make([]history, len(parts))
+	done, all := 0, 0
+	for i, part := range parts {
+		if histories[i], err = historyOf(ctx, js, part.stream, part.filter); err != nil {
+			return Proof{}, err
+		}
+		all += histories[i].holds
 	}
-	done, all := 0, desired.holds+outcomes.holds
-	counted := func(add func(context.Context, []byte) error) func([]byte) error {
-		return func(data []byte) error {
+	for i, part := range parts {
+		err := histories[i].each(ctx, func(data []byte) error {
 			if done++; progress != nil {
 				progress(done, all)
 			}
-			return add(ctx, data)
+			return part.add(ctx, data)
+		})
+		if err != nil {
+			return Proof{}, err
 		}
 	}
-	if err := desired.each(ctx, counted(p.Add)); err != nil {
-		return Proof{}, err
-	}
-	if err := outcomes.each(ctx, counted(p.AddOutcome)); err != nil {
-		return Proof{}, err
-	}
 	return p.Proof(), nil
+}
+
+// part is a part of history and how it is derived again.
+type part struct {
+	stream, filter string
+	add            func(context.Context, []byte) error
 }
 
 // history is what a stream holds under a filter.

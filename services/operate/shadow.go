@@ -21,7 +21,7 @@ type Shadow = shadow.Shadow
 // ShadowRule says when a shadow is promoted or withdrawn by itself.
 type ShadowRule = shadow.Rule
 
-// StartShadow runs a document beside the active revision, from the next order state on: its differences are counted and
+// StartShadow runs a document beside the active revision, from the next state of an order or customer on: its differences are counted and
 // nothing of it is written to NetSuite. name is the mapping's key in the configuration; empty: the document's own name.
 func StartShadow(ctx context.Context, js jetstream.JetStream, name string, document []byte, rule ShadowRule, by, note string) (Shadow, error) {
 	m, err := mapping.Compile(document)
@@ -41,9 +41,13 @@ func StartShadow(ctx context.Context, js jetstream.JetStream, name string, docum
 	if err := shelf.Keep(ctx, name, m.Revision(), document); err != nil {
 		return Shadow{}, err
 	}
-	orders, err := js.Stream(ctx, topology.Orders)
+	orders, err := lastOf(ctx, js, topology.Orders)
 	if err != nil {
-		return Shadow{}, fmt.Errorf("stream %s: %w", topology.Orders, err)
+		return Shadow{}, err
+	}
+	customers, err := lastOf(ctx, js, topology.Customers)
+	if err != nil {
+		return Shadow{}, err
 	}
 	if rule.Fields == nil {
 		rule.Fields = []string{}
@@ -57,13 +61,22 @@ func StartShadow(ctx context.Context, js jetstream.JetStream, name string, docum
 			return err
 		}
 		s.Follow(shadow.Shadow{Mapping: name, Revision: m.Revision(), By: by, Note: note, Since: time.Now().UTC(), Rule: rule})
-		s.Begin(active.Revision, orders.CachedInfo().State.LastSeq)
+		s.Begin(active.Revision, orders, customers)
 		return nil
 	})
 	if err != nil {
 		return s, err
 	}
 	return s, s.Tell(ctx, js)
+}
+
+// lastOf is the position of the newest message of a stream.
+func lastOf(ctx context.Context, js jetstream.JetStream, name string) (uint64, error) {
+	stream, err := js.Stream(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("stream %s: %w", name, err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
 }
 
 func beside(ctx context.Context, js jetstream.JetStream, name string) (revisions.Active, revisions.Shelf, shadow.Shelf, error) {

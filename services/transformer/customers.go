@@ -13,6 +13,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
@@ -34,7 +35,7 @@ func (p *customers) lane(m consume.Message) (store, key string) {
 	if err != nil || c.Customer == "" {
 		return "", m.Subject
 	}
-	return c.Store, "customer-" + c.Customer
+	return c.Store, failures.CustomerKey(c.Customer)
 }
 
 func (p *customers) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {

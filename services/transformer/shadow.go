@@ -25,9 +25,9 @@ import (
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// shadows maps live orders with candidate revisions beside the active ones and counts what differs. It publishes no
-// desired state, works on one order at a time and rests while map has a backlog. Of several transformers one holds a
-// shadow; its counts and its position are one write, so that each order state is counted once whoever dies.
+// shadows maps live orders and customers with candidate revisions beside the active ones and counts what differs. It publishes
+// no desired state, works on one state at a time and rests while map has a backlog. Of several transformers one holds a
+// shadow; its counts and its positions are one write, so that each state is counted once whoever dies.
 type shadows struct {
 	js       jetstream.JetStream
 	log      *slog.Logger
@@ -48,7 +48,7 @@ func newShadows(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c
 const (
 	shadowPause  = 500 * time.Millisecond // between looks where there is nothing to do
 	shadowLease  = 5 * time.Second        // after which a silent holder has lost its shadow
-	shadowBatch  = 100                    // order states counted in one write
+	shadowBatch  = 100                    // states of orders, and of customers, counted in one write
 	shadowYields = 32                     // order states before map at which a shadow rests
 )
 
@@ -76,7 +76,7 @@ func (s *shadows) Run(ctx context.Context) {
 	}
 }
 
-// step looks at the next order states with the shadow of a mapping; more says that others may wait.
+// step looks at the next states with the shadow of a mapping; more says that others may wait.
 func (s *shadows) step(ctx context.Context, name string) (more bool, err error) {
 	now := time.Now().UTC()
 	sh, err := s.shelf.Of(ctx, name)
@@ -99,7 +99,7 @@ func (s *shadows) step(ctx context.Context, name string) (more bool, err error) 
 	renew := sh.Holder != s.holder || now.Sub(sh.At) > shadowLease/3 || sh.Against != active.Revision()
 	sh.Holder, sh.At = s.holder, now
 	if sh.Against != active.Revision() {
-		sh.Begin(active.Revision(), sh.Position)
+		sh.Begin(active.Revision(), sh.Position, sh.Customers.Position)
 	}
 	seen, err := s.look(ctx, &sh, active)
 	if err != nil || seen == 0 && !renew {
@@ -175,7 +175,8 @@ func (s *shadows) promote(ctx context.Context, sh *shadow.Shadow, why string) er
 	return err
 }
 
-// look counts what the next order states become; it reads nothing while map has a backlog.
+// look counts what the next states become, and gives how many of orders or of customers there were, whichever are more; it
+// reads nothing while map has a backlog.
 func (s *shadows) look(ctx context.Context, sh *shadow.Shadow, active active) (int, error) {
 	consumer, err := s.js.Consumer(ctx, topology.Orders, topology.ConsumerMap)
 	if err != nil || consumer.CachedInfo().NumPending > shadowYields {
@@ -185,26 +186,39 @@ func (s *shadows) look(ctx context.Context, sh *shadow.Shadow, active active) (i
 	if err != nil {
 		return 0, err
 	}
-	messages, err := jetstreamext.GetBatch(ctx, s.js, topology.Orders, shadowBatch, jetstreamext.GetBatchSeq(sh.Position+1), jetstreamext.GetBatchSubject(subject.OrderAll))
+	groups := contrast.GroupsOf(sh.Groups)
+	orders, err := s.read(ctx, topology.Orders, subject.OrderAll, &sh.Position, func(m *jetstream.RawStreamMsg) error {
+		return s.count(ctx, sh, groups, active.Mapping, candidate, m)
+	})
 	if err != nil {
 		return 0, err
 	}
-	seen := 0
-	groups := contrast.GroupsOf(sh.Groups)
+	customers, err := s.read(ctx, topology.Customers, subject.CustomerAll, &sh.Customers.Position, func(m *jetstream.RawStreamMsg) error {
+		return s.countCustomer(sh, groups, active.Mapping, candidate, m)
+	})
+	sh.Groups = groups.Sorted()
+	return max(orders, customers), err
+}
+
+// read visits the next messages of a stream, moves the position behind each, and gives how many there were.
+func (s *shadows) read(ctx context.Context, stream, filter string, position *uint64, visit func(*jetstream.RawStreamMsg) error) (seen int, err error) {
+	messages, err := jetstreamext.GetBatch(ctx, s.js, stream, shadowBatch, jetstreamext.GetBatchSeq(*position+1), jetstreamext.GetBatchSubject(filter))
+	if err != nil {
+		return 0, err
+	}
 	for m, err := range messages {
 		if errors.Is(err, jetstreamext.ErrNoMessages) {
 			break
 		}
+		if err == nil {
+			err = visit(m)
+		}
 		if err != nil {
 			return 0, err
 		}
-		if err := s.count(ctx, sh, groups, active.Mapping, candidate, m); err != nil {
-			return 0, err
-		}
-		sh.Position = m.Sequence
+		*position = m.Sequence
 		seen++
 	}
-	sh.Groups = groups.Sorted()
 	return seen, nil
 }
 
@@ -221,20 +235,46 @@ func (s *shadows) count(ctx context.Context, sh *shadow.Shadow, groups contrast.
 	with := mapping.Context{Account: store.Account, Sequence: m.Sequence, Adoption: s.config.Accounts[store.Account].Adoption, Inputs: inputs}
 	differences, cannot, err := contrast.Of(
 		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return active.Map(o, with) },
-		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) }, state)
+		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) }, contrast.Between, state)
+	of := contrast.Object{Store: state.Store, Order: state.Order}
 	switch {
 	case err != nil:
 		return err
 	case cannot != nil:
-		if sh.Trouble++; len(sh.Troubles) < shadow.MaxTroubles {
-			sh.Troubles = append(sh.Troubles, shadow.Trouble{Store: state.Store, Order: state.Order, Reason: cannot.Error()})
-		}
+		sh.Trouble++
+		sh.Cannot(of, cannot)
 	case len(differences) == 0:
 		sh.Same++
 	default:
-		groups.Add(state.Store, state.Order, differences)
+		groups.Add(of, differences)
 	}
 	sh.Looked++
+	return nil
+}
+
+func (s *shadows) countCustomer(sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
+	state, err := codec.Decode[event.CustomerChangedV1](m.Data)
+	store, known := s.config.Stores[state.Store]
+	if err != nil || !known || store.Mapping != sh.Mapping {
+		return nil //nolint:nilerr // map parks what cannot be decoded
+	}
+	with := mapping.Context{Account: store.Account, Sequence: m.Sequence}
+	differences, cannot, err := contrast.Of(
+		func(c event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return active.Customer(c, with) },
+		func(c event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return candidate.Customer(c, with) }, contrast.Customers, state)
+	of := contrast.Object{Store: state.Store, Customer: state.Customer}
+	switch {
+	case err != nil:
+		return err
+	case cannot != nil:
+		sh.Customers.Trouble++
+		sh.Cannot(of, cannot)
+	case len(differences) == 0:
+		sh.Customers.Same++
+	default:
+		groups.Add(of, differences)
+	}
+	sh.Customers.Looked++
 	return nil
 }
 

@@ -152,7 +152,7 @@ func (a three) acts() (list []string) {
 func TestTheEndOfAShadowIsToldOnce(t *testing.T) {
 	first, candidate := mapping.Revision(mapping.Default), bytes.Replace(mapping.Default, []byte("skus: {}"), []byte("skus: {TEE-001: TEE-002}"), 1)
 	revision := mapping.Revision(candidate)
-	expected, other := contrast.Group{Field: "a", Orders: 1}, contrast.Group{Field: "b", Orders: 1, Examples: []contrast.Example{{Store: "main", Order: "1"}}}
+	expected, other := contrast.Group{Field: "a", Orders: 1}, contrast.Group{Field: "b", Orders: 1, Examples: []contrast.Example{{Object: contrast.Object{Store: "main", Order: "1"}}}}
 	for name, c := range map[string]struct {
 		groups []contrast.Group
 		died   func(ctx context.Context, s *shadows, sh *shadow.Shadow) error // what a process did that died behind it
@@ -181,7 +181,7 @@ func TestTheEndOfAShadowIsToldOnce(t *testing.T) {
 			}
 			sh, err := s.shelf.Change(ctx, "default", func(sh *shadow.Shadow) error {
 				sh.Follow(shadow.Shadow{Mapping: "default", Revision: revision, By: "kim", Since: time.Now().UTC(), Rule: shadow.Rule{After: 1, Fields: []string{"a"}}})
-				sh.Begin(first, 0)
+				sh.Begin(first, 0, 0)
 				sh.Looked, sh.Groups = 1, c.groups
 				return nil
 			})

@@ -130,11 +130,11 @@ func past(t *testing.T, w world.World, other operate.Published, replayed int) {
 			t.Errorf("%d of %d, want %d", done, of, all)
 		}
 	})
-	if err != nil || !proof.Holds() || proof.States < 45 {
+	if err != nil || !proof.Holds() || proof.States < 45 || proof.Customers.States == 0 {
 		t.Errorf("what DESIRED holds: %+v, %v", proof, err)
 	}
 	was := proof.Past
-	if was.States != outcomes || was.States <= proof.States || was.Gone != 0 || was.Unprovable != 0 || was.Stored != was.Derived || all != proof.States+outcomes {
+	if was.States != outcomes || was.States <= proof.States || was.Gone != 0 || was.Unprovable != 0 || was.Stored != was.Derived || all != proof.States+proof.Customers.States+outcomes {
 		t.Errorf("%d outcomes, %d states told: %+v, want each state that they are about, more than DESIRED holds", outcomes, all, was)
 	}
 	if len(was.Revisions) != 2 || was.Revisions[other.Before] < 45+4 || was.Revisions[other.Revision] < 4+replayed {

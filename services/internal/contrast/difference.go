@@ -1,5 +1,5 @@
-// Package contrast tells in which fields two desired states of one order differ, and gathers the kinds of difference over
-// many orders. It is pure.
+// Package contrast tells in which fields two desired states of one order or customer differ, and gathers the kinds of
+// difference over many. It is pure.
 package contrast
 
 import (
@@ -18,7 +18,7 @@ import (
 // Difference is one field that another mapping fills otherwise. A value whose text alone does not tell it from the other
 // is followed by its kind: "5 (text)", "5 (number)".
 type Difference struct {
-	Field string `json:"field"` // e.g. "sales_order.lines[line-95].amount"; of a list: the order of its entries
+	Field string `json:"field"` // e.g. "sales_order.lines[line-95].amount", of a customer "customer_record.fields.phone"; of a list: the order of its entries
 	From  string `json:"from"`  // as it was asked of NetSuite before; "" is absent
 	To    string `json:"to"`    // as the candidate would send
 }
@@ -28,12 +28,21 @@ const Unnamed = "(not named)"
 
 // Between tells in what two desired states of different hashes differ: in one field at least.
 func Between(from, to event.DesiredOrderV1) ([]Difference, error) {
-	if from.Hash == to.Hash {
+	return between(from.Hash, to.Hash, asked(from), asked(to))
+}
+
+// Customers is Between of two desired states of a customer.
+func Customers(from, to event.DesiredCustomerV1) ([]Difference, error) {
+	return between(from.Hash, to.Hash, askedOfCustomer(from), askedOfCustomer(to))
+}
+
+func between(was, is string, from, to map[string]any) ([]Difference, error) {
+	if was == is {
 		return nil, nil
 	}
-	list, err := Differences(from, to)
+	list, err := Fields(from, to)
 	if err == nil && len(list) == 0 {
-		list = []Difference{{Unnamed, from.Hash, to.Hash}}
+		list = []Difference{{Unnamed, was, is}}
 	}
 	return list, err
 }
@@ -49,6 +58,11 @@ func asked(d event.DesiredOrderV1) map[string]any {
 		"policy": d.Policy, "customer": d.Customer, "sales_order": d.SalesOrder, "deposits": d.Deposits, "refunds": d.Refunds,
 		"given_back": d.GivenBack, "bill": d.Bill, "expected": d.Expected,
 	}
+}
+
+// askedOfCustomer stands apart from "customer", which is of an order: whose it is, and the record that it makes.
+func askedOfCustomer(d event.DesiredCustomerV1) map[string]any {
+	return map[string]any{"customer_record": map[string]any{"external_id": d.ExternalID, "fields": d.Fields, "addresses": d.Addresses}}
 }
 
 // Fields compares two values of one shape as they are encoded, in the order of the fields' names.

@@ -83,18 +83,18 @@ func TestDifferences(t *testing.T) {
 
 // Two states of different hashes are never the same: what has no name of its own is shown by its hashes.
 func TestNothingIsHidden(t *testing.T) {
-	as := func(hash string) Mapper {
+	as := func(hash string) Mapper[event.OrderStateV1, event.DesiredOrderV1] {
 		return func(event.OrderStateV1) (event.DesiredOrderV1, error) {
 			d := order("a")
 			d.Hash = hash
 			return d, nil
 		}
 	}
-	got, cannot, err := Of(as("x"), as("y"), event.OrderStateV1{})
+	got, cannot, err := Of(as("x"), as("y"), Between, event.OrderStateV1{})
 	if want := []Difference{{Unnamed, "x", "y"}}; err != nil || cannot != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, %v: want %v", got, cannot, err, want)
 	}
-	if got, _, _ := Of(as("x"), as("x"), event.OrderStateV1{}); len(got) > 0 {
+	if got, _, _ := Of(as("x"), as("x"), Between, event.OrderStateV1{}); len(got) > 0 {
 		t.Errorf("%v between equal states", got)
 	}
 }

@@ -3,22 +3,46 @@ package contrast
 import (
 	"slices"
 	"strings"
-
-	"github.com/orderstream/orderstream/contracts/event"
 )
 
-// Group is one kind of difference over all orders.
+// Group is one kind of difference over all orders, or over all customers.
 type Group struct {
-	Field    string    `json:"field"`
-	Kind     string    `json:"kind"` // added, removed, changed
-	Orders   int       `json:"orders"`
-	Examples []Example `json:"examples"` // the first few
+	Field     string    `json:"field"`
+	Kind      string    `json:"kind"` // added, removed, changed
+	Orders    int       `json:"orders"`
+	Customers int       `json:"customers,omitempty"`
+	Examples  []Example `json:"examples"` // the first few
 }
 
-// Example is one difference of one order.
+// Count is how many orders or customers have the difference.
+func (g Group) Count() int { return g.Orders + g.Customers }
+
+// Of names what is counted.
+func (g Group) Of() string {
+	if g.Customers > 0 {
+		return "customers"
+	}
+	return "orders"
+}
+
+// Object is the order or the customer that a desired state is of.
+type Object struct {
+	Store    string `json:"store"`
+	Order    string `json:"order,omitempty"`
+	Customer string `json:"customer,omitempty"` // the shop's id of the account
+}
+
+// Name names the object for people: "main/36", "customer main/2".
+func (o Object) Name() string {
+	if o.Customer != "" {
+		return "customer " + o.Store + "/" + o.Customer
+	}
+	return o.Store + "/" + o.Order
+}
+
+// Example is one difference of one order or customer.
 type Example struct {
-	Store string `json:"store"`
-	Order string `json:"order"`
+	Object
 	Difference
 }
 
@@ -36,8 +60,8 @@ func GroupsOf(list []Group) Groups {
 	return g
 }
 
-// Add counts the differences of one order, each kind once.
-func (g Groups) Add(store, order string, differences []Difference) {
+// Add counts the differences of one order or customer, each kind once.
+func (g Groups) Add(of Object, differences []Difference) {
 	seen := map[[2]string]bool{}
 	for _, d := range differences {
 		field, kind := d.Kind()
@@ -49,10 +73,18 @@ func (g Groups) Add(store, order string, differences []Difference) {
 		if g[key] == nil {
 			g[key] = &Group{Field: field, Kind: kind}
 		}
-		g[key].Orders++
-		if len(g[key].Examples) < examples {
-			g[key].Examples = append(g[key].Examples, Example{store, order, d})
-		}
+		g[key].count(of, d)
+	}
+}
+
+func (g *Group) count(of Object, d Difference) {
+	if of.Customer != "" {
+		g.Customers++
+	} else {
+		g.Orders++
+	}
+	if len(g.Examples) < examples {
+		g.Examples = append(g.Examples, Example{of, d})
 	}
 }
 
@@ -63,25 +95,26 @@ func (g Groups) Sorted() []Group {
 		list = append(list, *group)
 	}
 	slices.SortFunc(list, func(a, b Group) int {
-		if a.Orders != b.Orders {
-			return b.Orders - a.Orders
+		if a.Count() != b.Count() {
+			return b.Count() - a.Count()
 		}
 		return strings.Compare(a.Field+a.Kind, b.Field+b.Kind)
 	})
 	return list
 }
 
-// Mapper makes a desired state of an order's state.
-type Mapper func(event.OrderStateV1) (event.DesiredOrderV1, error)
+// Mapper makes a desired state of an order's or a customer's state.
+type Mapper[S, D any] func(state S) (D, error)
 
-// Of maps one state both ways. cannot says that only one of the two maps it; a state that neither maps is no difference.
-func Of(from, to Mapper, state event.OrderStateV1) (differences []Difference, cannot, err error) {
+// Of maps one state both ways and compares with Between or Customers. cannot says that only one of the two maps it; a state
+// that neither maps is no difference.
+func Of[S, D any](from, to Mapper[S, D], between func(from, to D) ([]Difference, error), state S) (differences []Difference, cannot, err error) {
 	before, fails := from(state)
 	after, failsNow := to(state)
 	if fails != nil || failsNow != nil {
 		return nil, onlyOne(fails, failsNow), nil
 	}
-	differences, err = Between(before, after)
+	differences, err = between(before, after)
 	return differences, nil, err
 }
 

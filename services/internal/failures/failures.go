@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,14 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
+
+const customers = "customer-"
+
+// CustomerKey is the key of a customer's failures, apart from those of orders.
+func CustomerKey(customer string) string { return customers + customer }
+
+// CustomerOf reads the customer in a key; false: the key is an order's.
+func CustomerOf(key string) (customer string, is bool) { return strings.CutPrefix(key, customers) }
 
 // Book knows which failures of a stage are open.
 type Book struct {

@@ -1,4 +1,4 @@
-// Package shadow keeps what a candidate revision makes of live orders beside the active one: one shadow per mapping, its
+// Package shadow keeps what a candidate revision makes of live orders and customers beside the active one: one shadow per mapping, its
 // counts and where it stands, in the bucket `cursors` under "shadow.<mapping>". Command and transformers write it by
 // compare and swap; who began and who ended it is one write with that, so that either act can be told although the process
 // that did it died.
@@ -36,7 +36,7 @@ const (
 // Rule says when a shadow is promoted or withdrawn by itself. The zero rule never is.
 type Rule struct {
 	After  int      `json:"after"`  // order states looked at before it is promoted; 0: never
-	Fields []string `json:"fields"` // that may differ, e.g. sales_order.fields.memo; any other, or an order that is not mapped, withdraws it
+	Fields []string `json:"fields"` // that may differ, e.g. sales_order.fields.memo; any other, or an order or customer that is not mapped, withdraws it
 }
 
 // Shadow is a candidate beside the active revision.
@@ -58,29 +58,50 @@ type Shadow struct {
 	Groups   []contrast.Group `json:"groups"`   // the most frequent first
 	Troubles []Trouble        `json:"troubles"` // the first few
 	Trouble  int              `json:"trouble"`  // states that only one of the two maps
-	Holder   string           `json:"holder,omitempty"`
-	At       time.Time        `json:"at"`               // UTC, when the holder last said so
-	Before   State            `json:"before,omitempty"` // of the mapping's shadow until it began
+
+	Customers Customers `json:"customers"`
+
+	Holder string    `json:"holder,omitempty"`
+	At     time.Time `json:"at"`               // UTC, when the holder last said so
+	Before State     `json:"before,omitempty"` // of the mapping's shadow until it began
 
 	sequence uint64
 }
 
-// Trouble is an order that only one of the two revisions maps.
+// Customers counts the states of customers; groups and troubles are those of orders and customers.
+type Customers struct {
+	Position uint64 `json:"position"` // in CUSTOMERS: looked at up to here
+	Looked   int    `json:"looked"`
+	Same     int    `json:"same"`
+	Trouble  int    `json:"trouble"` // states that only one of the two maps
+}
+
+// Differ counts the states that the two map differently.
+func (c Customers) Differ() int { return c.Looked - c.Same - c.Trouble }
+
+// Trouble is an order or a customer that only one of the two revisions maps.
 type Trouble struct {
-	Store  string `json:"store"`
-	Order  string `json:"order"`
+	contrast.Object
 	Reason string `json:"reason"`
 }
 
-// MaxTroubles are kept.
-const MaxTroubles = 10
+// maxTroubles are kept.
+const maxTroubles = 10
 
-// Differ counts the states that the two map differently.
+// Cannot notes an order or a customer that only one of the two maps.
+func (s *Shadow) Cannot(of contrast.Object, cannot error) {
+	if len(s.Troubles) < maxTroubles {
+		s.Troubles = append(s.Troubles, Trouble{of, cannot.Error()})
+	}
+}
+
+// Differ counts the order states that the two map differently.
 func (s Shadow) Differ() int { return s.Looked - s.Same - s.Trouble }
 
-// Begin forgets what was counted: the comparison begins behind a position in ORDERS.
-func (s *Shadow) Begin(against string, position uint64) {
-	s.Against, s.Position, s.Looked, s.Same, s.Trouble = against, position, 0, 0, 0
+// Begin forgets what was counted: the comparison begins behind positions in ORDERS and CUSTOMERS.
+func (s *Shadow) Begin(against string, orders, customers uint64) {
+	s.Against, s.Position, s.Looked, s.Same, s.Trouble = against, orders, 0, 0, 0
+	s.Customers = Customers{Position: customers}
 	s.Groups, s.Troubles = []contrast.Group{}, []Trouble{}
 }
 
@@ -106,20 +127,27 @@ func (s Shadow) Judge() (State, string) {
 	if s.State != Running || s.Rule.After == 0 {
 		return s.State, ""
 	}
-	if s.Trouble > 0 {
+	if s.Trouble+s.Customers.Trouble > 0 {
 		t := s.Troubles[0]
-		return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: order %s/%s is mapped by one of the two only", s.Looked, t.Store, t.Order)
+		return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: %s is mapped by one of the two only", s.Looked, named(t.Object))
 	}
 	for _, g := range s.Groups {
 		if !slices.Contains(s.Rule.Fields, g.Field) {
 			e := g.Examples[0]
-			return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: order %s/%s: %s differs, which is not expected", s.Looked, e.Store, e.Order, e.Field)
+			return Withdrawn, fmt.Sprintf("shadow withdrawn by its rule after %d order states: %s: %s differs, which is not expected", s.Looked, named(e.Object), e.Field)
 		}
 	}
 	if s.Looked >= s.Rule.After {
 		return Promoted, fmt.Sprintf("shadow promoted by its rule after %d order states, %d differ as expected", s.Looked, s.Differ())
 	}
 	return Running, ""
+}
+
+func named(of contrast.Object) string {
+	if of.Customer != "" {
+		return of.Name()
+	}
+	return "order " + of.Name()
 }
 
 // The answers that are no failure of the bucket.
@@ -205,10 +233,11 @@ func (s Shadow) Tell(ctx context.Context, js jetstream.JetStream) error {
 
 func (s Shadow) act(to, from State, by, note string, at time.Time) event.AuditShadowedV1 {
 	if to == Running {
-		s.Begin(s.Against, s.Position)
+		s.Begin(s.Against, s.Position, s.Customers.Position)
 	}
 	after := map[string]string{
 		"state": string(to), "revision": s.Revision, "against": s.Against, "looked": fmt.Sprint(s.Looked), "differ": fmt.Sprint(s.Differ()), "unmapped": fmt.Sprint(s.Trouble),
+		"customers_looked": fmt.Sprint(s.Customers.Looked), "customers_differ": fmt.Sprint(s.Customers.Differ()), "customers_unmapped": fmt.Sprint(s.Customers.Trouble),
 	}
 	if s.Rule.After > 0 {
 		after["rule"] = s.Rule.String()

@@ -29,9 +29,10 @@ type Account struct {
 
 // Owner says which facts of a store's orders are left to NetSuite's people: stores.<s>.back.owner.
 type Owner struct {
-	Status  bool `json:"status"`
-	Payment bool `json:"payment"` // deposits and bills
-	Refunds bool `json:"refunds"`
+	Status   bool `json:"status"`
+	Payment  bool `json:"payment"` // deposits and bills
+	Refunds  bool `json:"refunds"`
+	Customer bool `json:"customer"` // records that exist
 }
 
 func key(account string) string { return "terms." + account }

@@ -13,7 +13,7 @@ import (
 func TestTermsAreKeptPerAccount(t *testing.T) {
 	server := natstest.Start(t)
 	ctx := natstest.Context(t)
-	said := terms.Account{Slots: 15, Hold: true, Starts: map[string]time.Time{"main": time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}, Mappings: map[string]string{"main": "default"}, Owners: map[string]terms.Owner{"main": {Status: true, Refunds: true}}, At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+	said := terms.Account{Slots: 15, Hold: true, Starts: map[string]time.Time{"main": time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}, Mappings: map[string]string{"main": "default"}, Owners: map[string]terms.Owner{"main": {Status: true, Refunds: true, Customer: true}}, At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
 	if err := terms.Keep(ctx, server.JS, "ns.eu", said); err != nil {
 		t.Fatal(err)
 	}

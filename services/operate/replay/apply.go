@@ -44,10 +44,9 @@ type Progress struct {
 	At        time.Time `json:"at"` // UTC
 }
 
-// LeftOut is a change that was not applied, because the order is not what the plan saw.
+// LeftOut is a change that was not applied, because the order or the customer is not what the plan saw.
 type LeftOut struct {
-	Store  string `json:"store"`
-	Order  string `json:"order"`
+	Object
 	Reason string `json:"reason"`
 }
 
@@ -56,7 +55,6 @@ type runner struct {
 	*lab
 	plan      Plan
 	publisher *publish.Publisher
-	desired   jetstream.Stream
 	cursors   jetstream.KeyValue
 	published uint64 // position of what is written: newer than what the active revision made
 	note      func(Progress)
@@ -66,9 +64,9 @@ type runner struct {
 }
 
 // Apply writes exactly what the plan of the hash showed: each change is published to DESIRED with the sequence the plan
-// saw, so that an order which changed since leaves the plan by itself and is listed; so is one of which NetSuite would make
-// something else by now. It goes on where an earlier run ended, trickles in behind live traffic, and heeds Control before
-// each order: what was published until then, a few orders, is written still.
+// saw, so that an order or customer which changed since leaves the plan by itself and is listed; so is one of which NetSuite would
+// make something else by now. It goes on where an earlier run ended, trickles in behind live traffic, and heeds Control before
+// each change: what was published until then, a few of them, is written still.
 func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, note func(Progress)) (Progress, error) {
 	plan, document, err := Load(ctx, js, hash)
 	if err != nil {
@@ -118,9 +116,6 @@ func run(ctx context.Context, js jetstream.JetStream, plan Plan, document []byte
 		return nil, err
 	}
 	r := &runner{lab: l, plan: plan, publisher: publish.New(js), note: note}
-	if r.desired, err = js.Stream(ctx, topology.Desired); err != nil {
-		return nil, fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
 	if r.cursors, err = js.KeyValue(ctx, topology.Cursors); err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
 	}
@@ -153,7 +148,7 @@ func (r *runner) progress(ctx context.Context) (Progress, uint64, error) {
 func read(ctx context.Context, cursors jetstream.KeyValue, plan Plan) (Progress, uint64, error) {
 	entry, err := cursors.Get(ctx, keyOf(plan))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Progress{State: StatePlanned, All: plan.Changed, Left: []LeftOut{}}, 0, nil
+		return Progress{State: StatePlanned, All: plan.All(), Left: []LeftOut{}}, 0, nil
 	}
 	if err != nil {
 		return Progress{}, 0, err
@@ -231,59 +226,98 @@ func (r *runner) next(ctx context.Context, c Change, p *Progress) error {
 	return nil
 }
 
-// one publishes a change, or leaves it out when the order is not what the plan saw.
+// one publishes a change, or leaves it out when the order or the customer is not what the plan saw.
 func (r *runner) one(ctx context.Context, c Change, p *Progress) error {
-	leave := func(reason string) error {
-		p.Left = append(p.Left, LeftOut{c.Store, c.Order, reason})
-		return nil
+	made := r.order
+	if c.Customer != "" {
+		made = r.revised
 	}
-	from, changed, err := r.now(ctx, c)
+	m, reason, err := made(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case reason == changed && r.ours(ctx, c): // an earlier run published it and crashed before it was counted
+		p.Published++
+		return r.resolve(ctx, c)
+	case reason == "":
+		reason, err = r.send(ctx, c, m)
+	}
 	if err != nil {
 		return err
 	}
-	if changed {
-		if r.ours(ctx, c) { // an earlier run published it and crashed before it was counted
-			p.Published++
-			return r.resolve(ctx, c)
-		}
-		return leave("the order changed since the plan was made")
+	if reason != "" {
+		p.Left = append(p.Left, LeftOut{c.Object, reason})
+		return nil
+	}
+	p.Published++
+	return r.resolve(ctx, c)
+}
+
+// The reasons to leave a change out that orders and customers share.
+const (
+	changed  = "it changed since the plan was made"
+	unstored = "its state is no longer kept"
+	another  = "the mapping gives another result than the plan shows"
+)
+
+func otherwise(foreseen Effect, c Change) string {
+	return fmt.Sprintf("NetSuite holds it otherwise than the plan saw: the effect would be %s, the plan shows %s", foreseen, c.Effect)
+}
+
+// order makes the state of an order that the plan shows; reason: why it is left out.
+func (r *runner) order(ctx context.Context, c Change) (m publish.Message, reason string, err error) {
+	from, other, err := r.now(ctx, c)
+	if err != nil || other {
+		return m, changed, err
 	}
 	state, err := r.state(ctx, from)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return m, unstored, nil
+	}
 	if err != nil {
-		return leave("the order's state is no longer kept in ORDERS")
+		return m, "", err
 	}
 	to, err := r.derive(from, state, r.published)
 	if err != nil {
-		return leave(err.Error())
+		return m, err.Error(), nil //nolint:nilerr // what cannot be mapped is left out
 	}
 	if to.Hash != c.Hash {
-		return leave("the mapping gives another result than the plan shows")
+		return m, another, nil
 	}
 	foreseen, err := r.foreseen(ctx, to, c)
 	if err != nil {
-		return err
+		return m, "", err
 	}
 	if foreseen != c.Effect {
-		return leave(fmt.Sprintf("NetSuite holds the order otherwise than the plan saw: the effect would be %s, the plan shows %s", foreseen, c.Effect))
+		return m, otherwise(foreseen, c), nil
 	}
 	to.Source.Replaces = c.Desired
-	m, err := publish.JSON(topology.Desired, subjectOf(c), to.Envelope, to)
-	if err != nil {
-		return err
-	}
-	m.ID = "replay:" + r.plan.Hash + ":" + c.Store + ":" + c.Order // another plan may ask the same of the same event once more
+	m, err = publish.JSON(topology.Desired, subjectOf(c), to.Envelope, to)
+	return m, "", err
+}
+
+// send publishes a state in place of the one that the plan saw.
+func (r *runner) send(ctx context.Context, c Change, m publish.Message) (reason string, err error) {
+	m.ID = "replay:" + r.plan.Hash + ":" + c.Store + ":" + keyOfChange(c) // another plan may ask the same of the same event once more
 	m.Header[event.HeaderOrigin] = []string{string(event.OriginReplay)}
 	m.Expect = &publish.Expect{Sequence: c.Desired}
 	acks, err := r.publisher.Publish(ctx, m)
 	switch {
 	case fault.ClassOf(err) == fault.Conflict:
-		return leave("the order changed since the plan was made")
+		return changed, nil
 	case err != nil:
-		return err
+		return "", err
 	}
-	r.under = append(r.under, written{c.Account, c.Store, c.Order, acks[0].Sequence})
-	p.Published++
-	return r.resolve(ctx, c)
+	r.under = append(r.under, written{c.Object, c.Account, acks[0].Sequence, time.Now()})
+	return "", nil
+}
+
+// keyOfChange is the key of what the change is of, as that of its failure.
+func keyOfChange(c Change) string {
+	if c.Customer != "" {
+		return failures.CustomerKey(c.Customer)
+	}
+	return c.Order
 }
 
 // foreseen is what writing the change does by now.
@@ -304,11 +338,14 @@ func (r *runner) foreseen(ctx context.Context, to event.DesiredOrderV1, c Change
 }
 
 func subjectOf(c Change) string {
+	if c.Customer != "" {
+		return subject.Desired{Kind: "customer", Account: c.Account, Store: c.Store, Key: c.Customer}.String()
+	}
 	return subject.Desired{Kind: "order", Account: c.Account, Store: c.Store, Key: c.Order}.String()
 }
 
-// now says where an order of the plan stands; changed: it is not what the plan saw.
-func (r *runner) now(ctx context.Context, c Change) (from event.DesiredOrderV1, changed bool, err error) {
+// now says where an order of the plan stands; other: it is not what the plan saw.
+func (r *runner) now(ctx context.Context, c Change) (from event.DesiredOrderV1, other bool, err error) {
 	if c.Parked {
 		return r.parkedNow(ctx, c)
 	}
@@ -323,7 +360,7 @@ func (r *runner) now(ctx context.Context, c Change) (from event.DesiredOrderV1, 
 	return from, false, err
 }
 
-// ours tells whether the newest desired state of an order is the one the plan asks for.
+// ours tells whether the newest desired state of an order or customer is the one the plan asks for.
 func (r *runner) ours(ctx context.Context, c Change) bool {
 	raw, err := r.desired.GetLastMsgForSubject(ctx, subjectOf(c))
 	return err == nil && bytes.Contains(raw.Data, []byte(`"hash":"`+c.Hash+`"`))

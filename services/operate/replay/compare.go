@@ -55,17 +55,17 @@ func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapp
 		if err != nil {
 			return err
 		}
-		differences, cannot, err := contrast.Of(mapper(from, with), mapper(to, with), state)
+		differences, cannot, err := contrast.Of(mapper(from, with), mapper(to, with), contrast.Between, state)
 		switch {
 		case err != nil:
 			return err
 		case cannot != nil:
-			c.Troubles = append(c.Troubles, Trouble{state.Store, state.Order, string(fault.CodeOf(cannot)), cannot.Error()})
+			c.Troubles = append(c.Troubles, Trouble{Object{Store: state.Store, Order: state.Order}, string(fault.CodeOf(cannot)), cannot.Error()})
 		case len(differences) == 0:
 			c.Same++
 		default:
 			c.Orders = append(c.Orders, Differing{state.Store, state.Order, state.Number, differences})
-			groups.Add(state.Store, state.Order, differences)
+			groups.Add(Object{Store: state.Store, Order: state.Order}, differences)
 		}
 		return nil
 	})
@@ -84,7 +84,7 @@ func recorded(ctx context.Context, desired jetstream.Stream, asked mapping.Asked
 	return with, err
 }
 
-func mapper(m *mapping.Mapping, with mapping.Context) contrast.Mapper {
+func mapper(m *mapping.Mapping, with mapping.Context) contrast.Mapper[event.OrderStateV1, event.DesiredOrderV1] {
 	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) { return m.Map(state, with) }
 }
 

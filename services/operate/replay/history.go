@@ -15,14 +15,17 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// lab looks at one order after the other with a candidate.
+// lab looks at one order after the other, and then at one customer after the other, with a candidate.
 type lab struct {
 	js        jetstream.JetStream
 	orders    jetstream.Stream
+	customers jetstream.Stream
+	desired   jetstream.Stream
 	outcomes  jetstream.Stream
 	changes   jetstream.Stream
 	candidate *mapping.Mapping
@@ -31,12 +34,12 @@ type lab struct {
 	terms     accountTerms
 	request   Request
 	where     func(event.OrderStateV1) (bool, error)
-	parked    map[string]bool // orders whose newest state is parked before a desired state was made, as "<store>/<order>"
+	parked    map[Object]bool // whose newest state is parked before a desired state was made
 	custom    customs
 }
 
 // Make shows what a candidate mapping would do to history. It writes nothing. progress, if not nil, hears how many of
-// how many orders were looked at.
+// how many orders and customers were looked at.
 func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request, progress func(done, all int)) (Plan, error) {
 	l, err := newLab(ctx, js, candidate, r)
 	if err != nil {
@@ -45,17 +48,17 @@ func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mappin
 	if l.key, err = keyOfDocument(ctx, js, candidate); err != nil {
 		return Plan{}, err
 	}
-	if l.parked, err = parked(ctx, js, r); err != nil {
+	if l.parked, err = parked(ctx, js, r.Store); err != nil {
 		return Plan{}, err
 	}
 	t, err := newTally(Plan{Made: time.Now().UTC(), Request: r, Mapping: candidate.Name(), Revision: candidate.Revision()})
 	if err != nil {
 		return Plan{}, err
 	}
-	if err := l.each(ctx, js, t.add, progress); err != nil {
+	if err := l.each(ctx, t.add, progress); err != nil {
 		return Plan{}, err
 	}
-	if err := l.unmapped(ctx, js, t.add); err != nil {
+	if err := l.unmapped(ctx, t.add); err != nil {
 		return Plan{}, err
 	}
 	return t.finish(func(account string) int { return l.slots(ctx, account) })
@@ -72,6 +75,12 @@ func newLab(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapp
 	if l.orders, err = js.Stream(ctx, topology.Orders); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Orders, err)
 	}
+	if l.customers, err = js.Stream(ctx, topology.Customers); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.Customers, err)
+	}
+	if l.desired, err = js.Stream(ctx, topology.Desired); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", topology.Desired, err)
+	}
 	if l.outcomes, err = js.Stream(ctx, topology.Outcomes); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", topology.Outcomes, err)
 	}
@@ -83,18 +92,44 @@ func newLab(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapp
 
 const ahead = 256 // desired states read before their verdict is taken
 
-// each reads the newest desired state of every order, and hands the verdicts on in the order of the stream. Several are
-// worked on at once; what is kept of an order is a number.
-func (l *lab) each(ctx context.Context, js jetstream.JetStream, take func(verdict), progress func(done, all int)) error {
-	h, err := openHistory(ctx, js, l.request.Store)
-	if err != nil || h.all == 0 {
-		return err
+// looker gives the verdict on one desired state. again: its order or customer was looked at before it had this one.
+type looker func(ctx context.Context, m jetstream.Msg, again bool) (verdict, error)
+
+// each reads the newest desired state of every order, then of every customer, and hands the verdicts on in the order of the
+// stream. Several are worked on at once; what is kept of each is a number.
+func (l *lab) each(ctx context.Context, take func(verdict), progress func(done, all int)) error {
+	looked := 0 // before this pass
+	for _, pass := range []struct {
+		asked  bool
+		filter string
+		look   looker
+	}{
+		{l.request.ofOrders(), subject.DesiredOrders(l.request.Store), l.look}, {l.request.ofCustomers(), subject.DesiredCustomers(l.request.Store), l.lookCustomer},
+	} {
+		if !pass.asked {
+			continue
+		}
+		h, err := openHistory(ctx, l.js, pass.filter)
+		if err != nil {
+			return err
+		}
+		if h.all == 0 {
+			continue
+		}
+		err = l.pass(ctx, h, pass.look, take, func(done, all int) {
+			if progress != nil {
+				progress(looked+done, looked+all)
+			}
+		})
+		h.messages.Stop()
+		if looked += h.all; err != nil {
+			return err
+		}
 	}
-	defer h.messages.Stop()
-	return l.pass(ctx, h, take, progress)
+	return nil
 }
 
-func (l *lab) pass(ctx context.Context, h *history, take func(verdict), progress func(done, all int)) error {
+func (l *lab) pass(ctx context.Context, h *history, look looker, take func(verdict), progress func(done, all int)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	lines := make(chan chan verdict, ahead)
 	workers := make(chan struct{}, 4*runtime.GOMAXPROCS(0))
@@ -114,7 +149,7 @@ func (l *lab) pass(ctx context.Context, h *history, take func(verdict), progress
 			workers <- struct{}{}
 			group.Go(func() error {
 				defer func() { <-workers }()
-				v, err := l.look(ctx, m, again)
+				v, err := look(ctx, m, again)
 				line <- v
 				return err
 			})
@@ -136,14 +171,13 @@ func taken(ctx context.Context, lines <-chan chan verdict, all int, take func(ve
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if done++; progress != nil {
-			progress(done, max(done, all))
-		}
+		done++
+		progress(done, max(done, all))
 	}
 	return nil
 }
 
-// look gives the verdict on one desired state. again: the order was looked at before it had this one.
+// look is the looker of orders.
 func (l *lab) look(ctx context.Context, m jetstream.Msg, again bool) (verdict, error) {
 	metadata, err := m.Metadata()
 	if err != nil {
@@ -154,10 +188,10 @@ func (l *lab) look(ctx context.Context, m jetstream.Msg, again bool) (verdict, e
 		return verdict{}, fault.New(fault.MessageUndecodable, "want a desired state", fault.Field(m.Subject(), fmt.Sprint(metadata.Sequence.Stream)), fault.Because(err))
 	}
 	l.custom.learn(from, metadata.Sequence.Stream)
-	if l.parked[from.Store+"/"+from.Order] || !l.wanted(from) {
+	if l.parked[Object{Store: from.Store, Order: from.Order}] || !l.wanted(from) {
 		return verdict{skipped: true}, nil // what is parked is looked at by itself
 	}
-	if other, err := l.elsewhere(ctx, from); other != nil || err != nil {
+	if other, err := l.elsewhere(ctx, from.Account, from.Store); other != nil || err != nil {
 		return verdict{other: other}, err
 	}
 	state, err := l.state(ctx, from)
@@ -186,15 +220,15 @@ func (l *lab) wanted(d event.DesiredOrderV1) bool {
 		(len(r.Orders) == 0 || slices.Contains(r.Orders, d.Order))
 }
 
-// elsewhere tells whether an order is mapped with another mapping than the candidate's, by the configuration of its writer.
-// Who names a store asks for it.
-func (l *lab) elsewhere(ctx context.Context, d event.DesiredOrderV1) (*Elsewhere, error) {
+// elsewhere tells whether a store is mapped with another mapping than the candidate's, by the configuration of its account's
+// writer. Who names a store asks for it.
+func (l *lab) elsewhere(ctx context.Context, account, store string) (*Elsewhere, error) {
 	if l.request.Store != "" {
 		return nil, nil
 	}
-	t, err := l.terms.of(ctx, l.js, d.Account)
-	if key := t.Mappings[d.Store]; err == nil && key != "" && key != l.key {
-		return &Elsewhere{Store: d.Store, Mapping: key}, nil
+	t, err := l.terms.of(ctx, l.js, account)
+	if key := t.Mappings[store]; err == nil && key != "" && key != l.key {
+		return &Elsewhere{Store: store, Mapping: key}, nil
 	}
 	return nil, err
 }
@@ -208,7 +242,7 @@ func (l *lab) state(ctx context.Context, d event.DesiredOrderV1) (event.OrderSta
 }
 
 func troubled(d event.DesiredOrderV1, err error) verdict {
-	return verdict{trouble: &Trouble{d.Store, d.Order, string(fault.CodeOf(err)), err.Error()}}
+	return verdict{trouble: &Trouble{Object{Store: d.Store, Order: d.Order}, string(fault.CodeOf(err)), err.Error()}}
 }
 
 // derive maps a state as it was mapped before, with the candidate.
@@ -275,7 +309,7 @@ func (l *lab) change(ctx context.Context, base sent, to event.DesiredOrderV1, s 
 	if c.Unsent {
 		known = nil
 	}
-	c.Store, c.Order, c.Account, c.Hash, c.Fields = to.Store, to.Order, to.Account, to.Hash, len(c.Differences)
+	c.Object, c.Account, c.Hash, c.Fields = Object{Store: to.Store, Order: to.Order}, to.Account, to.Hash, len(c.Differences)
 	c.Effect = effect(to, s, t, known)
 	c.Kept = keeperOf(to, s, t, c.Effect, c.Differences).kept(c.Differences)
 	c.Records = records(to, s, t.Owners[to.Store], c.Effect)

@@ -19,11 +19,11 @@ func (c Change) unwritten() (list []Difference) {
 	return list
 }
 
-// UnwrittenOf tells of how many of a group's orders applying does not write the difference.
+// UnwrittenOf tells of how many of a group's orders or customers applying does not write the difference.
 func (p Plan) UnwrittenOf(g Group) int {
 	for _, kept := range p.Kept {
 		if kept.Field == g.Field && kept.Kind == g.Kind {
-			return kept.Orders
+			return kept.Count()
 		}
 	}
 	return 0

@@ -9,17 +9,16 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 )
 
-// history reads DESIRED to its end while orders arrive. The stream holds the newest state of each order, so that one which
-// changes meanwhile moves to the end: it is met once more if it was read before, and there alone if it was not.
+// history reads DESIRED to its end while orders and customers arrive. The stream holds the newest state of each, so that one
+// which changes meanwhile moves to the end: it is met once more if it was read before, and there alone if it was not.
 type history struct {
 	consumer jetstream.Consumer
 	messages jetstream.MessagesContext
-	all      int    // orders, when reading began
-	bound    uint64 // the newest state then: up to there no order comes twice
+	all      int    // subjects, when reading began
+	bound    uint64 // the newest state then: up to there no subject comes twice
 	at       uint64 // the state read last
 	last     bool   // nothing came after it
 
@@ -27,7 +26,8 @@ type history struct {
 	read map[uint64]bool // by subject; true: it came again, which is told once
 }
 
-func openHistory(ctx context.Context, js jetstream.JetStream, store string) (*history, error) {
+// openHistory begins to read what a filter lets through.
+func openHistory(ctx context.Context, js jetstream.JetStream, filter string) (*history, error) {
 	h := &history{seed: maphash.MakeSeed(), read: map[uint64]bool{}}
 	fail := func(err error) (*history, error) { return nil, fmt.Errorf("stream %s: %w", topology.Desired, err) }
 	stream, err := js.Stream(ctx, topology.Desired)
@@ -35,7 +35,7 @@ func openHistory(ctx context.Context, js jetstream.JetStream, store string) (*hi
 		return fail(err)
 	}
 	h.bound = stream.CachedInfo().State.LastSeq
-	if h.consumer, err = stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.DesiredOrders(store)}}); err != nil {
+	if h.consumer, err = stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}}); err != nil {
 		return fail(err)
 	}
 	info, err := h.consumer.Info(ctx)
@@ -51,7 +51,7 @@ func openHistory(ctx context.Context, js jetstream.JetStream, store string) (*hi
 	return h, nil
 }
 
-// next gives the next state that has to be looked at; again: its order was read before. nil: there is none left.
+// next gives the next state that has to be looked at; again: its order or customer was read before. nil: there is none left.
 func (h *history) next(ctx context.Context) (m jetstream.Msg, again bool, err error) {
 	for {
 		if m, err = h.message(ctx); m == nil || err != nil {

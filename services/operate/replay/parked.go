@@ -47,14 +47,18 @@ func (c *customs) learn(d event.DesiredOrderV1, at uint64) {
 	c.store[d.Store] = custom{d.Account, d.SalesOrder.AdoptedBy(), at}
 }
 
-// parked lists the orders whose newest state waits before a desired state was made.
-func parked(ctx context.Context, js jetstream.JetStream, r Request) (map[string]bool, error) {
-	list, err := open(ctx, js, stageMap, r.Store)
-	orders := map[string]bool{}
+// parked lists the orders and customers whose newest state waits before a desired state was made.
+func parked(ctx context.Context, js jetstream.JetStream, store string) (map[Object]bool, error) {
+	list, err := open(ctx, js, stageMap, store)
+	all := map[Object]bool{}
 	for _, f := range list {
-		orders[f.Store+"/"+f.Key] = true
+		of := Object{Store: f.Store, Order: f.Key}
+		if customer, is := failures.CustomerOf(f.Key); is {
+			of = Object{Store: f.Store, Customer: customer}
+		}
+		all[of] = true
 	}
-	return orders, err
+	return all, err
 }
 
 // open lists the open failures of a stage, of one store or of every one.
@@ -78,17 +82,17 @@ func open(ctx context.Context, js jetstream.JetStream, stage, store string) (lis
 
 const patience = 30 * time.Second // for the next message of a stream that is read to its end
 
-// unmapped gives the verdicts on the orders that are parked.
-func (l *lab) unmapped(ctx context.Context, js jetstream.JetStream, take func(verdict)) error {
-	desired, err := js.Stream(ctx, topology.Desired)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(l.parked)) {
-		store, order, _ := strings.Cut(name, "/")
-		v, err := l.waits(ctx, desired, store, order)
+// unmapped gives the verdicts on the orders and customers that are parked.
+func (l *lab) unmapped(ctx context.Context, take func(verdict)) error {
+	byName := func(a, b Object) int { return strings.Compare(a.Name(), b.Name()) }
+	for _, of := range slices.SortedFunc(maps.Keys(l.parked), byName) {
+		look := l.waits
+		if of.Customer != "" {
+			look = l.customerWaits
+		}
+		v, err := look(ctx, of)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", name, err)
+			return fmt.Errorf("%s: %w", of.Name(), err)
 		}
 		take(v)
 	}
@@ -96,7 +100,11 @@ func (l *lab) unmapped(ctx context.Context, js jetstream.JetStream, take func(ve
 }
 
 // waits gives the verdict on the newest state of a parked order.
-func (l *lab) waits(ctx context.Context, desired jetstream.Stream, store, order string) (verdict, error) {
+func (l *lab) waits(ctx context.Context, of Object) (verdict, error) {
+	if !l.request.ofOrders() {
+		return verdict{skipped: true}, nil
+	}
+	store, order := of.Store, of.Order
 	raw, err := l.orders.GetLastMsgForSubject(ctx, subject.OrdersOf(store, order))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return verdict{skipped: true}, nil
@@ -108,7 +116,7 @@ func (l *lab) waits(ctx context.Context, desired jetstream.Stream, store, order 
 	if err != nil {
 		return verdict{}, err
 	}
-	from, at, err := held(ctx, desired, store, order)
+	from, at, err := held(ctx, l.desired, store, order)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -126,7 +134,7 @@ func (l *lab) waits(ctx context.Context, desired jetstream.Stream, store, order 
 	if from.Account == "" {
 		return troubled(from, fmt.Errorf("store %s: no order of it has a desired state yet, so its account is not known here: publish the mapping and retry the order", store)), nil
 	}
-	if other, err := l.elsewhere(ctx, from); other != nil || err != nil {
+	if other, err := l.elsewhere(ctx, from.Account, from.Store); other != nil || err != nil {
 		return verdict{other: other}, err
 	}
 	if from.Inputs == nil && !l.candidate.Asks(state).IsEmpty() { // a plan is derived from what is recorded alone
@@ -200,7 +208,15 @@ func (r *runner) parkedNow(ctx context.Context, c Change) (from event.DesiredOrd
 	return from, false, nil
 }
 
-// resolve closes the failure of an order that the plan freed.
+// eventsOf is the stream that a change's state comes from.
+func eventsOf(c Change) string {
+	if c.Customer != "" {
+		return topology.Customers
+	}
+	return topology.Orders
+}
+
+// resolve closes the failure of an order or a customer that the plan freed.
 func (r *runner) resolve(ctx context.Context, c Change) error {
 	if !c.Parked {
 		return nil
@@ -212,7 +228,7 @@ func (r *runner) resolve(ctx context.Context, c Change) error {
 		}
 		r.book = book
 	}
-	entry, err := r.book.Resolve(ctx, c.Store, c.Order, event.Position{Stream: topology.Orders, Sequence: c.Source}, time.Now().UTC())
+	entry, err := r.book.Resolve(ctx, c.Store, keyOfChange(c), event.Position{Stream: eventsOf(c), Sequence: c.Source}, time.Now().UTC())
 	if err == nil {
 		_, err = r.publisher.Publish(ctx, entry...)
 	}

@@ -171,7 +171,7 @@ func (p *parser) wanted(o event.OrderStateV1) bool {
 func (p *parser) compare(last event.OrderStateV1, sequence uint64, d parse.Delivery) (c Reparsed, state event.OrderStateV1, err error) {
 	result, err := parse.Read(d)
 	if err != nil {
-		p.result.Troubles = append(p.result.Troubles, Trouble{last.Store, last.Order, string(fault.CodeOf(err)), err.Error()})
+		p.result.Troubles = append(p.result.Troubles, Trouble{Object{Store: last.Store, Order: last.Order}, string(fault.CodeOf(err)), err.Error()})
 		return c, state, nil
 	}
 	if result.Order == nil {
@@ -193,7 +193,7 @@ func (p *parser) compare(last event.OrderStateV1, sequence uint64, d parse.Deliv
 	if err != nil {
 		return c, state, err
 	}
-	p.groups.Add(last.Store, last.Order, differences)
+	p.groups.Add(Object{Store: last.Store, Order: last.Order}, differences)
 	return Reparsed{last.Store, last.Order, sequence, d.Sequence, news.Hash, len(differences), false}, *news, nil
 }
 

@@ -10,31 +10,41 @@ import (
 	"github.com/orderstream/orderstream/services/internal/contrast"
 )
 
-// Request says which orders to look at and with which mapping.
+// Request says which orders and customers to look at and with which mapping. One that names orders, by any of their four
+// bounds, is not about customers unless it names some; one that names customers alone is not about orders.
 type Request struct {
-	Store  string    `json:"store,omitempty"`  // empty: every store that the candidate's mapping maps
-	Since  time.Time `json:"since,omitzero"`   // orders made at or after; zero: no bound
-	Until  time.Time `json:"until,omitzero"`   // orders made before; zero: no bound
-	Orders []string  `json:"orders,omitempty"` // shop ids; empty: all
-	Where  string    `json:"where,omitempty"`  // a condition in the mapping's language
-	Slots  int       `json:"slots,omitempty"`  // requests in flight NetSuite allows; 0: as each account's writer says
+	Store     string    `json:"store,omitempty"`     // empty: every store that the candidate's mapping maps
+	Since     time.Time `json:"since,omitzero"`      // orders made at or after; zero: no bound
+	Until     time.Time `json:"until,omitzero"`      // orders made before; zero: no bound
+	Orders    []string  `json:"orders,omitempty"`    // shop ids; empty: all
+	Where     string    `json:"where,omitempty"`     // a condition on orders in the mapping's language
+	Customers []string  `json:"customers,omitempty"` // shop ids of accounts; empty: all
+	Slots     int       `json:"slots,omitempty"`     // requests in flight NetSuite allows; 0: as each account's writer says
 }
 
-// Change is an order that the candidate maps otherwise than NetSuite was last sent it.
+func (r Request) namesOrders() bool {
+	return !r.Since.IsZero() || !r.Until.IsZero() || len(r.Orders) > 0 || r.Where != ""
+}
+
+func (r Request) ofOrders() bool { return r.namesOrders() || len(r.Customers) == 0 }
+
+func (r Request) ofCustomers() bool { return !r.namesOrders() || len(r.Customers) > 0 }
+
+// Change is an order that the candidate maps otherwise than NetSuite was last sent it, or a customer that it maps otherwise
+// than DESIRED asks: what NetSuite's record of a customer holds no stream says.
 type Change struct {
-	Store   string    `json:"store"`
-	Order   string    `json:"order"`
-	Number  string    `json:"number"`
+	Object
+	Number  string    `json:"number,omitempty"` // of an order
 	Account string    `json:"account"`
-	Placed  time.Time `json:"placed"` // UTC
-	Source  uint64    `json:"source"` // position in ORDERS of the state that the candidate maps
+	Placed  time.Time `json:"placed"` // UTC, when the order was made, or the customer was last changed in the shop
+	Source  uint64    `json:"source"` // position in ORDERS or CUSTOMERS of the state that the candidate maps
 	Desired uint64    `json:"desired"`
 	Hash    string    `json:"hash"`   // of what the candidate asks
 	Fields  int       `json:"fields"` // that differ
 	Effect  Effect    `json:"effect"`
-	Records int       `json:"records,omitempty"` // deposits, refunds and bills that lack in NetSuite and are made with it
-	From    string    `json:"from_total"`
-	To      string    `json:"to_total"`
+	Records int       `json:"records,omitempty"`    // deposits, refunds and bills that lack in NetSuite and are made with it
+	From    string    `json:"from_total,omitempty"` // of an order
+	To      string    `json:"to_total,omitempty"`
 
 	Unsent   bool     `json:"unsent,omitempty"`   // compared with what DESIRED asks: NetSuite was sent nothing, or holds what the candidate asks
 	Parked   bool     `json:"parked,omitempty"`   // its newest state could not be mapped until now
@@ -52,7 +62,8 @@ const (
 	EffectCreate Effect = "create" // no sales order yet
 	EffectUpdate Effect = "update" // an open sales order is written again
 	EffectAlter  Effect = "alter"  // fulfilled or billed, and the policy says apply: its lines are changed one by one
-	EffectKeep   Effect = "keep"   // the sales order stays as it is: by policy, cancelled in NetSuite, or nothing that can change there differs
+	EffectRevise Effect = "revise" // a customer's record is read and what differs is changed, where orders made one
+	EffectKeep   Effect = "keep"   // the sales order or the customer's record stays as it is: by policy, cancelled in NetSuite, or nothing that can change there differs
 	EffectPark   Effect = "park"   // fulfilled or billed, and the policy says park: the order waits for a person
 	EffectHold   Effect = "hold"   // writes of the account are on hold: shown, not sent
 	EffectNone   Effect = "none"   // no sales order is written: the order is ignored, waits, or is held as asked already
@@ -78,17 +89,17 @@ type BehindExample struct {
 	Reason string `json:"reason"`
 }
 
-// Elsewhere is a store whose orders are left out, since they are mapped with another mapping than the candidate's.
+// Elsewhere is a store whose orders and customers are left out, since they are mapped with another mapping than the candidate's.
 type Elsewhere struct {
-	Store   string `json:"store"`
-	Mapping string `json:"mapping"` // the configuration's key
-	Orders  int    `json:"orders"`
+	Store     string `json:"store"`
+	Mapping   string `json:"mapping"` // the configuration's key
+	Orders    int    `json:"orders"`
+	Customers int    `json:"customers,omitempty"`
 }
 
-// Trouble is an order that the candidate cannot map.
+// Trouble is an order or a customer that the candidate cannot map.
 type Trouble struct {
-	Store  string `json:"store"`
-	Order  string `json:"order"`
+	Object
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
@@ -99,8 +110,10 @@ type (
 	Difference = contrast.Difference
 	// Group is one kind of difference over all orders.
 	Group = contrast.Group
-	// Example is one difference of one order.
+	// Example is one difference of one order or customer.
 	Example = contrast.Example
+	// Object is the order or the customer that something is said of.
+	Object = contrast.Object
 )
 
 // Day is the money of one day in one currency, over the sales orders that are written.
@@ -122,6 +135,7 @@ type Total struct {
 type Cost struct {
 	Writes  int           `json:"writes"`  // sales orders
 	Records int           `json:"records"` // deposits, refunds and bills
+	Revises int           `json:"revises"` // customers' records, at most
 	Calls   int           `json:"calls"`   // about: writes and the reads before and after them, which orders share
 	AtMost  int           `json:"at_most"` // calls, where no order shares one
 	Slots   int           `json:"slots"`   // requests in flight that the estimate counts with, of the busiest account
@@ -129,19 +143,24 @@ type Cost struct {
 	Elapsed time.Duration `json:"elapsed"` // about
 }
 
+// Counts says how many orders or customers there are of each kind.
+type Counts struct {
+	Looked  int `json:"looked"` // at
+	Same    int `json:"same"`
+	Changed int `json:"changed"`
+	Moved   int `json:"moved"` // changed after they were looked at: applying leaves them out
+}
+
 // Plan is what a candidate would do to history. Its changes lie in a file, so that what is kept in memory hardly grows
-// with history: a number per order, while the plan is made.
+// with history: a number per order and customer, while the plan is made.
 type Plan struct {
 	Hash     string    `json:"hash"`
 	Made     time.Time `json:"made"`
 	Request  Request   `json:"request"`
 	Mapping  string    `json:"mapping"`
 	Revision string    `json:"revision"`
-	Looked   int       `json:"looked"` // orders looked at
-	Same     int       `json:"same"`
-	Changed  int       `json:"changed"` // how many Changes gives
-	Moved    int       `json:"moved"`   // orders that changed after they were looked at: applying leaves them out
-	Behind   []Behind  `json:"behind"`  // the most frequent first
+	Counts             // of orders
+	Behind   []Behind  `json:"behind"` // the most frequent first
 	Troubles []Trouble `json:"troubles"`
 	Groups   []Group   `json:"groups"` // the most frequent first
 	Kept     []Group   `json:"kept"`   // as far as they are not written
@@ -150,10 +169,14 @@ type Plan struct {
 
 	Unwritten []Total     `json:"unwritten"` // of changes whose sales order stays as it is
 	Elsewhere []Elsewhere `json:"elsewhere"` // not looked at
+	Customers Counts      `json:"customers"`
 	Cost      Cost        `json:"cost"`
 
 	sheet *sheet
 }
 
-// Changes gives every change, in the order of DESIRED, parked orders last.
+// All is how many changes there are, of orders and of customers.
+func (p Plan) All() int { return p.Changed + p.Customers.Changed }
+
+// Changes gives every change: orders and then customers, in the order of DESIRED, what is parked last.
 func (p Plan) Changes() iter.Seq2[Change, error] { return p.sheet.all() }

@@ -15,7 +15,7 @@ import (
 
 func change(order, hash string, effect Effect, differences ...Difference) *Change {
 	return &Change{
-		Store: "main", Order: order, Account: "ns", Source: 1, Desired: 2, Hash: hash, Effect: effect, Placed: time.Date(2026, 11, 23, 23, 59, 0, 0, time.UTC),
+		Object: Object{Store: "main", Order: order}, Account: "ns", Source: 1, Desired: 2, Hash: hash, Effect: effect, Placed: time.Date(2026, 11, 23, 23, 59, 0, 0, time.UTC),
 		Fields: len(differences), Differences: differences,
 	}
 }
@@ -65,7 +65,7 @@ func TestTally(t *testing.T) {
 		{change: change("9", "x", EffectUpdate, lines...), currency: "USD", delta: money.MustParse("2.00"), call: 300 * time.Millisecond, measured: true},
 		{change: change("7", "y", EffectUpdate, memo), currency: "USD", delta: money.MustParse("-0.50"), call: 500 * time.Millisecond, measured: true},
 		{change: change("8", "z", EffectKeep, memo), currency: "EUR", measured: true},
-		{trouble: &Trouble{"main", "5", "tax-rate-unmapped", "no"}},
+		{trouble: &Trouble{Object{Store: "main", Order: "5"}, "tax-rate-unmapped", "no"}},
 		{behind: outcome("3", "parked", "", "sku-unknown")}, {behind: outcome("2", "skipped", "paid", "")}, {behind: outcome("1", "skipped", "paid", "")},
 	}
 	make := func(order ...int) Plan {
@@ -83,8 +83,8 @@ func TestTally(t *testing.T) {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 	want := []Group{
-		{Field: "sales_order.fields.memo", Kind: "changed", Orders: 2, Examples: []Example{{Store: "main", Order: "7", Difference: memo}, {Store: "main", Order: "8", Difference: memo}}},
-		{Field: "sales_order.lines[].amount", Kind: "changed", Orders: 1, Examples: []Example{{Store: "main", Order: "9", Difference: lines[0]}}},
+		{Field: "sales_order.fields.memo", Kind: "changed", Orders: 2, Examples: []Example{{Object: Object{Store: "main", Order: "7"}, Difference: memo}, {Object: Object{Store: "main", Order: "8"}, Difference: memo}}},
+		{Field: "sales_order.lines[].amount", Kind: "changed", Orders: 1, Examples: []Example{{Object: Object{Store: "main", Order: "9"}, Difference: lines[0]}}},
 	}
 	if diff := cmp.Diff(want, p.Groups); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
@@ -168,6 +168,42 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// Customers are counted apart from orders, in groups of their own, and cost what their records cost.
+func TestTallyOfCustomers(t *testing.T) {
+	phone := Difference{Field: "customer_record.fields.phone", From: "1", To: "2"}
+	of := func(customer string, effect Effect) verdict {
+		c := change("", "h"+customer, effect, phone)
+		c.Customer = customer
+		return verdict{customer: true, change: c}
+	}
+	kept := of("8", EffectKeep)
+	kept.change.Kept = []string{phone.Field}
+	p := planOf(t, of("7", EffectRevise), kept, of("9", EffectRevise), verdict{customer: true}, verdict{customer: true, moved: true},
+		verdict{customer: true, trouble: &Trouble{Object{Store: "main", Customer: "5"}, "mapping-failed", "no"}}, verdict{customer: true, other: &Elsewhere{Store: "legacy", Mapping: "eu"}},
+		verdict{change: change("7", "x", EffectUpdate, Difference{Field: "sales_order.fields.memo", From: "a", To: "b"})})
+	if p.Customers != (Counts{Looked: 5, Same: 1, Changed: 3, Moved: 1}) || p.Counts != (Counts{Looked: 1, Changed: 1}) || p.All() != 4 {
+		t.Errorf("customers %+v, orders %+v, %d changes", p.Customers, p.Counts, p.All())
+	}
+	if g := p.Groups[0]; len(p.Groups) != 2 || g.Field != phone.Field || g.Customers != 3 || g.Orders != 0 || p.UnwrittenOf(g) != 1 {
+		t.Errorf("groups %+v", p.Groups)
+	}
+	if c := p.Cost; c.Revises != 2 || c.Writes != 1 || c.Calls != 2*2+1+1+1 || c.AtMost != 2*3+3 {
+		t.Errorf("cost %+v", c)
+	}
+	if len(p.Days) != 1 || p.Days[0].Orders != 1 || len(p.Elsewhere) != 1 || p.Elsewhere[0].Customers != 1 || p.Elsewhere[0].Orders != 0 {
+		t.Errorf("days %+v, elsewhere %+v", p.Days, p.Elsewhere)
+	}
+	var page bytes.Buffer
+	if err := p.Page(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"5 customers looked at: 3 change, 1 stay as they are", "3 customers, 1 not written", "<td>customer main/9</td>", "<p>1 customers changed after", "customer main/5"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
 // People read a plan as a page and programs line by line: every change with each of its fields, and no text of an order
 // becomes markup.
 func TestReports(t *testing.T) {
@@ -181,7 +217,7 @@ func TestReports(t *testing.T) {
 	kept.Kept = []string{memo.Field}
 	verdicts = append(verdicts, verdict{change: kept, currency: "EUR", delta: money.MustParse("7.00")})
 	verdicts = append(verdicts, verdict{moved: true}, verdict{other: &Elsewhere{Store: "legacy", Mapping: "eu"}}, verdict{other: &Elsewhere{Store: "legacy", Mapping: "eu"}})
-	verdicts = append(verdicts, verdict{trouble: &Trouble{"main", "6", "tax-rate-unmapped", "no rate " + evil}}, verdict{behind: outcome("7", "skipped", evil, "")})
+	verdicts = append(verdicts, verdict{trouble: &Trouble{Object{Store: "main", Order: "6"}, "tax-rate-unmapped", "no rate " + evil}}, verdict{behind: outcome("7", "skipped", evil, "")})
 	p := planOf(t, verdicts...)
 	var page, lines bytes.Buffer
 	if err := errors.Join(p.Page(&page), p.Lines(&lines)); err != nil {

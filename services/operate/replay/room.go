@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/orderstream/orderstream/contracts/topology"
 )
 
@@ -27,14 +29,14 @@ func (r *runner) room(ctx context.Context, account string) error {
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	for !r.stopped.Load() {
-		waiting, err := r.waiting(ctx, account)
+		before, err := r.before(ctx, account)
 		if err != nil {
 			return err
 		}
-		if err := r.settle(ctx); err != nil {
+		if err := r.settle(ctx, account, before.AckFloor.Stream); err != nil {
 			return err
 		}
-		if waiting < backlog && len(r.under) < window(cmp.Or(r.slots(ctx, account), assumedSlots)) {
+		if before.NumPending < backlog && len(r.under) < window(cmp.Or(r.slots(ctx, account), assumedSlots)) {
 			return nil
 		}
 		select {
@@ -48,24 +50,27 @@ func (r *runner) room(ctx context.Context, account string) error {
 
 const pace = 20 * time.Millisecond // between two looks at the writers
 
-// waiting counts the states before an account's writer.
-func (r *runner) waiting(ctx context.Context, account string) (int, error) {
+// before is what stands before an account's writer.
+func (r *runner) before(ctx context.Context, account string) (*jetstream.ConsumerInfo, error) {
 	consumer, err := r.js.Consumer(ctx, topology.Desired, topology.WriterOf(account))
 	if err != nil {
-		return 0, fmt.Errorf("writer of account %s: %w", account, err)
+		return nil, fmt.Errorf("writer of account %s: %w", account, err)
 	}
-	return int(consumer.CachedInfo().NumPending), nil
+	return consumer.CachedInfo(), nil
 }
 
-// settle forgets what has an outcome: of this state, or of a later one of the order.
-func (r *runner) settle(ctx context.Context) error {
+// settle forgets what is done. floor: up to there the account's writer is done with everything.
+func (r *runner) settle(ctx context.Context, account string, floor uint64) error {
 	var still []written
 	for _, w := range r.under {
-		s, err := r.recorded(ctx, w.account, w.store, w.order)
+		if w.account == account && w.sequence <= floor {
+			continue
+		}
+		done, err := r.done(ctx, w)
 		if err != nil {
 			return err
 		}
-		if s.entry == nil || s.entry.Desired.Sequence < w.sequence {
+		if !done {
 			still = append(still, w)
 		}
 	}
@@ -73,8 +78,23 @@ func (r *runner) settle(ctx context.Context) error {
 	return nil
 }
 
-// written is a state that was published and has no outcome yet.
+// longest is for how long a customer's state counts as under way. He has no outcomes: while another state that waits holds
+// the writer's floor back, nothing tells that his is done.
+const longest = 30 * time.Second
+
+// done tells whether an order has an outcome of this state or of a later one, or a customer's state is old enough.
+func (r *runner) done(ctx context.Context, w written) (bool, error) {
+	if w.Customer != "" {
+		return time.Since(w.at) > longest, nil
+	}
+	s, err := r.recorded(ctx, w.account, w.Store, w.Order)
+	return err == nil && s.entry != nil && s.entry.Desired.Sequence >= w.sequence, err
+}
+
+// written is a state that was published and is not known to be done.
 type written struct {
-	account, store, order string
-	sequence              uint64 // in DESIRED
+	Object
+	account  string
+	sequence uint64 // in DESIRED
+	at       time.Time
 }

@@ -24,21 +24,22 @@ type tally struct {
 	totals totals // of what is written
 	rest   totals // of what is not
 	costs  costs
-	others map[Elsewhere]int // orders
+	others map[Elsewhere]Elsewhere // by store and mapping, with the numbers
 }
 
 func newTally(p Plan) (*tally, error) {
 	p.Behind, p.Troubles, p.Groups, p.Kept, p.Days = []Behind{}, []Trouble{}, []Group{}, []Group{}, []Day{}
 	var err error
 	p.sheet, err = newSheet()
-	return &tally{plan: p, groups: contrast.Groups{}, kept: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]int{}}, err
+	return &tally{plan: p, groups: contrast.Groups{}, kept: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]Elsewhere{}}, err
 }
 
-// verdict is what the candidate makes of one order.
+// verdict is what the candidate makes of one order, or of one customer.
 type verdict struct {
+	customer bool
 	skipped  bool       // the request does not ask for it
-	moved    bool       // the order was looked at before it had this state
-	other    *Elsewhere // the request names no store, and another mapping maps the order
+	moved    bool       // it was looked at before it had this state
+	other    *Elsewhere // the request names no store, and another mapping maps the store
 	change   *Change    // nil: none
 	currency money.Currency
 	delta    money.Amount
@@ -52,30 +53,51 @@ func (t *tally) add(v verdict) {
 	if v.skipped {
 		return
 	}
+	counts := &t.plan.Counts
+	if v.customer {
+		counts = &t.plan.Customers
+	}
 	if v.moved {
-		t.plan.Moved++
+		counts.Moved++
 		return
 	}
 	if v.other != nil {
-		t.others[*v.other]++
+		t.others[*v.other] = t.others[*v.other].and(*v.other, v.customer)
 		return
 	}
-	t.plan.Looked++
+	counts.Looked++
 	switch {
 	case v.trouble != nil:
 		t.plan.Troubles = append(t.plan.Troubles, *v.trouble)
 	case v.behind != nil:
 		t.late(*v.behind)
 	case v.change == nil:
-		t.plan.Same++
+		counts.Same++
 	default:
-		t.plan.sheet.add(*v.change)
-		t.plan.Changed++
-		t.groups.Add(v.change.Store, v.change.Order, v.change.Differences)
-		t.kept.Add(v.change.Store, v.change.Order, v.change.unwritten())
-		t.money(v)
-		t.costs.add(v)
+		counts.Changed++
+		t.change(v)
 	}
+}
+
+func (t *tally) change(v verdict) {
+	t.plan.sheet.add(*v.change)
+	t.groups.Add(v.change.Object, v.change.Differences)
+	t.kept.Add(v.change.Object, v.change.unwritten())
+	t.costs.add(v)
+	if !v.customer {
+		t.money(v)
+	}
+}
+
+// and counts one more of a store.
+func (e Elsewhere) and(of Elsewhere, customer bool) Elsewhere {
+	e.Store, e.Mapping = of.Store, of.Mapping
+	if customer {
+		e.Customers++
+	} else {
+		e.Orders++
+	}
+	return e
 }
 
 const examples = 3 // kept per kind of orders that are behind
@@ -112,10 +134,7 @@ func (t *tally) money(v verdict) {
 }
 
 func (t *tally) elsewhere() []Elsewhere {
-	list := make([]Elsewhere, 0, len(t.others))
-	for other, orders := range t.others {
-		list = append(list, Elsewhere{other.Store, other.Mapping, orders})
-	}
+	list := slices.Collect(maps.Values(t.others))
 	slices.SortFunc(list, func(a, b Elsewhere) int { return strings.Compare(a.Store+"\x00"+a.Mapping, b.Store+"\x00"+b.Mapping) })
 	return list
 }
@@ -138,7 +157,9 @@ func (t totals) sorted() []Total {
 // finish sorts, estimates and seals the plan.
 func (t *tally) finish(slots func(account string) int) (Plan, error) {
 	p := &t.plan
-	slices.SortFunc(p.Troubles, func(a, b Trouble) int { return strings.Compare(a.Store+"\x00"+a.Order, b.Store+"\x00"+b.Order) })
+	slices.SortFunc(p.Troubles, func(a, b Trouble) int {
+		return strings.Compare(a.Store+"\x00"+a.Order+"\x00"+a.Customer, b.Store+"\x00"+b.Order+"\x00"+b.Customer)
+	})
 	p.Groups = append(p.Groups, t.groups.Sorted()...)
 	p.Kept = append(p.Kept, t.kept.Sorted()...)
 	for _, b := range t.behind {

@@ -57,7 +57,7 @@ func (p *parser) unread(ctx context.Context, f event.FailureParkedV1) (c Reparse
 
 func (p *parser) trouble(store, order string, cause error) error {
 	p.result.Looked++
-	p.result.Troubles = append(p.result.Troubles, Trouble{store, order, string(fault.CodeOf(cause)), cause.Error()})
+	p.result.Troubles = append(p.result.Troubles, Trouble{Object{Store: store, Order: order}, string(fault.CodeOf(cause)), cause.Error()})
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (p *parser) news(last *event.OrderStateV1, sequence, delivery uint64, state
 	}
 	p.freed[[2]string{state.Store, state.Order}] = true
 	p.result.Looked++
-	p.groups.Add(state.Store, state.Order, differences)
+	p.groups.Add(Object{Store: state.Store, Order: state.Order}, differences)
 	return Reparsed{state.Store, state.Order, sequence, delivery, state.Hash, len(differences), true}, state, nil
 }
 

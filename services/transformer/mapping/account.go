@@ -11,13 +11,18 @@ import (
 // who somebody is and how to reach him, computed as for an order of his without goods, and his addresses. Price level, terms,
 // subsidiary and whatever else belongs to NetSuite's people. What the shop leaves empty stays.
 func (m *Mapping) Customer(c event.CustomerChangedV1, with Context) (event.DesiredCustomerV1, error) {
-	m = m.of(c.Store)
+	return m.of(c.Store).account(c, with, nil)
+}
+
+// account is Customer in the mapping of its store; t, if not nil, is left what was evaluated.
+func (m *Mapping) account(c event.CustomerChangedV1, with Context, t *Trace) (event.DesiredCustomerV1, error) {
 	if c.Person.FirstName == "" && c.Person.LastName == "" { // made at checkout: the account has no name, its address has
 		c.Person.FirstName, c.Person.LastName = c.Billing.FirstName, c.Billing.LastName
 	}
 	o := event.OrderStateV1{Envelope: c.Envelope, Customer: c.Person, Billing: c.Billing, Shipping: c.Shipping, Meta: c.Meta}
 	s := scopeOf(o)
 	s.tell(toldOf(c))
+	s.trace = t
 	fields, err := m.values(m.contact(c.Person), s, false)
 	if err != nil {
 		return event.DesiredCustomerV1{}, err

@@ -51,6 +51,39 @@ func TestCustomer(t *testing.T) {
 	}
 }
 
+// Each field of a customer's record is explained, under the name that a plan gives it; so is why he is parked.
+func TestCustomerIsExplained(t *testing.T) {
+	m := edited(t, "phone: order.customer.phone", `phone: 'customer.role == "wholesale" ? order.lines[0].sku : "tel " + order.customer.phone'`)
+	state := event.CustomerChangedV1{
+		Envelope: event.Envelope{Store: "main"}, Customer: "2", Person: event.Customer{Account: "2", FirstName: "Jane", Phone: "1"},
+		Billing: event.Address{Address1: "1 Main St", City: "Oakland", Country: "US"},
+	}
+	got := map[string]string{}
+	x := m.ExplainCustomer(state, Context{Account: "ns"})
+	for _, f := range x.Fields {
+		if got[f.Field] = f.Value + " from " + f.From; f.Step != nil {
+			got[f.Field] = f.Value + " by " + f.Step.Path
+		}
+	}
+	want := map[string]string{
+		"customer_record.external_id":      "wc-cust-main-2 from customer.identity account",
+		"customer_record.addresses[0]":     "1 Main St, Oakland, US from the account's billing, shipping, addresses",
+		"customer_record.fields.firstName": "Jane by customer.fields.firstName",
+		"customer_record.fields.phone":     "tel 1 by customer.fields.phone",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || x.Customer != "2" || x.Order != "" || x.Error != "" {
+		t.Errorf("%+v (-want +got):\n%s", x, diff)
+	}
+	d, err := m.Customer(state, Context{Account: "ns"})
+	if err != nil || textOf(d.Fields["phone"]) != "tel 1" {
+		t.Errorf("%+v, %v: want what is explained", d.Fields, err)
+	}
+	state.Role = "wholesale"
+	if x := m.ExplainCustomer(state, Context{}); x.Error == "" || len(x.Fields) != 0 {
+		t.Errorf("%+v: want why he is parked", x)
+	}
+}
+
 // A customer's event says of his account what a look-up would.
 func TestCustomerSeesTheAccount(t *testing.T) {
 	m := edited(t, "firstName: order.customer.first_name", `firstName: 'customer.role == "wholesale" && customer.meta["tier"] == "gold" && customer.known ? "Gold" : "Other"'`)

@@ -12,7 +12,8 @@ import (
 // Explanation says why a desired state is what it is.
 type Explanation struct {
 	Store    string            `json:"store"`
-	Order    string            `json:"order"`
+	Order    string            `json:"order,omitempty"`
+	Customer string            `json:"customer,omitempty"` // the shop's id of the account, where it is of a customer
 	Mapping  string            `json:"mapping"`
 	Revision string            `json:"revision"`
 	Rule     string            `json:"rule,omitempty"`  // of statuses or validation
@@ -20,7 +21,7 @@ type Explanation struct {
 	Fields   []Explained       `json:"fields,omitempty"`
 	Steps    []Step            `json:"steps"` // every expression, in the order of evaluation
 	Warnings []string          `json:"warnings,omitempty"`
-	Error    string            `json:"error,omitempty"` // why the order is parked; its code, field and value
+	Error    string            `json:"error,omitempty"` // why the order or the customer is parked; its code, field and value
 }
 
 // Explained is one field of the desired state.
@@ -55,6 +56,32 @@ func (m *Mapping) Explain(o event.OrderStateV1, c Context) Explanation {
 		e.line(line)
 	}
 	e.money(d)
+	return x
+}
+
+// record is how a plan names what a customer's own desired state asks of his record.
+const record = "customer_record"
+
+// ExplainCustomer maps a customer's account and says where each field of his record comes from.
+func (m *Mapping) ExplainCustomer(c event.CustomerChangedV1, with Context) Explanation {
+	t := NewTrace()
+	d, err := m.of(c.Store).account(c, with, t)
+	x := Explanation{Store: c.Store, Customer: c.Customer, Mapping: m.Name(), Revision: m.Revision(), Steps: t.Steps}
+	if err != nil {
+		x.Error = err.Error()
+		return x
+	}
+	e := explainer{x: &x, t: t, m: m.of(c.Store)}
+	e.from(record+".external_id", d.ExternalID, "customer.identity account")
+	for i, address := range d.Addresses {
+		e.from(fmt.Sprintf("%s.addresses[%d]", record, i), addressText(&address), "the account's billing, shipping, addresses")
+	}
+	own := len(x.Fields)
+	e.fields("customer.fields", d.Fields)
+	for i := range x.Fields[own:] {
+		f := &x.Fields[own+i]
+		f.Field = record + strings.TrimPrefix(f.Field, "customer")
+	}
 	return x
 }
 

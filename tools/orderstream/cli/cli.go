@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().StringVar(&a.config, "config", "orderstream.yaml", "configuration file")
 	root.PersistentFlags().StringVar(&a.nats, "nats", "nats://127.0.0.1:4222", "NATS server to ask")
-	root.AddCommand(a.demo(), a.up(), a.check(), a.order(), a.failures(), a.mapping(), a.replay(), a.topology())
+	root.AddCommand(a.demo(), a.up(), a.check(), a.order(), a.customer(), a.failures(), a.mapping(), a.replay(), a.topology())
 	return root
 }
 

@@ -309,10 +309,14 @@ func mappingOf(ctx context.Context, js jetstream.JetStream, held event.DesiredOr
 }
 
 func printExplanation(w io.Writer, x mapping.Explanation, steps bool) {
-	fmt.Fprintf(w, "order %s of store %s, mapping %s revision %s\n", x.Order, x.Store, x.Mapping, x.Revision)
+	if x.Customer != "" {
+		fmt.Fprintf(w, "customer %s of store %s, mapping %s revision %s\n", x.Customer, x.Store, x.Mapping, x.Revision)
+	} else {
+		fmt.Fprintf(w, "order %s of store %s, mapping %s revision %s\n", x.Order, x.Store, x.Mapping, x.Revision)
+	}
 	if x.Error != "" {
 		fmt.Fprintf(w, "parked: %s\n", x.Error)
-	} else {
+	} else if x.Rule != "" {
 		fmt.Fprintf(w, "rule %s\n", x.Rule)
 	}
 	for _, r := range x.Rules {

@@ -89,6 +89,7 @@ func (a *app) replayPlan() *cobra.Command {
 	flags.StringVar(&f.since, "since", "", "orders made at or after, 2006-01-02 or RFC 3339, UTC")
 	flags.StringVar(&f.until, "until", "", "orders made before, 2006-01-02 or RFC 3339, UTC")
 	flags.StringSliceVar(&f.request.Orders, "orders", nil, "these orders only, by the shop's id")
+	flags.StringSliceVar(&f.request.Customers, "customers", nil, "these customers only, by the shop's id of the account; without it all of them, and none where --orders, --since, --until or --where choose orders")
 	flags.StringVar(&f.request.Where, "where", "", `a condition in the mapping's language, e.g. 'order.currency == "USD"'`)
 	flags.IntVar(&f.request.Slots, "slots", 0, "requests in flight NetSuite allows; without it what the account's writer counts with")
 	f.reports.flags(c)
@@ -123,7 +124,7 @@ func (a *app) makePlan(ctx context.Context, js jetstream.JetStream, f planFlags)
 	if err != nil {
 		return replay.Plan{}, err
 	}
-	plan, err := replay.Make(ctx, js, candidate, f.request, a.bar("orders looked at"))
+	plan, err := replay.Make(ctx, js, candidate, f.request, a.bar("orders and customers looked at"))
 	if err != nil {
 		return replay.Plan{}, err
 	}
@@ -219,42 +220,58 @@ func (a *app) replayControl(verb string, to replay.State, short string) *cobra.C
 func printProgress(w io.Writer, hash string, p replay.Progress) {
 	fmt.Fprintf(w, "plan %s is %s: %d of %d changes, %d published, %d left out\n", hash, p.State, p.Next, p.All, p.Published, len(p.Left))
 	for _, l := range p.Left {
-		fmt.Fprintf(w, "  left out  %s/%s  %s\n", l.Store, l.Order, l.Reason)
+		fmt.Fprintf(w, "  left out  %s  %s\n", l.Name(), l.Reason)
 	}
 }
 
+// unmapped counts the orders and the customers that cannot be mapped.
+func unmapped(list []replay.Trouble) (orders, customers int) {
+	for _, t := range list {
+		if t.Customer != "" {
+			customers++
+		} else {
+			orders++
+		}
+	}
+	return orders, customers
+}
+
 func printPlan(w io.Writer, p replay.Plan) {
+	orders, customers := unmapped(p.Troubles)
 	fmt.Fprintf(w, "replay plan %s   mapping %s, revision %s\n\n%d orders looked at: %d change, %d stay as they are, %d cannot be mapped\n",
-		p.Hash, p.Mapping, p.Revision, p.Looked, p.Changed, p.Same, len(p.Troubles))
-	fmt.Fprintf(w, "applying takes %d writes of sales orders, %d deposits, refunds and bills, about %d calls (at most %d) of %v, %d at once, about %v in all; nothing has been written\n",
-		p.Cost.Writes, p.Cost.Records, p.Cost.Calls, p.Cost.AtMost, p.Cost.Call, p.Cost.Slots, p.Cost.Elapsed)
+		p.Hash, p.Mapping, p.Revision, p.Looked, p.Changed, p.Same, orders)
+	if c := p.Customers; c.Looked > 0 {
+		fmt.Fprintf(w, "%d customers looked at: %d change, %d stay as they are, %d cannot be mapped\n", c.Looked, c.Changed, c.Same, customers)
+	}
+	fmt.Fprintf(w, "applying takes %d writes of sales orders, %d deposits, refunds and bills, %d customers' records, about %d calls (at most %d) of %v, %d at once, about %v in all; nothing has been written\n",
+		p.Cost.Writes, p.Cost.Records, p.Cost.Revises, p.Cost.Calls, p.Cost.AtMost, p.Cost.Call, p.Cost.Slots, p.Cost.Elapsed)
 	for _, g := range p.Groups {
-		fmt.Fprintf(w, "\n  %-9s %6d orders  %s%s\n", g.Kind, g.Orders, g.Field, unwritten(p.UnwrittenOf(g)))
+		fmt.Fprintf(w, "\n  %-9s %6d %s  %s%s\n", g.Kind, g.Count(), g.Of(), g.Field, unwritten(p.UnwrittenOf(g), g.Of()))
 		for _, e := range g.Examples {
-			fmt.Fprintf(w, "                             %s/%s  %q → %q\n", e.Store, e.Order, e.From, e.To)
+			fmt.Fprintf(w, "                             %s  %q → %q\n", e.Name(), e.From, e.To)
 		}
 	}
 	printMoney(w, p)
-	if p.Moved > 0 {
-		fmt.Fprintf(w, "\n%d orders changed after they were looked at; applying leaves them out\n", p.Moved)
+	if p.Moved+p.Customers.Moved > 0 {
+		fmt.Fprintf(w, "\n%d orders and %d customers changed after they were looked at; applying leaves them out\n", p.Moved, p.Customers.Moved)
 	}
 	for _, e := range p.Elsewhere {
-		fmt.Fprintf(w, "\nstore %s: %d orders left out, they are mapped with %s; --store %s plans them\n", e.Store, e.Orders, e.Mapping, e.Store)
+		fmt.Fprintf(w, "\nstore %s: %d orders and %d customers left out, they are mapped with %s; --store %s plans them\n", e.Store, e.Orders, e.Customers, e.Mapping, e.Store)
 	}
 	printBehind(w, p.Behind)
 	for _, t := range p.Troubles {
-		fmt.Fprintf(w, "\n  cannot be mapped  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
+		fmt.Fprintf(w, "\n  cannot be mapped  %s  %s: %s\n", t.Name(), t.Code, t.Reason)
 	}
-	if p.Changed > 0 {
+	if p.All() > 0 {
 		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
 	}
 }
 
-func unwritten(orders int) string {
-	if orders == 0 {
+func unwritten(count int, of string) string {
+	if count == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", of %d orders not written", orders)
+	return fmt.Sprintf(", of %d %s not written", count, of)
 }
 
 func printMoney(w io.Writer, p replay.Plan) {

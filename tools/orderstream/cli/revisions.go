@@ -128,7 +128,7 @@ func printComparison(w io.Writer, text []string, c replay.Comparison) {
 		}
 	}
 	for _, t := range c.Troubles {
-		fmt.Fprintf(w, "  %s/%s  %s: %s\n", t.Store, t.Order, t.Code, t.Reason)
+		fmt.Fprintf(w, "  %s  %s: %s\n", t.Name(), t.Code, t.Reason)
 	}
 }
 
@@ -144,23 +144,25 @@ func (a *app) prove() *cobra.Command {
 				if err := a.print(p, func(w io.Writer) { printProof(w, p) }); err != nil || p.Holds() {
 					return err
 				}
-				return fmt.Errorf("%d of %d desired states come out otherwise, of those that outcomes name %d of %d", p.Differing, p.States, p.Past.Differing, p.Past.States)
+				return fmt.Errorf("%d of %d desired states of orders come out otherwise, of those that outcomes name %d of %d, of customers %d of %d",
+					p.Differing, p.States, p.Past.Differing, p.Past.States, p.Customers.Differing, p.Customers.States)
 			})
 		},
 	}
 }
 
 func printProof(w io.Writer, p operate.Proof) {
-	printDerivation(w, "desired states", p.Derivation)
-	printDerivation(w, "outcomes' states", p.Past)
+	printDerivation(w, "desired states of orders", "order", p.Derivation)
+	printDerivation(w, "desired states of customers", "customer", p.Customers)
+	printDerivation(w, "outcomes' states", "order", p.Past)
 	if p.Past.Unprovable > 0 {
 		fmt.Fprintf(w, "%d outcomes do not say what the mapping was given beside the order: not provable\n", p.Past.Unprovable)
 	}
 }
 
-func printDerivation(w io.Writer, what string, d operate.Derivation) {
-	fmt.Fprintf(w, "%d %s derived again with %d revisions; of %d the order's state is no longer kept\n  stored   %s\n  derived  %s\n",
-		d.States, what, len(d.Revisions), d.Gone, d.Stored, d.Derived)
+func printDerivation(w io.Writer, what, whose string, d operate.Derivation) {
+	fmt.Fprintf(w, "%d %s derived again with %d revisions; of %d the %s's state is no longer kept\n  stored   %s\n  derived  %s\n",
+		d.States, what, len(d.Revisions), d.Gone, whose, d.Stored, d.Derived)
 	for _, name := range d.Different {
 		fmt.Fprintln(w, "  differs ", name)
 	}

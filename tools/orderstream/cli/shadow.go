@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) shadow() *cobra.Command {
-	c := &cobra.Command{Use: "shadow", Short: "Run a candidate revision beside the active one on live orders; nothing of it is written"}
+	c := &cobra.Command{Use: "shadow", Short: "Run a candidate revision beside the active one on live orders and customers; nothing of it is written"}
 	c.AddCommand(a.shadowStart(), a.shadowStatus(),
 		a.shadowEnd("stop", "Withdraw a running shadow; its counts stay", func(ctx context.Context, js jetstream.JetStream, name, note string) error {
 			s, err := operate.StopShadow(ctx, js, name, operator(), note)
@@ -34,7 +34,7 @@ func (a *app) shadowStart() *cobra.Command {
 	var name, note string
 	var rule operate.ShadowRule
 	c := &cobra.Command{
-		Use: "start <file|revision>", Short: "Compare a candidate with the active revision, from the next order on", Args: cobra.ExactArgs(1),
+		Use: "start <file|revision>", Short: "Compare a candidate with the active revision, from the next order or customer on", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				document, err := a.document(ctx, js, args[0])
@@ -91,6 +91,9 @@ func (a *app) shadowEnd(verb, short string, end func(ctx context.Context, js jet
 func printShadow(w io.Writer, s operate.Shadow) {
 	fmt.Fprintf(w, "mapping %s: shadow %s beside %s is %s, since %s by %s\n  %d order states: %d the same, %d differ, %d mapped by one of the two only\n",
 		s.Mapping, s.Revision, s.Against, s.State, s.Since.Format(time.RFC3339), s.By, s.Looked, s.Same, s.Differ(), s.Trouble)
+	if c := s.Customers; c.Looked > 0 {
+		fmt.Fprintf(w, "  %d states of customers: %d the same, %d differ, %d mapped by one of the two only\n", c.Looked, c.Same, c.Differ(), c.Trouble)
+	}
 	if s.EndedBy != "" {
 		fmt.Fprintf(w, "  %s %s by %s: %s\n", s.State, s.EndedAt.Format(time.RFC3339), s.EndedBy, s.Why)
 	}
@@ -98,12 +101,12 @@ func printShadow(w io.Writer, s operate.Shadow) {
 		fmt.Fprintf(w, "  promoted by itself after %d order states in which nothing but %v differs\n", s.Rule.After, s.Rule.Fields)
 	}
 	for _, g := range s.Groups {
-		fmt.Fprintf(w, "  %-9s %6d states  %s\n", g.Kind, g.Orders, g.Field)
+		fmt.Fprintf(w, "  %-9s %6d states  %s\n", g.Kind, g.Count(), g.Field)
 		for _, e := range g.Examples {
-			fmt.Fprintf(w, "                             %s/%s  %q → %q\n", e.Store, e.Order, e.From, e.To)
+			fmt.Fprintf(w, "                             %s  %q → %q\n", e.Name(), e.From, e.To)
 		}
 	}
 	for _, t := range s.Troubles {
-		fmt.Fprintf(w, "  one of the two does not map  %s/%s  %s\n", t.Store, t.Order, t.Reason)
+		fmt.Fprintf(w, "  one of the two does not map  %s  %s\n", t.Name(), t.Reason)
 	}
 }
