@@ -20,7 +20,6 @@ import (
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/services/host"
-	netsuitewriter "github.com/orderstream/orderstream/services/netsuite-writer"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 	"github.com/orderstream/orderstream/services/transformer/parse"
 	"github.com/orderstream/orderstream/tools/e2e/world"
@@ -31,13 +30,14 @@ import (
 // writerDir names the folder for a test binary that plays a netsuite-writer.
 const writerDir = "CHAOS_WRITER_DIR"
 
-func playWriter(dir string) int {
+// playUnit runs one service by the configuration in a folder, until it is killed.
+func playUnit(dir string, unit host.Unit) int {
 	config, err := host.Load(filepath.Join(dir, "orderstream.yaml"), nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return host.ExitConfiguration
 	}
-	h, err := host.Start(context.Background(), config, host.NewLogger(config, os.Stderr), host.Dial, netsuitewriter.Unit)
+	h, err := host.Start(context.Background(), config, host.NewLogger(config, os.Stderr), host.Dial, unit)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return host.ExitEnvironment

@@ -12,6 +12,8 @@ import (
 
 	"github.com/goccy/go-json"
 
+	netsuitewriter "github.com/orderstream/orderstream/services/netsuite-writer"
+	"github.com/orderstream/orderstream/services/transformer"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 )
@@ -24,7 +26,10 @@ func TestMain(m *testing.M) {
 		os.Exit(play(dir))
 	}
 	if dir := os.Getenv(writerDir); dir != "" {
-		os.Exit(playWriter(dir))
+		os.Exit(playUnit(dir, netsuitewriter.Unit))
+	}
+	if dir := os.Getenv(transformerDir); dir != "" {
+		os.Exit(playUnit(dir, transformer.Unit))
 	}
 	if dir := os.Getenv(doorDir); dir != "" {
 		os.Exit(playDoor(dir))
