@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/shopspring/decimal"
@@ -115,6 +116,9 @@ func directBinary(n *ast.BinaryNode) asks {
 	case "in":
 		return directIn(n)
 	}
+	if folded := directFolded(n); folded != nil {
+		return folded
+	}
 	left := directText(n.Left)
 	if left == nil {
 		return nil
@@ -145,6 +149,40 @@ func directBinary(n *ast.BinaryNode) asks {
 	}
 }
 
+// directFolded is for a text in small letters that is compared with a constant: it makes no text of its own.
+func directFolded(n *ast.BinaryNode) asks {
+	lower, is := bare(n.Left).(*ast.BuiltinNode)
+	if !is || lower.Name != "lower" || n.Operator != "==" {
+		return nil
+	}
+	constant, is := n.Right.(*ast.StringNode)
+	of := directText(lower.Arguments[0])
+	if !is || of == nil {
+		return nil
+	}
+	return func(s *scope) bool {
+		text := of(s)
+		return s.Work.take(len(text)) && lowerIs(text, constant.Value)
+	}
+}
+
+// lowerIs tells whether a text is another one in small letters, as strings.ToLower makes them.
+func lowerIs(text, want string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			return strings.ToLower(text) == want
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if i >= len(want) || c != want[i] {
+			return false // what comes before stays as it is
+		}
+	}
+	return len(text) == len(want)
+}
+
 func directMatch(left tells, n ast.Node) asks {
 	constant, is := n.(*ast.StringNode)
 	if !is {
@@ -173,7 +211,10 @@ func directIn(n *ast.BinaryNode) asks {
 	}
 	var constants []string
 	switch list := bare(n.Right).(type) {
-	case *ast.ConstantNode: // what the optimiser makes of a list of constants
+	case *ast.ConstantNode: // what the optimiser makes of a list of constants; in a loop it stays a list
+		if constants = onlyTexts(list.Value); constants != nil {
+			return func(s *scope) bool { return slices.Contains(constants, text(s)) }
+		}
 		set, is := list.Value.(map[string]struct{})
 		if !is {
 			return nil
@@ -194,6 +235,19 @@ func directIn(n *ast.BinaryNode) asks {
 	default:
 		return nil
 	}
+}
+
+// onlyTexts is a list that holds nothing but texts; nil: it is none.
+func onlyTexts(value any) (list []string) {
+	elements, _ := value.([]any)
+	for _, element := range elements {
+		text, is := element.(string)
+		if !is {
+			return nil
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 // directComparison is for an amount or a quantity of the order and a constant.
@@ -246,6 +300,8 @@ func directText(n ast.Node) tells {
 		return func(*scope) string { return n.Value }
 	case *ast.CallNode:
 		return directCall(n)
+	case *ast.BuiltinNode:
+		return directChange(n.Name, n.Arguments)
 	case *ast.MemberNode:
 		if get := textFields[nameOf(n)]; get != nil {
 			return func(s *scope) string { return get(&s.Env) }
@@ -258,10 +314,36 @@ func directText(n ast.Node) tells {
 	return nil
 }
 
-// directCall is for first(…).
+// changes are the functions that make one text of another.
+var changes = map[string]func(text string) string{"lower": strings.ToLower, "upper": strings.ToUpper, "trim": strings.TrimSpace}
+
+// directChange is for a function of one text. It counts the text's bytes, as the machine does: where they are too many, it
+// works on none.
+func directChange(name string, arguments []ast.Node) tells {
+	change := changes[name]
+	if change == nil || len(arguments) != 1 {
+		return nil
+	}
+	of := directText(arguments[0])
+	if of == nil {
+		return nil
+	}
+	return func(s *scope) string {
+		text := of(s)
+		if !s.Work.take(len(text)) {
+			return ""
+		}
+		return change(text)
+	}
+}
+
+// directCall is for first(…), and for a function of one text.
 func directCall(n *ast.CallNode) tells {
 	callee, is := n.Callee.(*ast.IdentifierNode)
 	if !is || callee.Value != "first" {
+		if is {
+			return directChange(callee.Value, n.Arguments)
+		}
 		return nil
 	}
 	var parts []tells

@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/expr-lang/expr"
@@ -14,14 +15,14 @@ import (
 // condition makes a condition of what runs without the machine.
 func (d *dice) condition(depth int) string {
 	text := func() string {
-		return pick(d, []string{"order.status", "order.shipping.country", "order.billing.company", "line.sku", "order.customer.email", `order.meta["_key_9"]`, "store.key", "order.payment.method", `"US"`, `""`, "first(order.billing.company, line.name)"})
+		return pick(d, []string{"order.status", "order.shipping.country", "order.billing.company", "line.sku", "order.customer.email", `order.meta["_key_9"]`, "store.key", "order.payment.method", `"US"`, `""`, "first(order.billing.company, line.name)", "lower(order.shipping.country)", "upper(trim(line.sku))", `trim(lower(first(order.customer_note, " X ")))`})
 	}
 	if depth > 0 && d.roll(2) == 0 {
 		return pick(d, []string{"!(%s) && %s", "(%s) || %s", "%s && (%s)", "not (%s or %s)"})
 	}
 	return fmt.Sprintf(pick(d, []string{"%s == %s", "%s != %s", "%s startsWith %s", "%s endsWith %s", "%s contains %s", `%s in ["US", "DE", ""] || "x" == %s`, `%s in classes || %s == ""`, `%s matches "^[A-Z]+$" && %s != "x"`, "order.paid || %s < %s", `order.total >= 10 && line.total < 5.5 && %s == %s`, "order.tax == order.discount && %s == %s",
 		`any(order.lines, .sku startsWith "T" && .quantity >= 2) && %s == %s`, `all(order.lines, .name == .sku || .total > -5 || .meta["_key_1"] == "value") || %s == %s`,
-		`none(order.lines, first(.variation_id, .sku) in ["", "X-1"]) && %s != %s`, `line.quantity > 1.5 || %s == %s`}), text(), text())
+		`none(order.lines, first(.variation_id, .sku) in ["", "X-1"]) && %s != %s`, `any(order.lines, lower(.sku) == "tee-001" || .tax_class in ["", "x"]) && %s == %s`, `any(order.lines, lower(.sku) startsWith "te" || upper(trim(.name)) contains "MUG") && %s != %s`, `line.quantity > 1.5 || %s == %s`, `upper(order.customer.email) == order.customer.email || %s != %s`, `trim(order.customer.email) == order.customer.email && %s != %s`}), text(), text())
 }
 
 func (d *dice) conditions(depth int) string {
@@ -113,12 +114,45 @@ func TestWhatIsDirect(t *testing.T) {
 		`any(order.lines, any(order.lines, .sku == "x"))`:               false,
 		`any(order.lines, .sku matches "^a")`:                           false,
 		`any(order.lines, .sku == line.sku)`:                            false,
-		`any(order.lines, lower(.sku) == "x")`:                          false,
+		`any(order.lines, lower(.sku) == "x")`:                          true,
+		`any(order.lines, trim(upper(.sku)) in ["X", "Y"])`:             true,
+		`any(order.lines, trim(.sku, "-") == "x")`:                      false,
+		`any(order.lines, lower(.sku) == lower(line.sku))`:              false,
 		`len(order.coupons) > 1`:                                        false,
 	} {
 		c := compiler{tree: &tree{}}
 		if e := c.expression("x", source, expr.AsBool()); len(c.problems) > 0 || (e.asks != nil) != want {
 			t.Errorf("%s: direct %v, want %v (%v)", source, e.asks != nil, want, c.problems)
+		}
+	}
+}
+
+// A function of a text counts what it works on without the machine too, so that an order of long texts ends as it does there.
+func TestDirectCountsTexts(t *testing.T) {
+	o := orders(t)["order.created-simple"]
+	o.CustomerNote = strings.Repeat("a", maxWork/20)
+	for _, condition := range []string{`lower(order.customer_note) == "x"`, `upper(order.customer_note) startsWith "x"`, `trim(order.customer_note) in ["x", "y"]`} {
+		for times, enough := range map[int]bool{15: false, 25: true} {
+			c := compiler{tree: &tree{}}
+			e := c.expression("x", condition+strings.Repeat(" || "+condition, times), expr.AsBool())
+			if len(c.problems) > 0 || e.asks == nil {
+				t.Fatalf("%s: direct %v, %v", condition, e.asks != nil, c.problems)
+			}
+			if _, err := scopeOf(o).holds(e); (err != nil) != enough {
+				t.Errorf("%s, %d times: %v, want too much work %v", condition, times, err, enough)
+			}
+		}
+	}
+}
+
+// A text is compared in small letters as the machine does it, letters that grow or shrink among them.
+func TestLowerIs(t *testing.T) {
+	texts := []string{"", "a", "A", "Z", "[", "ab", "Ab", "aB", "abc", "ä", "Ä", "aÄ", "aÄb", "İ", "i̇", "aİ", "K", "k", "ẞ", "ß", "\xff", "a\xff", "\ufffd", "TEE-001", "tee-001"}
+	for _, text := range texts {
+		for _, want := range texts {
+			if got := lowerIs(text, want); got != (strings.ToLower(text) == want) {
+				t.Errorf("%q and %q: %v", text, want, got)
+			}
 		}
 	}
 }
