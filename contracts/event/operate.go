@@ -51,7 +51,8 @@ type AuditRetriedV1 = AuditActedV1
 // AuditDismissedV1 says that a failure was dismissed.
 type AuditDismissedV1 = AuditActedV1
 
-// AuditReplayedV1 says that a replay plan was begun, paused, resumed, cancelled or done.
+// AuditReplayedV1 says that a replay plan was begun, paused, resumed, cancelled or done; of a feed, and of deliveries that are
+// parsed again, that it was begun, and that it was done or stopped.
 type AuditReplayedV1 = AuditActedV1
 
 // AuditPublishedV1 says that another revision of a mapping was made active: by a publication, a rollback or the promotion

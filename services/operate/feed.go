@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/operate/replay"
 )
 
 // Fed is a channel that gets history again.
@@ -49,10 +51,14 @@ func Feed(ctx context.Context, js jetstream.JetStream, durable, store string, si
 		}
 		f.Filter = filters
 	}
-	if err := f.begin(ctx, js, present, stands, since); err != nil {
-		return f, fmt.Errorf("consumer %s/%s: %w", topology.Orders, durable, err)
-	}
-	return f, fedAct(ctx, js, durable, by, note, map[string]string{"filter": f.Filter, "since": since.UTC().Format(time.RFC3339), "pending": fmt.Sprint(f.Pending)})
+	a := feeding{js, durable, by, note, map[string]string{"filter": f.Filter, "since": since.UTC().Format(time.RFC3339)}}
+	return f, a.do(ctx, func() error {
+		if err := f.begin(ctx, js, present, stands, since); err != nil {
+			return fmt.Errorf("consumer %s/%s: %w", topology.Orders, durable, err)
+		}
+		a.facts["pending"] = fmt.Sprint(f.Pending)
+		return nil
+	})
 }
 
 // channelOf reads how a channel's consumer is set; nil: there is none. One that was being made anew when that was cut off
@@ -175,15 +181,36 @@ func (f *Fed) create(ctx context.Context, js jetstream.JetStream, c jetstream.Co
 	return err
 }
 
-func fedAct(ctx context.Context, js jetstream.JetStream, to, by, note string, after map[string]string) error {
-	now := time.Now().UTC()
+// feeding is the act of a feed.
+type feeding struct {
+	js           jetstream.JetStream
+	to, by, note string
+	facts        map[string]string // what is known of it by now
+}
+
+// do feeds. As with a plan that is applied an act comes before what it does, so that it is there although the process dies,
+// and one behind it says how it ended, also where the operator stopped it.
+func (a feeding) do(ctx context.Context, feed func() error) error {
+	if err := a.tell(ctx, replay.StatePlanned, replay.StateRunning); err != nil {
+		return err
+	}
+	err, ended := feed(), replay.StateDone
+	if err != nil {
+		ended = replay.StateStopped
+	}
+	return errors.Join(err, a.tell(context.WithoutCancel(ctx), replay.StateRunning, ended))
+}
+
+func (a feeding) tell(ctx context.Context, from, to replay.State) error {
+	now, after := time.Now().UTC(), maps.Clone(a.facts)
+	after["state"] = string(to)
 	body := event.AuditReplayedV1{
-		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:feed:%s:%d", to, now.UnixNano()), Time: now},
-		Act:      "replayed", By: by, What: "feed:" + to, Note: note, After: after,
+		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:feed:%s:%d", a.to, now.UnixNano()), Time: now},
+		Act:      "replayed", By: a.by, What: "feed:" + a.to, Note: a.note, Before: map[string]string{"state": string(from)}, After: after,
 	}
 	m, err := publish.JSON(topology.Audit, subject.Audit("replayed"), body.Envelope, body)
 	if err == nil {
-		_, err = publish.New(js).Publish(ctx, m)
+		_, err = publish.New(a.js).Publish(ctx, m)
 	}
 	return err
 }

@@ -38,15 +38,13 @@ func FeedSubject(ctx context.Context, js jetstream.JetStream, to, store string, 
 	if f.Stream, err = foreign(ctx, js, to); err != nil {
 		return f, err
 	}
-	if err := f.pass(ctx, js, since, progress); err != nil {
-		return f, errors.Join(err, f.act(ctx, js, since, by, note))
-	}
-	return f, f.act(ctx, js, since, by, note)
-}
-
-func (f FedSubject) act(ctx context.Context, js jetstream.JetStream, since time.Time, by, note string) error {
-	after := map[string]string{"filter": f.Filter, "since": since.UTC().Format(time.RFC3339), "stream": f.Stream, "published": fmt.Sprint(f.Published)}
-	return fedAct(ctx, js, f.Subject, by, note, after)
+	a := feeding{js, f.Subject, by, note, map[string]string{"filter": f.Filter, "since": since.UTC().Format(time.RFC3339), "stream": f.Stream}}
+	err = a.do(ctx, func() error {
+		err := f.pass(ctx, js, since, progress)
+		a.facts["published"] = fmt.Sprint(f.Published)
+		return err
+	})
+	return f, err
 }
 
 // foreign names the stream that keeps a subject, "" where none does; it is no stream of Orderstream's.

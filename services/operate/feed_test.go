@@ -1,6 +1,8 @@
 package operate_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,7 +61,7 @@ func TestFeed(t *testing.T) {
 		}
 		read(c.durable, c.want)
 	}
-	if acts := s.acts(); len(acts) != 7 || acts[0].What != "feed:accounting" || acts[0].By != "kim" {
+	if acts := s.acts(); len(acts) != 14 || acts[0].What != "feed:accounting" || acts[0].By != "kim" || acts[0].After["state"] != "running" || acts[1].After["state"] != "done" {
 		t.Errorf("audit %+v", acts)
 	}
 	if _, err := operate.Feed(ctx, s.JS, "accounting", "eu", time.Time{}, "kim", ""); err == nil || !strings.Contains(err.Error(), "order.v1.>") {
@@ -219,10 +221,41 @@ func TestFeedASubject(t *testing.T) {
 			t.Errorf("%q is fed", to)
 		}
 	}
-	if acts := s.acts(); len(acts) != 6 || acts[0].What != "feed:books.orders" || acts[0].After["published"] != "3" {
+	if acts := s.acts(); len(acts) != 12 || acts[0].What != "feed:books.orders" || acts[0].After["state"] != "running" || acts[1].After["published"] != "3" {
 		t.Errorf("audit %+v", acts)
 	}
 	if info, err := orders.Info(ctx); err != nil || info.State.LastSeq != 3 {
 		t.Errorf("ORDERS has %d events, %v: want the three", info.State.LastSeq, err)
+	}
+}
+
+// The act of a feed comes before what it does: without one nobody is fed, and one that is stopped in the middle is told.
+func TestAFeedIsAnActBeforeItIsDone(t *testing.T) {
+	s := start(t)
+	ctx, stop := context.WithCancel(natstest.Context(t))
+	for _, name := range []string{"order.created-simple", "order.created-registered"} {
+		d, _ := s.delivery(name, "main")
+		s.placed(d)
+	}
+	fed, err := operate.FeedSubject(ctx, s.JS, "desk.orders", "", time.Time{}, "kim", "why", func(done, _ int) {
+		if acts := s.acts(); len(acts) != 1 || acts[0].What != "feed:desk.orders" || acts[0].By != "kim" || acts[0].After["state"] != "running" {
+			t.Errorf("after %d events the audit stream holds %+v: want that the feed runs", done, acts)
+		}
+		stop()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want it stopped", err)
+	}
+	if acts := s.acts(); len(acts) != 2 || acts[1].Before["state"] != "running" || acts[1].After["state"] != "stopped" || acts[1].After["published"] != fmt.Sprint(fed.Published) || fed.Published == 0 {
+		t.Errorf("audit %+v: want the feed stopped after %d events", acts, fed.Published)
+	}
+	if err := s.JS.DeleteStream(natstest.Context(t), topology.Audit); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := operate.Feed(natstest.Context(t), s.JS, "accounting", "", time.Time{}, "kim", ""); err == nil {
+		t.Error("a feed without an act")
+	}
+	if _, err := s.JS.Consumer(natstest.Context(t), topology.Orders, "accounting"); !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		t.Errorf("%v: a channel is fed without an act", err)
 	}
 }

@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -169,5 +170,36 @@ func TestParkedDeliveriesAreParsedAgain(t *testing.T) {
 	}
 	if again, err := replay.Parse(ctx, s.JS, replay.Request{}, nil); err != nil || len(again.Changes) != 0 {
 		t.Errorf("%+v, %v: want nothing left to change", again, err)
+	}
+}
+
+// The act of parsing deliveries again comes before its first event: without one none is published, and it says how many were
+// where the operator stopped it.
+func TestParsingAgainIsAnActBeforeItIsDone(t *testing.T) {
+	s := start(t)
+	ctx, stop := context.WithCancel(natstest.Context(t))
+	_, at := s.delivery("order.created-simple", "main")
+	s.failure("parse", "order-36", event.FailureParked, at, 0)
+	shown, err := replay.Parse(ctx, s.JS, replay.Request{}, nil)
+	if err != nil || len(shown.Changes) != 1 {
+		t.Fatalf("%+v, %v: want order 36", shown, err)
+	}
+	_, err = replay.ApplyParse(ctx, s.JS, replay.Request{}, shown.Hash, "kim", "why", func(int, int) {
+		if acts := s.acts(); len(acts) != 1 || acts[0].What != "parse:"+shown.Hash || acts[0].By != "kim" || acts[0].After["state"] != "running" {
+			t.Errorf("before the first event the audit stream holds %+v: want that it runs", acts)
+		}
+		stop()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want it stopped", err)
+	}
+	if acts := s.acts(); len(acts) != 2 || acts[1].After["state"] != "stopped" || acts[1].After["published"] != "0" || acts[1].After["left"] != "1" {
+		t.Errorf("audit %+v: want it stopped before its event", acts)
+	}
+	if err := s.JS.DeleteStream(natstest.Context(t), topology.Audit); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := replay.ApplyParse(natstest.Context(t), s.JS, replay.Request{}, shown.Hash, "kim", "", nil); err == nil || n != 0 || s.Count(t, topology.Orders, subject.OrderAll) != 0 {
+		t.Errorf("%d events published without an act: %v", n, err)
 	}
 }

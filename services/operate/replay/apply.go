@@ -31,6 +31,7 @@ const (
 	StatePaused    State = "paused"
 	StateCancelled State = "cancelled"
 	StateDone      State = "done"
+	StateStopped   State = "stopped" // of a feed, or of deliveries that are parsed again: by a mistake, or by the operator
 )
 
 // Progress is how far a plan has been applied.

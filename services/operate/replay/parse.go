@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -218,6 +217,11 @@ func ApplyParse(ctx context.Context, js jetstream.JetStream, r Request, hash, by
 		return 0, fmt.Errorf("%w: hash %s, asked for %s", ErrMoved, shown.Hash, hash)
 	}
 	publisher := publish.New(js)
+	told := reading{hash, by, why, len(shown.Changes)}
+	// The act comes before what it does: it is there although the process dies.
+	if err := told.tell(ctx, publisher, StatePlanned, StateRunning, 0); err != nil {
+		return 0, err
+	}
 	p := parser{request: r, groups: contrast.Groups{}}
 	allowed := map[Reparsed]bool{}
 	for _, c := range shown.Changes {
@@ -234,7 +238,11 @@ func ApplyParse(ctx context.Context, js jetstream.JetStream, r Request, hash, by
 		}
 		return err
 	})
-	return published, cmp.Or(err, parsed(ctx, publisher, hash, by, why, published, len(shown.Changes)))
+	ended := StateDone
+	if err != nil {
+		ended = StateStopped
+	}
+	return published, errors.Join(err, told.tell(context.WithoutCancel(ctx), publisher, StateRunning, ended, published))
 }
 
 func again(ctx context.Context, js jetstream.JetStream, publisher *publish.Publisher, c Reparsed, state event.OrderStateV1) (bool, error) {
@@ -274,12 +282,18 @@ func behind(ctx context.Context, js jetstream.JetStream) error {
 	}
 }
 
-func parsed(ctx context.Context, publisher *publish.Publisher, hash, by, why string, published, shown int) error {
+// reading is the act of publishing what is parsed otherwise.
+type reading struct {
+	hash, by, why string
+	shown         int
+}
+
+func (r reading) tell(ctx context.Context, publisher *publish.Publisher, from, to State, published int) error {
 	now := time.Now().UTC()
 	body := event.AuditReplayedV1{
-		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:parse:%s:%d", hash, now.UnixNano()), Time: now},
-		Act:      "replayed", By: by, What: "parse:" + hash, Note: why, Before: map[string]string{"state": string(StatePlanned)},
-		After: map[string]string{"state": string(StateDone), "published": fmt.Sprint(published), "left": fmt.Sprint(shown - published)},
+		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:parse:%s:%d", r.hash, now.UnixNano()), Time: now},
+		Act:      "replayed", By: r.by, What: "parse:" + r.hash, Note: r.why, Before: map[string]string{"state": string(from)},
+		After: map[string]string{"state": string(to), "published": fmt.Sprint(published), "left": fmt.Sprint(r.shown - published)},
 	}
 	m, err := publish.JSON(topology.Audit, subject.Audit("replayed"), body.Envelope, body)
 	if err == nil {
