@@ -41,10 +41,18 @@ type hold struct {
 // Stock takes an inventory change, found at the position given, and names the SKUs whose promise may have changed. An
 // older one than is known changes nothing.
 func (b *Book) Stock(change event.NetSuiteChangedV1, sequence uint64) []string {
-	if change.Stock == nil || !b.account(change.Account).take(change, sequence) {
+	if change.Stock == nil {
 		return nil
 	}
-	return b.touched(change.Stock.Name)
+	before, news := b.account(change.Account).take(change, sequence)
+	switch {
+	case !news:
+		return nil
+	case before != "":
+		return b.touched(before, change.Stock.Name)
+	default:
+		return b.touched(change.Stock.Name)
+	}
 }
 
 // Desired takes a desired state and names the SKUs whose promise may have changed. Of an order that the book does not
@@ -243,7 +251,7 @@ func (b *Book) touched(skus ...string) []string {
 
 func (b *Book) account(name string) *account {
 	if b.accounts[name] == nil {
-		b.accounts[name] = &account{levels: map[string]level{}, orders: map[string]*order{}, sold: map[string]map[string]struct{}{}}
+		b.accounts[name] = &account{levels: map[string]level{}, names: map[string]string{}, orders: map[string]*order{}, sold: map[string]map[string]struct{}{}}
 	}
 	return b.accounts[name]
 }

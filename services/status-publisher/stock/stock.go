@@ -128,6 +128,7 @@ func (m Margin) held(have money.Number) money.Number {
 // account is the stock of one NetSuite account and what was sold of it.
 type account struct {
 	levels map[string]level
+	names  map[string]string // of items, by record: the SKU of its newest figure
 	orders map[string]*order // by store and order; those that NetSuite's figures contain are let go
 	sold   map[string]map[string]struct{}
 	newest uint64    // state seen, in DESIRED
@@ -205,12 +206,16 @@ func (a *account) demand(sku string) (sum money.Number) {
 }
 
 // take keeps the newest level of an item and reports whether it was news. Levels of an item are published in the order in
-// which they were read; their times say when that was, at the latest by a clock that is behind.
-func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
+// which they were read; their times say when that was, at the latest by a clock that is behind. An item that changed its name
+// has a level under the new one alone, else its units would be promised twice; before is the name that it had.
+func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) (before string, news bool) {
 	stock := change.Stock
 	last, known := a.levels[stock.Name]
 	if known && sequence <= last.sequence {
-		return false
+		return "", false
+	}
+	if before, news = a.rename(change.Record.ID, stock.Name, sequence); !news {
+		return "", false
 	}
 	at := change.Time
 	if at.Before(last.at) {
@@ -227,7 +232,38 @@ func (a *account) take(change event.NetSuiteChangedV1, sequence uint64) bool {
 		a.latest = next.at
 	}
 	a.forget(stock.Name)
-	return true
+	return before, true
+}
+
+// rename notes the name of an item, and forgets the level under another that it had; before is that one. False: a newer
+// figure has named the item.
+func (a *account) rename(record, name string, sequence uint64) (before string, news bool) {
+	if record == "" {
+		return "", true
+	}
+	had := a.names[record]
+	if old := a.levels[had]; had != "" && had != name && old.record == record {
+		if sequence <= old.sequence {
+			return "", false
+		}
+		delete(a.levels, had)
+		before = had
+	}
+	a.names[record] = name
+	return before, true
+}
+
+// Renamed gives the figure of an item that bore a SKU once and has another name now; false: it does not, or another item bears
+// the SKU.
+func (b *Book) Renamed(name, record, sku string) (Figure, bool) {
+	account := b.accounts[name]
+	if account == nil || len(b.kits[sku]) > 0 {
+		return Figure{}, false
+	}
+	if _, borne := account.levels[sku]; borne || account.names[record] == "" || account.names[record] == sku {
+		return Figure{}, false
+	}
+	return b.Figure(name, account.names[record]), true
 }
 
 // forget drops the orders that the newest figure contains, so that a promise costs what is on its way, not history.

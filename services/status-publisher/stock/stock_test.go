@@ -231,3 +231,43 @@ func replay(b *Book, streams [][]func(*Book), pick func([][]func(*Book)) int) {
 		left[i] = left[i][1:]
 	}
 }
+
+// item is a figure of a record.
+func item(record, sku string, second int, units string) event.NetSuiteChangedV1 {
+	change := figure(sku, second, map[string]string{"1": units})
+	change.Record.ID = record
+	return change
+}
+
+// The units of an item are promised under the name that it has: whichever record bears a name last has it, and what is older
+// names nothing.
+func TestRenamedItem(t *testing.T) {
+	b := NewBook(Kits{"SET": {"MUG": money.Int(2)}})
+	b.Stock(item("501", "MUG", 1, "10"), 1)
+	if touched := b.Stock(item("501", "CUP", 2, "9"), 2); !slices.Equal(touched, []string{"CUP", "MUG", "SET"}) {
+		t.Errorf("touches %v, want both names and the kit", touched)
+	}
+	promised(t, b, shop, "CUP", "9")
+	promised(t, b, shop, "MUG", "unknown")
+	renamed := func(record, sku string, want bool) {
+		t.Helper()
+		if now, is := b.Renamed("ns", record, sku); is != want || is && now.Record != record {
+			t.Errorf("%s once %s: %v %+v", record, sku, is, now)
+		}
+	}
+	renamed("501", "MUG", true)
+	renamed("501", "CUP", false)
+	renamed("777", "MUG", false)
+	renamed("501", "SET", false)
+	if touched := b.Stock(item("501", "MUG", 3, "8"), 1); touched != nil {
+		t.Errorf("an older name touches %v", touched)
+	}
+	b.Stock(item("502", "MUG", 4, "3"), 3)
+	renamed("501", "MUG", false)
+	b.Stock(item("502", "JUG", 6, "3"), 5)
+	b.Stock(item("501", "MUG", 7, "9"), 6) // names change places
+	b.Stock(item("502", "CUP", 8, "3"), 7)
+	promised(t, b, shop, "MUG", "9")
+	promised(t, b, shop, "CUP", "3")
+	promised(t, b, shop, "JUG", "unknown")
+}

@@ -81,6 +81,7 @@ type order struct {
 type told struct {
 	sequence uint64
 	value    string
+	record   string     // NetSuite's item then
 	written  bool       // false: the shop did not take it
 	why      fault.Code // of what is kept or parked
 }
@@ -304,8 +305,30 @@ func (d *desk) order(f fact) (order, bool) {
 		return d.priced(f.sku)
 	}
 	book := d.supply.books[d.rules.Account]
-	n, known := book.Promise(d.rules, d.item(f.sku))
-	return order{units: &n, value: n.String(), figure: book.Figure(d.rules.Account, d.item(f.sku))}, known
+	item := d.item(f.sku)
+	n, known := book.Promise(d.rules, item)
+	o := order{units: &n, value: n.String(), figure: book.Figure(d.rules.Account, item)}
+	if last := d.toldOf(f); !known && last.written { // of an item with another name now, none is left under this one
+		o.figure, known = book.Renamed(d.rules.Account, last.record, item)
+	}
+	return o, known
+}
+
+func (d *desk) toldOf(f fact) told {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.told[f]
+}
+
+// recheck has every quantity that was told looked at again: NetSuite may have renamed its item while nobody looked.
+func (d *desk) recheck() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for f := range d.told {
+		if _, marked := d.dirty[f]; !marked && f.kind == event.ShopKindStock {
+			d.dirty[f] = wish{}
+		}
+	}
 }
 
 // passing keeps a fact for later whose write did not go through. stop is the trouble of the whole shop, not of the SKU.

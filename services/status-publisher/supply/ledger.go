@@ -61,7 +61,7 @@ func (d *desk) learn(entry event.ShopRecordedV1, sequence uint64) {
 	if d.told[f].sequence >= sequence {
 		return
 	}
-	last := told{sequence: sequence, value: entry.Hash, written: entry.State == event.ShopWritten}
+	last := told{sequence: sequence, value: entry.Hash, record: entry.Deed.RecordID, written: entry.State == event.ShopWritten}
 	if entry.Fault != nil {
 		last.why = fault.Code(entry.Fault.Code)
 	}

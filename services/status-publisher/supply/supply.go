@@ -115,6 +115,7 @@ func (s *Supply) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, d := range s.desks {
+		d.recheck()
 		group.Go(func() error { d.run(ctx); return nil })
 	}
 	group.Go(func() error { s.sweeps(ctx); return nil })
@@ -139,6 +140,7 @@ func (s *Supply) sweep() {
 	s.tidy()
 	for _, d := range s.desks {
 		stocked, priced := s.known(d.rules.Account)
+		d.recheck()
 		d.mark(event.ShopKindStock, stocked, false, false)
 		d.mark(event.ShopKindPrice, priced, false, false)
 	}

@@ -194,13 +194,19 @@ func (w *world) figure(sku string, places map[string]int64) { w.told(sku, places
 
 func (w *world) told(sku string, places map[string]int64, origin event.Origin) {
 	w.t.Helper()
+	w.named("7"+sku, sku, places, origin)
+}
+
+// named is what NetSuite has of the item of a record.
+func (w *world) named(record, sku string, places map[string]int64, origin event.Origin) {
+	w.t.Helper()
 	w.events++
 	stock := &event.Stock{Name: sku}
 	for place, units := range places {
 		stock.Locations = append(stock.Locations, event.LocationStock{Location: place, Available: money.Int(units), OnHand: money.Int(units)})
 	}
 	envelope := event.Envelope{Type: "netsuite.v1.changed", ID: fmt.Sprint("figure", w.events), Time: time.Now().Add(w.skew).UTC()}
-	change := event.NetSuiteChangedV1{Envelope: envelope, Account: "ns", Kind: event.ChangeInventory, Record: event.RecordID{ID: "7" + sku}, ModifiedAt: envelope.Time, Stock: stock}
+	change := event.NetSuiteChangedV1{Envelope: envelope, Account: "ns", Kind: event.ChangeInventory, Record: event.RecordID{ID: record}, ModifiedAt: envelope.Time, Stock: stock}
 	w.publish(topology.NetSuiteChanges, subject.Change{Account: "ns", Kind: event.ChangeInventory, Key: change.Record.ID}.String(), envelope, change, origin)
 }
 
@@ -394,5 +400,38 @@ func TestRenamedSKUs(t *testing.T) {
 	w.holds("outlet", "BECHER", 7)
 	if n := w.entries("outlet", "MUG"); n != 0 {
 		t.Errorf("%d entries of a SKU that the shop does not have, want none", n)
+	}
+}
+
+// An item that NetSuite renames is for sale under its new name alone, also where nobody looked when that happened: what the
+// shop was told under the old one is taken back, unless another item bears that name.
+func TestARenamedItemIsPromisedOnce(t *testing.T) {
+	for name, down := range map[string]bool{"while it runs": false, "while it is down": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, stop := w.run()
+			w.named("501", "MUG", map[string]int64{"1": 10}, "")
+			w.holds("outlet", "MUG", 10)
+			w.holds("main", "MUG", 9)
+			if down {
+				stop()
+			}
+			w.named("501", "TEE", map[string]int64{"1": 10}, "")
+			if down {
+				_, stop = w.run()
+			}
+			w.holds("outlet", "TEE", 10)
+			w.holds("outlet", "MUG", 0)
+			w.holds("main", "MUG", 0)
+			w.named("502", "MUG", map[string]int64{"1": 4}, "")
+			w.holds("outlet", "MUG", 4)
+			stop()
+			w.run()
+			w.named("501", "TEE", map[string]int64{"1": 11}, "")
+			w.holds("outlet", "TEE", 11)
+			if n := w.entries("outlet", "MUG"); n != 3 {
+				t.Errorf("%d entries of the name, want 3: another item bears it", n)
+			}
+		})
 	}
 }
