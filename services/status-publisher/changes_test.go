@@ -390,3 +390,46 @@ func TestUndecodableChange(t *testing.T) {
 	}
 	b.store(parked)
 }
+
+// An order that was completed and has goods to ship again is completed again, where people in the shop opened it again. What
+// they took back without that stays, and what is final is never moved.
+func TestAnOrderThatIsOpenAgainIsCompletedAgain(t *testing.T) {
+	whole, open := []event.ChangedLine{line("1", "2"), line("2", "2")}, []event.ChangedLine{line("1", "2"), line("2", "0")}
+	for name, c := range map[string]struct {
+		shop     string // what people make of it; empty: nothing
+		between  []event.NetSuiteChangedV1
+		statuses []string
+		rule     string
+	}{
+		"a fulfilment is made again":       {"processing", []event.NetSuiteChangedV1{sold("D", open...)}, []string{"completed", "completed"}, ""},
+		"it is billed, and has a new line": {"processing", []event.NetSuiteChangedV1{sold("G", open...), sold("D", open...)}, []string{"completed", "completed"}, ""},
+		"in NetSuite alone":                {"", []event.NetSuiteChangedV1{sold("D", open...)}, []string{"completed"}, "already"},
+		"in the shop alone":                {"processing", []event.NetSuiteChangedV1{sold("F", whole...)}, []string{"completed"}, ""},
+		"a letter without words":           {"processing", []event.NetSuiteChangedV1{sold("E", whole...)}, []string{"completed"}, ""},
+		"refunded meanwhile":               {"refunded", []event.NetSuiteChangedV1{sold("D", open...)}, []string{"completed"}, "final"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, nil)
+			o := b.placed("processing")
+			b.returned(sold("F", whole...))
+			if c.shop != "" {
+				o.status = c.shop
+			}
+			for _, change := range c.between {
+				b.returned(change)
+			}
+			b.returned(sold("F", whole...))
+			b.returned(sold("G", whole...))
+			if diff := cmp.Diff(c.statuses, o.statuses); diff != "" {
+				t.Errorf("statuses written (-want +got):\n%s", diff)
+			}
+			if e := b.entry("status", "36"); e.Deed.Rule != c.rule {
+				t.Errorf("ledger %s by rule %q, want %q", e.State, e.Deed.Rule, c.rule)
+			}
+			if c.shop == "refunded" && o.status != "refunded" {
+				t.Errorf("status %s, want it to stay refunded", o.status)
+			}
+		})
+	}
+}

@@ -36,8 +36,11 @@ func (s *Service) orderDeeds(c change) []deed {
 // setStatus gives the shop's order the status that NetSuite's asks for.
 func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, error) {
 	rules := plan.Rules{Status: c.rules.Status, Virtual: c.rules.Virtual}
-	if c.Deleted || e.overtaken(c) || !rules.Concern(c.Status) {
+	if c.Deleted || e.overtaken(c) {
 		return nil, nil
+	}
+	if !rules.Concern(c.Status) {
+		return openAgain(c, e)
 	}
 	result := &done{deed: c.about()}
 	v, err := s.see(ctx, c, &result.calls)
@@ -48,10 +51,13 @@ func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, erro
 	if want == plan.Completed && len(c.Lines) == 0 {
 		return nil, nil // nothing says that it was shipped
 	}
+	if want == "" {
+		return openAgain(c, e)
+	}
 	have := string(v.order.Status)
 	rule := plan.Keep(have, want)
 	hash, told, err := e.asked(want, have, rule)
-	if err != nil || want == "" || told {
+	if err != nil || told {
 		return nil, err
 	}
 	result.hash, result.deed.From, result.deed.To, result.deed.Rule = hash, have, want, rule
@@ -59,6 +65,20 @@ func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, erro
 		return result, nil
 	}
 	return result, s.mark(ctx, c, v.order, want, &result.calls)
+}
+
+// openAgain notes that an order which the shop was given a status for has goods to ship again, by new lines or a fulfilment that
+// is gone: what the status asked for is settled no more. Without that a status which people in the shop took back stays so.
+func openAgain(c change, e entry) (*done, error) {
+	settled := e.last != nil && e.last.Deed != nil && e.last.Deed.To != "" && (e.last.State == event.ShopWritten || e.last.State == event.ShopKept)
+	if !settled || !plan.Unshipped(c.Lines) {
+		return nil, nil
+	}
+	result := &done{deed: c.about()}
+	result.deed.Rule = plan.RuleOpen
+	hash, err := codec.Hash([]string{plan.RuleOpen})
+	result.hash = hash
+	return result, err
 }
 
 // asked names what a status asks for, and tells whether that is settled. What was written, or stood there already, is; what a

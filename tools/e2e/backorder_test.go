@@ -125,3 +125,36 @@ func TestApprovalIsTold(t *testing.T) {
 		t.Errorf("told %d times: %q", n, c.notes())
 	}
 }
+
+// An order that was completed, that people in the shop take up again, and whose fulfilment is deleted and made anew in NetSuite, is
+// completed once more; nothing of that travels back.
+func TestAnOrderThatIsShippedAnewIsCompletedAgain(t *testing.T) {
+	c := newClerk(t, "5", "processing")
+	b := &backward{World: c.World, t: t, store: "main", order: c.order}
+	ship := func(number string) string {
+		parcel, err := c.NetSuite.Fulfil(netsuitesim.Shipment{Order: c.id, Tracking: []string{number}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Until("the order is completed", func() bool { return b.shopOrder().Status == "completed" })
+		b.quiet()
+		return parcel
+	}
+	parcel := ship("1Z1")
+	if err := c.Shop.SetStatus("main", c.order, "processing"); err != nil {
+		t.Fatal(err)
+	}
+	b.quiet()
+	if _, err := c.NetSuite.Act(netsuitesim.Act{Method: "DELETE", Path: "itemFulfillment/" + parcel}); err != nil {
+		t.Fatal(err)
+	}
+	b.quiet()
+	if status := b.shopOrder().Status; status != "processing" {
+		t.Fatalf("status %s while nothing is shipped", status)
+	}
+	orders, _ := b.events()
+	ship("1Z2")
+	if after, _ := b.events(); after != orders {
+		t.Errorf("%d states of the order of our own word", after-orders)
+	}
+}

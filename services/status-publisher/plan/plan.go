@@ -105,6 +105,7 @@ func Open(lines []Progress) []Progress {
 const (
 	RuleFinal   = "final"   // refunded, cancelled, failed, completed or trashed: never moved back by NetSuite
 	RuleAlready = "already" // the shop says so itself
+	RuleOpen    = "open"    // goods are to be shipped again: no status is asked for
 	RuleThere   = "there"   // a sales order that was gone is there again
 )
 
@@ -190,6 +191,13 @@ func Gone(number string) Note {
 func Speak(lines []event.ChangedLine) bool {
 	return slices.ContainsFunc(lines, func(l event.ChangedLine) bool {
 		return l.Fulfilled != nil && l.Fulfilled.Sign() > 0 || l.Backordered != nil && l.Backordered.Sign() > 0
+	})
+}
+
+// Unshipped tells whether NetSuite has goods of an order still to ship, as far as its own lines say.
+func Unshipped(lines []event.ChangedLine) bool {
+	return slices.ContainsFunc(lines, func(l event.ChangedLine) bool {
+		return l.Fulfilled != nil && !l.Closed && l.Fulfilled.Cmp(l.Quantity) < 0
 	})
 }
 
