@@ -148,6 +148,7 @@ type deal struct {
 	repaid  int
 	letter  string // of the sales order until goods leave, as people there or the pipeline left it
 	moves   int    // people's of the letter
+	moved   int64  // when they did last, in seconds
 	closed  bool   // by people, after goods left
 	lately  bool   // approved by people, and nobody changed the status since
 
