@@ -40,6 +40,12 @@ func (f files) configure(c *host.Config, section map[string]any) {
 	f.t.Helper()
 	section["attempts"], section["batches"] = 1, "off"
 	section["retry"] = map[string]string{"last_probe": "200ms", "throttled": "100ms"}
+	f.change(c, section)
+}
+
+// change changes the account's section and nothing else.
+func (f files) change(c *host.Config, section map[string]any) {
+	f.t.Helper()
 	text, err := json.Marshal(section)
 	if err != nil {
 		f.t.Fatal(err)
@@ -52,10 +58,14 @@ func (f files) configure(c *host.Config, section map[string]any) {
 }
 
 // certified is a world whose account has the files id and key.
-func certified(t *testing.T) (world.World, files) {
+func certified(t *testing.T, account ...func(*netsuitesim.Config)) (world.World, files) {
 	t.Helper()
 	f := files{t, t.TempDir()}
-	w := world.Start(t, demo.Options{Mute: true, Mapping: ordersAlone(t), Adjust: func(c *host.Config) {
+	w := world.Start(t, demo.Options{Mute: true, Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) {
+		for _, change := range account {
+			change(c)
+		}
+	}, Adjust: func(c *host.Config) {
 		a := c.Accounts[demo.Account]
 		key, err := a.PrivateKey.Value()
 		if err != nil {
@@ -131,20 +141,28 @@ func checkOnce(t *testing.T, w world.World, plays []play) {
 
 func orderName(p play) string { return fmt.Sprint("wc-so-main-", p.id) }
 
-// A certificate is exchanged while orders are written: no restart, nothing parked, nothing written twice. Invariant 2.
+// A certificate is exchanged while orders are written: no restart, nothing parked, nothing written twice. Invariant 2. Its
+// tokens end with it, or live out their time: then none is asked for before.
 func TestACertificateIsExchangedWhileOrdersFlow(t *testing.T) {
-	w, f := certified(t)
-	plays := paidOrders(t, w, 710_000, 60)
-	amid(t, w, plays[:40], func() {
-		id, key := mapped(t, w)
-		f.put("id", id)
-		f.put("key", key)
-		retire(t, w)
-	})
-	send(t, w, plays[40:])
-	w.Settle()
-	checkLanded(t, w, plays)
-	checkOnce(t, w, plays)
+	for name, outlive := range map[string]bool{"tokens end": false, "tokens live on": true} {
+		t.Run(name, func(t *testing.T) {
+			w, f := certified(t, func(c *netsuitesim.Config) { c.Switches.TokensOutliveCertificates = outlive })
+			plays := paidOrders(t, w, 710_000, 60)
+			amid(t, w, plays[:40], func() {
+				id, key := mapped(t, w)
+				f.put("id", id)
+				f.put("key", key)
+				retire(t, w)
+			})
+			send(t, w, plays[40:])
+			w.Settle()
+			checkLanded(t, w, plays)
+			checkOnce(t, w, plays)
+			if given := tokens(w, http.StatusOK); given > 1 == outlive {
+				t.Errorf("%d tokens were given", given)
+			}
+		})
+	}
 }
 
 // While one of the two files is replaced, the certificate that NetSuite accepted last serves; the new one does as soon as

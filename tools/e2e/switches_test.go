@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/services/host"
@@ -109,30 +112,58 @@ func giveShippingBack(t *testing.T, w world.World) {
 	}
 }
 
+// row is an account whose answers or people differ, and what else it takes to work with it.
+type row struct {
+	account netsuitesim.Switches
+	config  func(*host.Config)
+	mapping func(*mapping.Document)
+	signs   bool          // with token-based authentication
+	totals  event.TaxMode // where lines or statuses are others than usual: whose tax the totals have
+}
+
+// answersOtherwise are accounts to which every capture goes.
+var answersOtherwise = map[string]row{
+	"an upsert that creates answers 201":          {account: netsuitesim.Switches{UpsertCreated: true, CreateCreated: true}},
+	"an upsert clears what it leaves out":         {account: netsuitesim.Switches{UpsertClears: true}},
+	"null columns are shown":                      {account: netsuitesim.Switches{NullColumnsShown: true}},
+	"lines have the ledger's signs":               {account: netsuitesim.Switches{LedgerSigns: true}},
+	"shipping is a line of the transaction":       {account: netsuitesim.Switches{ShippingLines: true}},
+	"tax details are appended":                    {account: netsuitesim.Switches{AppendTaxDetails: true}},
+	"ORDER BY loses rows":                         {account: netsuitesim.Switches{OrderByLosesRows: true}},
+	"the guide's wording of errors":               {account: netsuitesim.Switches{GuideWording: true}},
+	"closed lines leave the totals":               {account: netsuitesim.Switches{ClosedLeaveTotals: true}},
+	"line numbers have gaps":                      {account: netsuitesim.Switches{LineStep: 3}},
+	"a transaction that is not there answers 400": {account: netsuitesim.Switches{MissingTransaction400: true}},
+	"lengths count bytes":                         {account: netsuitesim.Switches{LengthsInBytes: true}},
+	"finer amounts are refused":                   {account: netsuitesim.Switches{RefuseFineAmounts: true}},
+	"tax rates are fractions":                     {account: netsuitesim.Switches{TaxRateFraction: true}, config: fractions},
+	"gross amounts are ignored":                   {account: netsuitesim.Switches{GrossIgnored: true}},
+	"a rate stands":                               {account: netsuitesim.Switches{RateStands: true}},
+	"orders are approved at once":                 {account: netsuitesim.Switches{DefaultOrderStatus: "B"}},
+	"orders take any currency":                    {account: netsuitesim.Switches{AnyCurrency: true}},
+	"forms demand fields":                         {account: netsuitesim.Switches{Mandatory: map[string][]string{"salesOrder": {"otherRefNum", "custbody_wc_store"}, "customerDeposit": {"tranDate"}}}},
+	"services are pending billing at once":        {account: netsuitesim.Switches{ServicesPendBilling: true}, totals: event.TaxOverride},
+	"a batch DELETE needs no Prefer":              {account: netsuitesim.Switches{DeleteWithoutPrefer: true}},
+	"SuiteQL may run asynchronously":              {account: netsuitesim.Switches{AsyncSuiteQL: true}},
+	"addressees are short":                        {account: netsuitesim.Switches{MaxAddressee: 20}},
+	"payment methods": {account: netsuitesim.Switches{PaymentMethodField: true}, mapping: func(d *mapping.Document) {
+		d.Payments.OptionField = "paymentMethod"
+	}},
+	"closed periods": {account: netsuitesim.Switches{ClosedThrough: "2026-11-30"}, mapping: func(d *mapping.Document) {
+		d.Periods.ClosedThrough, d.Payments.PostingDate, d.Refunds.PostingDate = "2026-11-30", mapping.FirstOpen, mapping.FirstOpen
+	}},
+	"a legacy account whose REST knows no tax": {account: netsuitesim.Switches{Tax: netsuitesim.TaxLegacyLine, NoLegacyTax: true}, totals: event.TaxEngine, mapping: func(d *mapping.Document) {
+		d.Taxes.Strategy = event.TaxEngine
+	}},
+	"token-based authentication": {signs: true},
+}
+
 // Where NetSuite's documents leave open what an account answers, every capture becomes its order either way.
 func TestAccountsThatAnswerOtherwise(t *testing.T) {
-	for name, c := range map[string]struct {
-		account netsuitesim.Switches
-		config  func(*host.Config)
-	}{
-		"an upsert that creates answers 201":          {account: netsuitesim.Switches{UpsertCreated: true, CreateCreated: true}},
-		"an upsert clears what it leaves out":         {account: netsuitesim.Switches{UpsertClears: true}},
-		"null columns are shown":                      {account: netsuitesim.Switches{NullColumnsShown: true}},
-		"lines have the ledger's signs":               {account: netsuitesim.Switches{LedgerSigns: true}},
-		"shipping is a line of the transaction":       {account: netsuitesim.Switches{ShippingLines: true}},
-		"tax details are appended":                    {account: netsuitesim.Switches{AppendTaxDetails: true}},
-		"ORDER BY loses rows":                         {account: netsuitesim.Switches{OrderByLosesRows: true}},
-		"the guide's wording of errors":               {account: netsuitesim.Switches{GuideWording: true}},
-		"closed lines leave the totals":               {account: netsuitesim.Switches{ClosedLeaveTotals: true}},
-		"line numbers have gaps":                      {account: netsuitesim.Switches{LineStep: 3}},
-		"a transaction that is not there answers 400": {account: netsuitesim.Switches{MissingTransaction400: true}},
-		"lengths count bytes":                         {account: netsuitesim.Switches{LengthsInBytes: true}},
-		"finer amounts are refused":                   {account: netsuitesim.Switches{RefuseFineAmounts: true}},
-		"tax rates are fractions":                     {netsuitesim.Switches{TaxRateFraction: true}, fractions},
-	} {
+	for name, c := range answersOtherwise {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := world.Start(t, demo.Options{Mute: true, Account: func(a *netsuitesim.Config) { a.Switches = c.account }, Adjust: c.config})
+			w := c.start(t, true)
 			all := world.Captures(t)
 			w.Load(all)
 			for _, capture := range all {
@@ -142,17 +173,140 @@ func TestAccountsThatAnswerOtherwise(t *testing.T) {
 				}
 			}
 			w.Settle()
-			if c.account.ClosedLeaveTotals { // order 42 is closed: only its shipping is left of its total
+			switch {
+			case c.totals != "":
+				checkTotals(t, w, c.totals, w.SalesOrders())
+			case c.account.ClosedLeaveTotals: // order 42 is closed: only its shipping is left of its total
 				if o := lastOutcome(t, w, "42"); !strings.Contains(o.Reason, "leaves closed lines out of the total: it is 6.45") {
 					t.Errorf("order 42: %s %q", o.Kind, o.Reason)
 				}
-			} else {
+			default:
 				w.Check(world.Lackable)
 			}
 			open, err := operate.Failures(context.Background(), w.JS, false)
 			if err != nil || len(open) > 0 {
 				t.Errorf("%v, parked: %+v", err, open)
 			}
+			if given := tokens(w, http.StatusOK); given > 0 == c.signs {
+				t.Errorf("%d access tokens were given", given)
+			}
 		})
+	}
+}
+
+func (c row) start(t *testing.T, mute bool) world.World {
+	t.Helper()
+	o := demo.Options{Mute: mute, Account: func(a *netsuitesim.Config) { a.Switches = c.account }, Adjust: c.config}
+	if c.signs {
+		f := files{t, t.TempDir()}
+		var keys netsuitesim.TBA
+		o.Account = func(a *netsuitesim.Config) { keys = a.TBA }
+		o.Adjust = func(config *host.Config) { f.change(config, f.signing(keys)) }
+	}
+	if c.mapping != nil {
+		o.Mapping = adjusted(t, c.mapping)
+	}
+	return world.Start(t, o)
+}
+
+// shipsOtherwise are accounts whose people ship, bill and take back in another way.
+var shipsOtherwise = map[string]row{
+	"as usual":                               {},
+	"a fulfilment bills":                     {account: netsuitesim.Switches{FulfillmentBills: true}},
+	"pending billing shows first":            {account: netsuitesim.Switches{PendingBillingFirst: true}},
+	"lines that nobody names ship, too":      {account: netsuitesim.Switches{UnnamedLinesShip: true}},
+	"a fulfilment names its lines":           {account: netsuitesim.Switches{EmptyFulfillmentFails: true}},
+	"lines are named by their unique key":    {account: netsuitesim.Switches{FulfilByUniqueKey: true}},
+	"the letters of a fulfilment are others": {account: netsuitesim.Switches{SwappedShipLetters: true}},
+	"returns are approved at once":           {account: netsuitesim.Switches{DefaultReturnStatus: "B"}},
+	"SuiteQL has another zone":               {account: netsuitesim.Switches{QueryZone: time.FixedZone("west", -8*3600)}},
+	"returns are refunded in advance":        {account: netsuitesim.Switches{RefundInAdvance: true}},
+}
+
+// However NetSuite's people and their account ship, bill and take back, the shop's order is completed, its customer hears each
+// number once, and what they give back is given back in the shop, once.
+func TestAccountsThatShipOtherwise(t *testing.T) {
+	for name, c := range shipsOtherwise {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := c.start(t, false)
+			ids, err := w.Shop.Place(shopsim.Placement{Store: "main", Status: "processing", Count: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []*backward
+			for _, id := range ids {
+				all = append(all, &backward{World: w, t: t, store: "main", order: id})
+			}
+			all[0].quiet()
+			if err := w.NetSuite.SetWarehouse(netsuitesim.Warehouse{Seed: 5, Every: 20, Partial: 0.7, Returns: 0.5}); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range all {
+				w.Until(fmt.Sprintf("order %d is completed", b.order), func() bool { return b.shopOrder().Status == "completed" })
+			}
+			shipped := shipments(t, w)
+			w.Until("NetSuite has given back", func() bool { return w.NetSuite.Stats().Records["customerRefund"] > 0 })
+			w.Until("the shop shows it", func() bool { return givenBack(all) == w.NetSuite.Stats().Records["customerRefund"] })
+			all[0].quiet()
+			if n := w.NetSuite.Stats().Records["customerRefund"]; givenBack(all) != n {
+				t.Errorf("%d refunds in the shop, %d in NetSuite", givenBack(all), n)
+			}
+			for _, b := range all {
+				b.mailedOnce(shipped)
+			}
+			checkParked(t, w, nil)
+		})
+	}
+}
+
+// givenBack counts the refunds of the shop's orders.
+func givenBack(all []*backward) (n int) {
+	for _, b := range all {
+		n += len(b.shopOrder().Refunds)
+	}
+	return n
+}
+
+// elsewhere are tests that play a switch through the whole pipeline and have no row above.
+var elsewhere = map[string]func(*testing.T){
+	"Tax":                       TestEveryCaptureWithEveryStrategyAndPolicy,
+	"NoShippingReference":       TestAccountWithoutShippingReference,
+	"Lengths":                   TestMaximaAreLearntOnce,
+	"AutoApplyDeposits":         TestRefundsOfBilledOrders,
+	"DiscountToPercent":         TestHeaderDiscountsAreBilled,
+	"RelativeLocation":          TestRefusedOfABatch,
+	"Idempotency400":            TestRefusedOfABatch,
+	"TaskPerItem":               TestRefusedOfABatch,
+	"FailedTaskSucceeds":        TestRefusedOfABatch,
+	"BatchParallel":             TestRefusedOfABatch,
+	"NotAdministrator":          TestLimitIsDiscovered,
+	"ItemPrices":                TestPricesFollowNetSuite,
+	"BillInAdvance":             TestAccountWithoutShippingReference,
+	"TokensOutliveCertificates": TestACertificateIsExchangedWhileOrdersFlow,
+}
+
+// Every switch of the double's account is played through the whole pipeline.
+func TestEverySwitchIsPlayed(t *testing.T) {
+	played := map[string]bool{}
+	for _, table := range []map[string]row{answersOtherwise, shipsOtherwise} {
+		for _, c := range table {
+			switches := reflect.ValueOf(c.account)
+			for i := range switches.NumField() {
+				if !switches.Field(i).IsZero() {
+					played[switches.Type().Field(i).Name] = true
+				}
+			}
+		}
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[netsuitesim.Switches]()) {
+		if !played[field.Name] && elsewhere[field.Name] == nil {
+			t.Errorf("no account plays with %s: it needs a row in a table of accounts, or a test elsewhere", field.Name)
+		}
+	}
+	for name := range elsewhere {
+		if _, is := reflect.TypeFor[netsuitesim.Switches]().FieldByName(name); !is {
+			t.Errorf("elsewhere: there is no switch %s", name)
+		}
 	}
 }

@@ -17,20 +17,26 @@ func tokened(t *testing.T) (w world.World, f files, next netsuitesim.TBAToken) {
 	f = files{t, t.TempDir()}
 	var keys netsuitesim.TBA
 	w = world.Start(t, demo.Options{Mute: true, Mapping: ordersAlone(t), Account: func(c *netsuitesim.Config) { keys = c.TBA }, Adjust: func(c *host.Config) {
-		section := map[string]string{}
-		for field, file := range map[string][2]string{
-			"consumer_key": {"ck", keys.ConsumerKey}, "consumer_secret": {"cs", keys.ConsumerSecret}, "token_id": {"id", keys.TokenID}, "token_secret": {"secret", keys.TokenSecret},
-		} {
-			f.put(file[0], file[1])
-			section[field] = f.ref(file[0])
-		}
-		f.configure(c, map[string]any{"tba": section})
+		f.configure(c, f.signing(keys))
 	}})
 	next = netsuitesim.TBAToken{ID: "next-token", Secret: "next-secret"}
 	if _, err := w.NetSuite.AddTBAToken(next); err != nil {
 		t.Fatal(err)
 	}
 	return w, f, next
+}
+
+// signing is the section of an account that signs, its keys in the files ck, cs, id and secret.
+func (f files) signing(keys netsuitesim.TBA) map[string]any {
+	f.t.Helper()
+	section := map[string]string{}
+	for field, file := range map[string][2]string{
+		"consumer_key": {"ck", keys.ConsumerKey}, "consumer_secret": {"cs", keys.ConsumerSecret}, "token_id": {"id", keys.TokenID}, "token_secret": {"secret", keys.TokenSecret},
+	} {
+		f.put(file[0], file[1])
+		section[field] = f.ref(file[0])
+	}
+	return map[string]any{"tba": section}
 }
 
 // drop revokes the token that was there first.

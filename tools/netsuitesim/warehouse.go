@@ -113,7 +113,7 @@ func (w *warehouse) open(t *tx) []duty {
 		tasks = append(tasks, duty{fmt.Sprintf("%s %s %d", what, r.kind.name, r.id), do})
 	}
 	for _, r := range t.of(t.kind("salesOrder")) {
-		status, lines := r.fields.ref("status"), openLines(t, r, "itemFulfillment")
+		status, lines := r.fields.ref("status"), asNamed(t, r, openLines(t, r, "itemFulfillment"))
 		if (status == "B" || status == "D" || status == "E") && len(lines) > 0 {
 			add("pick", r, func(dice *rand.Rand) error { return w.pick(r, lines, dice) })
 		}
@@ -179,6 +179,21 @@ func (w *warehouse) act(method string, r *record, path string, body fields) erro
 	}
 	_, err = w.server.Act(Act{Method: method, Path: r.kind.name + "/" + decimalID(r.id) + path, Body: text})
 	return err
+}
+
+// asNamed names the lines of an order as a fulfilment of the account does.
+func asNamed(t *tx, order *record, open []fields) []fields {
+	if !t.switches().FulfilByUniqueKey {
+		return open
+	}
+	keys := map[int64]string{}
+	for _, line := range order.fields.lines("item") {
+		keys[line.integer("line")] = line.text("lineUniqueKey")
+	}
+	for _, line := range open {
+		line["orderLine"] = json.Number(keys[line.integer("orderLine")])
+	}
+	return open
 }
 
 // pick takes all that is open, or a part, from one location.
