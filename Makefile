@@ -94,7 +94,7 @@ foreign: ## Check the NetSuite double with clients that others wrote (npm; says 
 	tools/netsuitesim/foreign/check.sh
 
 .PHONY: bench
-bench: ## Measure this machine: ingest, latency, drain, the way back (about half an hour; results: tools/bench/README.md)
+bench: ## Measure this machine: ingest, latency, drain, fresh orders beside a replay, the way back (about half an hour; results: tools/bench/README.md)
 	$(GO) run ./tools/bench
 
 .PHONY: trace

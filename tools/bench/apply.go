@@ -57,15 +57,21 @@ func (b bench) apply(ctx context.Context) (err error) {
 	return nil
 }
 
-// crowd measures the way of live orders alone and then while a replay of a long history runs, which it does not wait for.
-func (b bench) crowd(ctx context.Context) (err error) {
+// beside is crowd with a history that is there in a minute: more of it than the replay applies meanwhile.
+func (b bench) beside(ctx context.Context) error { return b.amid(ctx, b.scaled(5_000)) }
+
+// crowd measures live orders beside a replay of a long history.
+func (b bench) crowd(ctx context.Context) error { return b.amid(ctx, b.scaled(50_000)) }
+
+// amid measures the way of live orders alone and then while a replay of a history runs, which it does not wait for.
+func (b bench) amid(ctx context.Context, history int) (err error) {
 	const latency, perSecond = 100 * time.Millisecond, 10
 	p, err := start(ctx, b.template, singly)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	first, history, live := customers+1, b.scaled(50_000), b.scaled(600)
+	first, live := customers+1, b.scaled(600)
 	fmt.Fprintf(b.out, "\nlive orders, %d per s, beside a replay of %d; every NetSuite call takes %v and holds one of %d slots\n", perSecond, history, latency, slots)
 	if err := p.past(ctx, first, history); err != nil {
 		return err
@@ -93,6 +99,9 @@ func (b bench) crowd(ctx context.Context) (err error) {
 	published := <-applied
 	if err != nil {
 		return err
+	}
+	if published == plan.Changed {
+		return fmt.Errorf("the replay of %d orders ended before the live orders did: they were not all beside it", published)
 	}
 	b.compare(alone, beside)
 	fmt.Fprintf(b.out, "%d of %d changes applied meanwhile; load %s\n", published, plan.Changed, machineLoad())

@@ -33,7 +33,7 @@ func (b bench) scaled(n int) int {
 }
 
 func main() {
-	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply, back or stock, or one row: fresh, batched, edited, moving (of calls), crowd (live orders beside a long replay); all parts without it")
+	only := flag.String("only", "", "ingest, latency, drain, calls, replay, apply, beside, back or stock, or one row: fresh, batched, edited, moving (of calls), crowd (beside, with a long history); all parts without it")
 	quick := flag.Bool("quick", false, "a tenth of everything")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the run to this file")
 	flag.Parse()
@@ -83,12 +83,12 @@ type part struct {
 }
 
 func (b bench) run(ctx context.Context, only string) error {
-	parts := []part{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}, {"back", b.back}, {"stock", b.stock}}
+	parts := []part{{"ingest", b.ingest}, {"latency", b.latency}, {"drain", b.drain}, {"calls", b.calls}, {"replay", b.replay}, {"apply", b.apply}, {"beside", b.beside}, {"back", b.back}, {"stock", b.stock}}
 	if row, is := b.rows()[only]; is {
 		parts = append(parts[:0], part{only, row})
 	}
 	if only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == only }) {
-		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply, back or stock, or fresh, batched, edited, moving, crowd", only)
+		return fmt.Errorf("-only %q: want ingest, latency, drain, calls, replay, apply, beside, back or stock, or fresh, batched, edited, moving, crowd", only)
 	}
 	fmt.Fprintf(b.out, "%d cores, %s, %s/%s, load %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, machineLoad())
 	for _, part := range parts {
