@@ -43,8 +43,8 @@ func withOrders(t *testing.T) world.World {
 	return w
 }
 
-// acts lists the acts of a word in the audit stream, oldest first.
-func acts(t *testing.T, w world.World, word string) (list []event.AuditActedV1) {
+// actsOf lists the acts of a word in the audit stream, oldest first.
+func actsOf(t *testing.T, w world.World, word string) (list []event.AuditActedV1) {
 	t.Helper()
 	consumer, err := w.JS.OrderedConsumer(t.Context(), topology.Audit, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject.Audit(word)}})
 	if err != nil {
@@ -215,7 +215,7 @@ func TestDeliveriesAreParsedAgainByTheCommand(t *testing.T) {
 	if w.Settle(); done["published"] != 1 || note(w, "36") != "" || lastIn(t, w, topology.Orders) != events+1 {
 		t.Errorf("published %v, NetSuite's note is %q: want it as the shop has it", done, note(w, "36"))
 	}
-	list := acts(t, w, "replayed")
+	list := actsOf(t, w, "replayed")
 	if len(list) == 0 || list[len(list)-1].What != "parse:"+shown.Hash || list[len(list)-1].Note != "notes are read again" || list[len(list)-1].After["published"] != "1" || list[len(list)-1].After["state"] != "done" {
 		t.Errorf("acts %+v", list)
 	}
@@ -286,7 +286,7 @@ func TestAChannelIsFedByTheCommand(t *testing.T) {
 		refused(t, w, why, "replay", "feed", "--to", to)
 	}
 	var told []string
-	for _, a := range acts(t, w, "replayed") {
+	for _, a := range actsOf(t, w, "replayed") {
 		if !slices.Contains(told, a.What) {
 			told = append(told, a.What)
 		}
@@ -375,7 +375,7 @@ func historyOf(t *testing.T, w world.World, first, second string) {
 	}
 	holds(t, w, []string{"mapping", "history"}, "default."+first, "* ", "default."+second, ": a shorter memo", "by configuration: first revision: default")
 	var told []string
-	for _, a := range acts(t, w, "published") {
+	for _, a := range actsOf(t, w, "published") {
 		told = append(told, a.Note+": "+a.Before["revision"]+" → "+a.After["revision"])
 	}
 	if want := []string{"a shorter memo: " + first + " → " + second, "it was better: " + second + " → " + first, "rollback to " + second + ": " + first + " → " + second}; !slices.Equal(told, want) {
@@ -451,9 +451,9 @@ func TestAShadowByTheCommand(t *testing.T) {
 	edit(t, w, 4)
 	w.Until("its rule withdraws it", func() bool { return status().State == "withdrawn" })
 	holds(t, w, []string{"mapping", "shadow", "status"}, "is withdrawn", "by system: shadow withdrawn by its rule after 1 order states: order main/36: sales_order.fields.memo differs")
-	w.Until("the end is told", func() bool { return len(acts(t, w, "shadowed")) >= 8 })
+	w.Until("the end is told", func() bool { return len(actsOf(t, w, "shadowed")) >= 8 })
 	var told []string
-	for _, a := range acts(t, w, "shadowed") {
+	for _, a := range actsOf(t, w, "shadowed") {
 		told = append(told, fmt.Sprintf("%v %s → %s", a.By == "system", a.Before["state"], a.After["state"]))
 	}
 	want := []string{
