@@ -156,6 +156,8 @@ type deal struct {
 	known, told saying
 	writes      int      // of the sales order that follow, one that says the same again apart
 	doubts      int      // those that may follow
+	same        int      // those that follow and say the same again
+	written     saying   // with the letter in place of the status
 	ours        letterOf // the letter that the pipeline gave the sales order last
 	between     []string // statuses that the shop told since NetSuite was told
 }

@@ -115,7 +115,6 @@ func (m *match) follow(o *deal) {
 	if stays && o.letter == "H" {
 		return
 	}
-	o.writes++
 	o.told = said
 	if stays && slices.ContainsFunc(heard, func(s string) bool { return s != said.status && s != o.ours.status }) {
 		stays = m.salesOrder(o).Status.ID == o.letter // it may be one that the pipeline gave on the way
@@ -123,6 +122,13 @@ func (m *match) follow(o *deal) {
 	if !stays {
 		o.letter, o.ours = asks(said.status), letterOf{asks(said.status), said.status}
 	}
+	said.status = o.letter
+	if said == o.written && o.writes > 0 {
+		o.same++ // people had approved what the shop accepts now
+		return
+	}
+	o.writes++
+	o.written = said
 }
 
 // stays tells whether the letter that NetSuite's people gave stands against the shop's status, which takes an order back when it
