@@ -2,9 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/host"
 	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/netsuitesim"
@@ -148,6 +152,9 @@ func TestAnOrderThatIsShippedAnewIsCompletedAgain(t *testing.T) {
 	if _, err := c.NetSuite.Act(netsuitesim.Act{Method: "DELETE", Path: "itemFulfillment/" + parcel}); err != nil {
 		t.Fatal(err)
 	}
+	c.Until("the order is known to be open", func() bool {
+		return b.count(topology.ShopOutcomes, subject.Shop("main", event.ShopKindStatus, fmt.Sprint(c.order))) == 2
+	})
 	b.quiet()
 	if status := b.shopOrder().Status; status != "processing" {
 		t.Fatalf("status %s while nothing is shipped", status)

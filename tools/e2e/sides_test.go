@@ -240,7 +240,7 @@ func (u *unit) start() {
 // env is what a host gives the unit, with a connection of its own.
 func (u *unit) env() host.Env {
 	u.sides.t.Helper()
-	var to slog.Handler = slog.DiscardHandler
+	to := slog.DiscardHandler
 	if os.Getenv("E2E_LOG") != "" {
 		to = slog.NewTextHandler(os.Stderr, nil)
 	}

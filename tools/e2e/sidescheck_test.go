@@ -199,7 +199,7 @@ func (m *match) paidBack(o *deal, wrote map[string]bodies) int {
 			m.t.Fatalf("%s: %s was written %d times", o.name(), id, n)
 		}
 	}
-	if len(refunds) != o.given && !(o.isReversed() && len(refunds) < o.given) {
+	if len(refunds) > o.given || len(refunds) < o.given && !o.isReversed() {
 		m.t.Fatalf("%s: NetSuite was told of %v, want the shop's %d refunds", o.name(), records, o.given)
 	}
 	return len(records)

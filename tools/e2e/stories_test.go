@@ -287,12 +287,12 @@ func (a *telling) unit() decimal.Decimal {
 // giveBack makes a refund, if there is money for it.
 func (a *telling) giveBack(how string) {
 	refund := backing{telling: a, id: 10_000_000 + 100*a.story.id + a.n}
-	switch {
-	case how == "pieces" || how == "line":
+	switch how {
+	case "pieces", "line":
 		refund.line(how == "pieces")
-	case how == "shipping":
+	case "shipping":
 		refund.shipping()
-	case how == "all":
+	case "all":
 		refund.amount = a.left()
 		refund.byStatus = rapid.Bool().Draw(a.r, "by a change of status")
 	default:
