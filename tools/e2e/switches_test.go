@@ -281,6 +281,7 @@ var elsewhere = map[string]func(*testing.T){
 	"FailedTaskSucceeds":        TestRefusedOfABatch,
 	"BatchParallel":             TestRefusedOfABatch,
 	"NotAdministrator":          TestLimitIsDiscovered,
+	"NoDeletedRecords":          TestWatchGoesOnWithoutDeletions,
 	"ItemPrices":                TestPricesFollowNetSuite,
 	"BillInAdvance":             TestAccountWithoutShippingReference,
 	"TokensOutliveCertificates": TestACertificateIsExchangedWhileOrdersFlow,

@@ -134,7 +134,7 @@ func TestAPlanIsShownByTheCommand(t *testing.T) {
 	if got := tables["What changes"]; len(got) != 2 || got[1][0] != "sales_order.fields.memo" || got[1][1] != "changed" || got[1][2] != "4" || !strings.Contains(got[1][3], "a<b & c ") {
 		t.Errorf("what changes: %q", got)
 	}
-	orders := tables["Orders"]
+	orders := tables["Orders and customers"]
 	if len(orders) != 5 {
 		t.Fatalf("orders: %q, want a head and four", orders)
 	}
@@ -390,7 +390,7 @@ func proves(t *testing.T, w world.World) {
 	if !proof.Holds() || proof.States != 4 || proof.Past.States < 6 || len(proof.Past.Revisions) != 2 {
 		t.Errorf("%+v: want four states of now and those of the past, with both revisions", proof)
 	}
-	holds(t, w, []string{"mapping", "prove"}, "4 desired states derived again with ", "stored   "+proof.Stored, "derived  "+proof.Derived)
+	holds(t, w, []string{"mapping", "prove"}, "4 desired states of orders derived again with ", "stored   "+proof.Stored, "derived  "+proof.Derived)
 	forged := lastOutcome(t, w, "36")
 	forged.Desired.Hash = strings.Repeat("0", 64)
 	data, err := codec.Encode(forged)
