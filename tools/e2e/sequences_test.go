@@ -71,7 +71,7 @@ func trouble(seed uint64, first []netsuitesim.Rule) netsuitesim.Faults {
 // How many orders are played and compared at once, and after how many the world begins anew, so that memory stays bounded.
 const (
 	atOnce   = 1000
-	perWorld = 10_000
+	perWorld = 2500
 )
 
 // setting is a kind of account, and the share of the orders that are played there.
