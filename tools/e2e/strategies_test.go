@@ -26,15 +26,9 @@ var taxModes = map[event.TaxMode]netsuitesim.TaxMode{
 func document(t *testing.T, mode event.TaxMode, policy mapping.MoneyPolicy) string {
 	t.Helper()
 	return adjusted(t, func(d *mapping.Document) {
-		d.Payments.Policy = policy
-		taxes(d, mode)
+		d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt, d.Payments.Policy = mode, "WOO-TAX", "-Not Taxable-", policy
+		d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
 	})
-}
-
-// taxes gives a document a tax strategy, and what the strategies name.
-func taxes(d *mapping.Document, mode event.TaxMode) {
-	d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt = mode, "WOO-TAX", "-Not Taxable-"
-	d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
 }
 
 // billsAtOnce tells whether the policy bills an order itself.
@@ -173,13 +167,6 @@ func strategyWorld(t *testing.T, mode event.TaxMode, tax netsuitesim.TaxMode, po
 	w := world.Start(t, demo.Options{Mute: true, Mapping: document(t, mode, policy), Account: func(a *netsuitesim.Config) {
 		a.Switches.Tax, a.Switches.BillInAdvance = tax, true
 	}})
-	equip(t, w)
-	return w
-}
-
-// equip gives the account what the strategies name.
-func equip(t *testing.T, w world.World) {
-	t.Helper()
 	if _, err := w.NetSuite.PutItem(netsuitesim.Item{SKU: "WOO-TAX", Type: "otherChargeSaleItem"}); err != nil {
 		t.Fatal(err)
 	}
@@ -188,4 +175,5 @@ func equip(t *testing.T, w world.World) {
 			t.Fatal(err)
 		}
 	}
+	return w
 }
