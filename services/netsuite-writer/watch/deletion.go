@@ -2,14 +2,12 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
-	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
 // deletions is the source of what NetSuite remembers of records that are gone. It learns no zone: that DeletedRecord writes
@@ -23,13 +21,8 @@ func (w *Watcher) deletions() *source {
 // tell deletions all the same.
 func (w *Watcher) deletedPage(ctx context.Context, low string, after found) ([]found, error) {
 	const deleted = "TO_CHAR(d.deleteddate, '" + stampFormat + "')"
-	from := deleted + " >= " + suitetalk.Quote(low)
-	if after.id != "" {
-		at := suitetalk.Quote(after.modified)
-		from = fmt.Sprintf("(%s > %s OR (%s = %s AND d.recordid > %s))", deleted, at, deleted, at, after.id)
-	}
 	rows, err := w.query(ctx, "poll deletions", "SELECT d.recordid AS id, %s AS modified FROM DeletedRecord d WHERE d.deleteddate >= %s AND %s ORDER BY %s, d.recordid FETCH FIRST %d ROWS ONLY",
-		deleted, widened(low), from, deleted, pageRows)
+		deleted, widened(low), behind(deleted, "d.recordid", low, after), deleted, pageRows)
 	if w.blind(err) {
 		return nil, nil
 	}

@@ -200,13 +200,17 @@ func (w *Watcher) page(ctx context.Context, low string, after found) ([]found, e
 // pages by offset would skip its neighbour.
 func changesQuery(low string, after found) string {
 	const modified = "TO_CHAR(t.lastmodifieddate, '" + stampFormat + "')"
-	from := modified + " >= " + suitetalk.Quote(low)
-	if after.id != "" {
-		at := suitetalk.Quote(after.modified)
-		from = fmt.Sprintf("(%s > %s OR (%s = %s AND t.id > %s))", modified, at, modified, at, after.id)
-	}
 	return fmt.Sprintf("SELECT t.id AS id, t.type AS type, %s AS modified FROM transaction t WHERE t.type IN (%s) AND t.lastmodifieddate >= %s AND %s"+
-		" ORDER BY %s, t.id FETCH FIRST %d ROWS ONLY", modified, typeList, widened(low), from, modified, pageRows)
+		" ORDER BY %s, t.id FETCH FIRST %d ROWS ONLY", modified, typeList, widened(low), behind(modified, "t.id", low, after), modified, pageRows)
+}
+
+// behind is the condition on the rows of a page: from a time on, or behind the row found last, by time and id.
+func behind(modified, id, low string, after found) string {
+	if after.id == "" {
+		return modified + " >= " + suitetalk.Quote(low)
+	}
+	at := suitetalk.Quote(after.modified)
+	return fmt.Sprintf("(%s > %s OR (%s = %s AND %s > %s))", modified, at, modified, at, id, after.id)
 }
 
 // widened is a literal that lies before a text in whatever zone NetSuite reads it.

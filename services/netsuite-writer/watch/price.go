@@ -3,7 +3,6 @@ package watch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -57,13 +56,8 @@ func (w *Watcher) sold() string {
 // pricesPage asks which items changed: a price has no time of its own, and a save of it is a save of its item.
 func (w *Watcher) pricesPage(ctx context.Context, low string, after found) ([]found, error) {
 	const modified = "TO_CHAR(i.lastmodifieddate, '" + stampFormat + "')"
-	from := modified + " >= " + suitetalk.Quote(low)
-	if after.id != "" {
-		at := suitetalk.Quote(after.modified)
-		from = fmt.Sprintf("(%s > %s OR (%s = %s AND i.id > %s))", modified, at, modified, at, after.id)
-	}
 	rows, err := w.query(ctx, "poll prices", "SELECT i.id AS id, %s AS modified FROM item i WHERE %s AND i.lastmodifieddate >= %s AND %s ORDER BY %s, i.id FETCH FIRST %d ROWS ONLY",
-		modified, w.sold(), widened(low), from, modified, pageRows)
+		modified, w.sold(), widened(low), behind(modified, "i.id", low, after), modified, pageRows)
 	if err != nil {
 		return nil, err
 	}
