@@ -46,16 +46,12 @@ func deriveCustomer(m *mapping.Mapping, held event.DesiredCustomerV1, state even
 
 // CustomerState gives what DESIRED holds of a customer, and the event it was made from.
 func CustomerState(ctx context.Context, js jetstream.JetStream, store, customer string) (held event.DesiredCustomerV1, state event.CustomerChangedV1, err error) {
-	desired, err := js.Stream(ctx, topology.Desired)
-	if err != nil {
-		return held, state, fmt.Errorf("stream %s: %w", topology.Desired, err)
-	}
-	raw, err := desired.GetLastMsgForSubject(ctx, subject.DesiredOfCustomer(store, customer))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return held, state, fmt.Errorf("%w: %s in store %s has no desired state", ErrNoCustomer, customer, store)
-	}
+	raw, err := last(ctx, js, topology.Desired, subject.DesiredOfCustomer(store, customer))
 	if err != nil {
 		return held, state, err
+	}
+	if raw == nil {
+		return held, state, fmt.Errorf("%w: %s in store %s has no desired state", ErrNoCustomer, customer, store)
 	}
 	if held, err = codec.Decode[event.DesiredCustomerV1](raw.Data); err != nil {
 		return held, state, err

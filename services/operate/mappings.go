@@ -218,16 +218,12 @@ var errUnmapped = errors.New("no desired state")
 
 // source reads what DESIRED holds of an order, and the state it was made from.
 func source(ctx context.Context, js jetstream.JetStream, store, order string) (held event.DesiredOrderV1, state event.OrderStateV1, err error) {
-	desired, err := js.Stream(ctx, topology.Desired)
+	raw, err := last(ctx, js, topology.Desired, subject.DesiredOf(store, order))
 	if err != nil {
 		return held, state, err
 	}
-	raw, err := desired.GetLastMsgForSubject(ctx, subject.DesiredOf(store, order))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	if raw == nil {
 		return held, state, fmt.Errorf("%w: %s in store %s has %w", ErrNoOrder, order, store, errUnmapped)
-	}
-	if err != nil {
-		return held, state, err
 	}
 	if held, err = codec.Decode[event.DesiredOrderV1](raw.Data); err != nil {
 		return held, state, err
