@@ -59,32 +59,7 @@ func TestARefundUnderWayIsWaitedFor(t *testing.T) {
 			b := prepare(t, quiet)
 			o := b.placed("processing")
 			one, two := b.change(paid(event.ChangeRefund, "5090", "40.00")), b.change(paid(event.ChangeRefund, "5090", "40.00"))
-			b.shop.instead(func(q request) *answer {
-				if isRefund(q, http.MethodPost) {
-					return &answer{http.StatusServiceUnavailable, nil, ""}
-				}
-				return nil
-			})
-			if _, err := b.service.handleChange(natstest.Context(t), one); fault.ClassOf(err) != fault.Unavailable {
-				t.Fatalf("%v, want the shop away", err)
-			}
-			b.shop.instead(nil)
-			other := b.another(quiet)
-			asked := len(b.shop.asked())
-			if _, err := other.handleChange(natstest.Context(t), two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
-				t.Errorf("%v after %d requests, want it to wait for the other process", err, len(b.shop.asked())-asked)
-			}
-			if silent {
-				later := b.service.now().Add(5 * time.Minute)
-				other.now = func() time.Time { return later }
-			} else {
-				messages, err := b.service.handleChange(natstest.Context(t), one)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.store(messages)
-			}
-			messages, err := other.handleChange(natstest.Context(t), two)
+			messages, err := b.contended(one, two, func(q request) bool { return isRefund(q, http.MethodPost) }, silent)
 			if err != nil || len(o.refunds) != 1 {
 				t.Fatalf("%v, refunds %+v, want one", err, o.refunds)
 			}
@@ -94,6 +69,39 @@ func TestARefundUnderWayIsWaitedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// contended gives one to a process that the shop fails behind its claim, and two to another: that one waits without asking the
+// shop until the first has ended or, silent, has said nothing for long. It gives what the other then does.
+func (b bench) contended(one, two consume.Message, fails func(request) bool, silent bool) ([]publish.Message, error) {
+	b.t.Helper()
+	ctx := natstest.Context(b.t)
+	b.shop.instead(func(q request) *answer {
+		if fails(q) {
+			return &answer{http.StatusServiceUnavailable, nil, ""}
+		}
+		return nil
+	})
+	if _, err := b.service.handleChange(ctx, one); fault.ClassOf(err) != fault.Unavailable {
+		b.t.Fatalf("%v, want the shop away", err)
+	}
+	b.shop.instead(nil)
+	other := b.another(quiet)
+	asked := len(b.shop.asked())
+	if _, err := other.handleChange(ctx, two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
+		b.t.Errorf("%v after %d requests, want it to wait for the other process", err, len(b.shop.asked())-asked)
+	}
+	if silent {
+		later := b.service.now().Add(5 * time.Minute)
+		other.now = func() time.Time { return later }
+	} else {
+		messages, err := b.service.handleChange(ctx, one)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.store(messages)
+	}
+	return other.handleChange(ctx, two)
 }
 
 // A process that stood still since it said that it makes a refund makes none any more: somebody else may have.
@@ -216,32 +224,7 @@ func TestAParcelUnderWayIsWaitedFor(t *testing.T) {
 			b.shop.plugins = []string{"wc-shipment-tracking/v3"}
 			b.placed("processing")
 			one, two := b.change(parcel("5012", "C", "1Z1")), b.change(parcel("5013", "C", "1Z1", "1Z2"))
-			b.shop.instead(func(q request) *answer {
-				if q.method == http.MethodPost {
-					return &answer{http.StatusServiceUnavailable, nil, ""}
-				}
-				return nil
-			})
-			if _, err := b.service.handleChange(natstest.Context(t), one); fault.ClassOf(err) != fault.Unavailable {
-				t.Fatalf("%v, want the shop away", err)
-			}
-			b.shop.instead(nil)
-			other := b.another(quiet)
-			asked := len(b.shop.asked())
-			if _, err := other.handleChange(natstest.Context(t), two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
-				t.Errorf("%v after %d requests, want it to wait for the other process", err, len(b.shop.asked())-asked)
-			}
-			if silent {
-				later := b.service.now().Add(5 * time.Minute)
-				other.now = func() time.Time { return later }
-			} else {
-				messages, err := b.service.handleChange(natstest.Context(t), one)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.store(messages)
-			}
-			messages, err := other.handleChange(natstest.Context(t), two)
+			messages, err := b.contended(one, two, func(q request) bool { return q.method == http.MethodPost }, silent)
 			if err != nil || !slices.Equal(b.shop.mails, []string{"1Z1", "1Z2"}) {
 				t.Fatalf("%v, mails %q, want each number once", err, b.shop.mails)
 			}
