@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
@@ -149,9 +150,13 @@ func TestAParkedOrderIsExplained(t *testing.T) {
 	holds(t, w, []string{"order", "derive", "main/36", "--at", fixed}, "is parked at map", "nothing was sent yet", "total 28.14 USD")
 
 	said[operate.Published](t, w, "mapping", "shadow", "promote")
-	said[operate.Failure](t, w, "failures", "retry", "map.main.36")
-	w.Settle()
-	now := said[operate.Derived](t, w, "order", "derive", "main/36")
+	var now operate.Derived
+	w.Until("map follows the promotion, and the retried order is mapped", func() bool {
+		said[operate.Failure](t, w, "failures", "retry", "map.main.36")
+		w.Settle()
+		now = said[operate.Derived](t, w, "order", "derive", "main/36")
+		return now.Parked == nil
+	})
 	if !now.Same || now.New || now.Parked != nil || now.Desired.Hash != whole.Desired.Hash {
 		t.Errorf("map made %s, it was derived as %s: %+v", now.Desired.Hash, whole.Desired.Hash, now.Parked)
 	}
@@ -162,10 +167,16 @@ func TestAParkedOrderIsExplained(t *testing.T) {
 func laterIsParked(t *testing.T, w world.World, before uint64) {
 	t.Helper()
 	said[operate.Published](t, w, "mapping", "rollback")
-	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"2026-12-01T00:00:00"`, `"customer_note":""`, `"customer_note":"later"`))
-	w.Settle()
-	x := said[explanation](t, w, "mapping", "explain", "main/36")
-	if x.Error != "" || x.Revision != mapping.Revision(mapping.Default) || x.Parked == nil || x.Parked.Event <= before {
+	var x explanation
+	at := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	w.Until("map follows the rollback, and a later state is parked", func() bool {
+		at = at.Add(time.Minute)
+		w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026-11-23T03:10:33"`, `"date_modified_gmt":"`+at.Format("2006-01-02T15:04:05")+`"`, `"customer_note":""`, `"customer_note":"later"`))
+		w.Settle()
+		x = said[explanation](t, w, "mapping", "explain", "main/36")
+		return x.Parked != nil
+	})
+	if x.Error != "" || x.Revision != mapping.Revision(mapping.Default) || x.Parked.Event <= before {
 		t.Fatalf("%s, %+v: want the state that was mapped, and word of the parked one", x.Error, x.Parked)
 	}
 	event := strconv.FormatUint(x.Parked.Event, 10)
