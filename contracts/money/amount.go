@@ -27,6 +27,25 @@ func parse(text string) (decimal.Decimal, error) {
 	return decimal.NewFromString(text)
 }
 
+// plus and minus do without the library where a side is 0, which sums begin with: it would make three integers of one.
+func plus(a, b decimal.Decimal) decimal.Decimal {
+	switch {
+	case b.IsZero():
+		return a
+	case a.IsZero():
+		return b
+	default:
+		return a.Add(b)
+	}
+}
+
+func minus(a, b decimal.Decimal) decimal.Decimal {
+	if b.IsZero() {
+		return a
+	}
+	return a.Sub(b)
+}
+
 // Amount is an exact amount of money in the currency its document names. The zero value is 0.00.
 // Its text has at least two decimals and otherwise no trailing zeros: "28.10", "0.333", "13778.00".
 type Amount struct{ value decimal.Decimal }
@@ -59,10 +78,10 @@ func AmountOf(value decimal.Decimal) Amount { return Amount{value} }
 func (a Amount) Decimal() decimal.Decimal { return a.value }
 
 // Add gives a + b.
-func (a Amount) Add(b Amount) Amount { return Amount{a.value.Add(b.value)} }
+func (a Amount) Add(b Amount) Amount { return Amount{plus(a.value, b.value)} }
 
 // Sub gives a - b.
-func (a Amount) Sub(b Amount) Amount { return Amount{a.value.Sub(b.value)} }
+func (a Amount) Sub(b Amount) Amount { return Amount{minus(a.value, b.value)} }
 
 // Neg gives -a.
 func (a Amount) Neg() Amount { return Amount{a.value.Neg()} }

@@ -38,10 +38,10 @@ func Int(n int64) Number { return Number{decimal.NewFromInt(n)} }
 func (n Number) Decimal() decimal.Decimal { return n.value }
 
 // Add gives n + m.
-func (n Number) Add(m Number) Number { return Number{n.value.Add(m.value)} }
+func (n Number) Add(m Number) Number { return Number{plus(n.value, m.value)} }
 
 // Sub gives n - m.
-func (n Number) Sub(m Number) Number { return Number{n.value.Sub(m.value)} }
+func (n Number) Sub(m Number) Number { return Number{minus(n.value, m.value)} }
 
 // Times gives n × m, exact.
 func (n Number) Times(m Number) Number { return Number{n.value.Mul(m.value)} }
