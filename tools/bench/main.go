@@ -75,7 +75,7 @@ func profiled(path string, f func() error) (err error) {
 }
 
 // limit bounds one part.
-const limit = 15 * time.Minute
+const limit = 30 * time.Minute
 
 type part struct {
 	name string
