@@ -79,14 +79,12 @@ func directLoop(n *ast.BuiltinNode) asks {
 	}
 }
 
-// asksBeyond tells whether a loop's condition asks for the line outside, loops itself, or runs a regular expression, which
-// on long texts takes long: that is counted.
+// asksBeyond tells whether a loop's condition asks for the line outside, or loops itself.
 func asksBeyond(condition ast.Node) bool {
 	beyond := false
 	ast.Walk(&condition, visit(func(n ast.Node) {
 		name, is := n.(*ast.IdentifierNode)
-		binary, operates := n.(*ast.BinaryNode)
-		beyond = beyond || is && name.Value == "line" || operates && binary.Operator == "matches" || isPredicate(n)
+		beyond = beyond || is && name.Value == "line" || isPredicate(n)
 	}))
 	return beyond
 }
