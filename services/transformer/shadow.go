@@ -224,8 +224,8 @@ func (s *shadows) read(ctx context.Context, stream, filter string, position *uin
 
 func (s *shadows) count(ctx context.Context, sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
 	state, err := codec.Decode[event.OrderStateV1](m.Data)
-	store, known := s.config.Stores[state.Store]
-	if err != nil || !known || store.Mapping != sh.Mapping {
+	store, maps := s.maps(sh, state.Store)
+	if err != nil || !maps {
 		return nil //nolint:nilerr // map parks what cannot be decoded
 	}
 	inputs, err := s.inputs(ctx, active.Asks(state).And(candidate.Asks(state)), state, store.Account, m.Sequence)
@@ -233,48 +233,37 @@ func (s *shadows) count(ctx context.Context, sh *shadow.Shadow, groups contrast.
 		return err
 	}
 	with := mapping.Context{Account: store.Account, Sequence: m.Sequence, Adoption: s.config.Accounts[store.Account].Adoption, Inputs: inputs}
-	differences, cannot, err := contrast.Of(
+	return counted(sh, groups, contrast.Object{Store: state.Store, Order: state.Order}, state, contrast.Between,
 		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return active.Map(o, with) },
-		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) }, contrast.Between, state)
-	of := contrast.Object{Store: state.Store, Order: state.Order}
-	switch {
-	case err != nil:
-		return err
-	case cannot != nil:
-		sh.Trouble++
-		sh.Cannot(of, cannot)
-	case len(differences) == 0:
-		sh.Same++
-	default:
-		groups.Add(of, differences)
-	}
-	sh.Looked++
-	return nil
+		func(o event.OrderStateV1) (event.DesiredOrderV1, error) { return candidate.Map(o, with) })
 }
 
 func (s *shadows) countCustomer(sh *shadow.Shadow, groups contrast.Groups, active, candidate *mapping.Mapping, m *jetstream.RawStreamMsg) error {
 	state, err := codec.Decode[event.CustomerChangedV1](m.Data)
-	store, known := s.config.Stores[state.Store]
-	if err != nil || !known || store.Mapping != sh.Mapping {
+	store, maps := s.maps(sh, state.Store)
+	if err != nil || !maps {
 		return nil //nolint:nilerr // map parks what cannot be decoded
 	}
 	with := mapping.Context{Account: store.Account, Sequence: m.Sequence}
-	differences, cannot, err := contrast.Of(
+	return counted(sh, groups, contrast.Object{Store: state.Store, Customer: state.Customer}, state, contrast.Customers,
 		func(c event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return active.Customer(c, with) },
-		func(c event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return candidate.Customer(c, with) }, contrast.Customers, state)
-	of := contrast.Object{Store: state.Store, Customer: state.Customer}
-	switch {
-	case err != nil:
+		func(c event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return candidate.Customer(c, with) })
+}
+
+// maps tells whether the shadow's mapping maps a store.
+func (s *shadows) maps(sh *shadow.Shadow, name string) (config.Store, bool) {
+	store, known := s.config.Stores[name]
+	return store, known && store.Mapping == sh.Mapping
+}
+
+// counted maps a state both ways and counts what becomes of it.
+func counted[S, D any](sh *shadow.Shadow, groups contrast.Groups, of contrast.Object, state S, between func(from, to D) ([]contrast.Difference, error), active, candidate contrast.Mapper[S, D]) error {
+	differences, cannot, err := contrast.Of(active, candidate, between, state)
+	if err != nil {
 		return err
-	case cannot != nil:
-		sh.Customers.Trouble++
-		sh.Cannot(of, cannot)
-	case len(differences) == 0:
-		sh.Customers.Same++
-	default:
-		groups.Add(of, differences)
 	}
-	sh.Customers.Looked++
+	groups.Add(of, differences)
+	sh.Count(of, len(differences) > 0, cannot)
 	return nil
 }
 

@@ -88,10 +88,21 @@ type Trouble struct {
 // maxTroubles are kept.
 const maxTroubles = 10
 
-// Cannot notes an order or a customer that only one of the two maps.
-func (s *Shadow) Cannot(of contrast.Object, cannot error) {
-	if len(s.Troubles) < maxTroubles {
-		s.Troubles = append(s.Troubles, Trouble{of, cannot.Error()})
+// Count takes in one state of an order or a customer. cannot: only one of the two maps it.
+func (s *Shadow) Count(of contrast.Object, differs bool, cannot error) {
+	looked, same, trouble := &s.Looked, &s.Same, &s.Trouble
+	if of.Customer != "" {
+		looked, same, trouble = &s.Customers.Looked, &s.Customers.Same, &s.Customers.Trouble
+	}
+	*looked++
+	switch {
+	case cannot != nil:
+		*trouble++
+		if len(s.Troubles) < maxTroubles {
+			s.Troubles = append(s.Troubles, Trouble{of, cannot.Error()})
+		}
+	case !differs:
+		*same++
 	}
 }
 
