@@ -97,6 +97,15 @@ func ParseOrder(s string) (Order, error) {
 // Customer builds customer.v1.changed.<store>.<customer>.
 func Customer(store, customer string) string { return join("customer.v1.changed", store, customer) }
 
+// ParseCustomer reads the subject of a customer event.
+func ParseCustomer(s string) (store, customer string, err error) {
+	keys, err := split(s, "customer.v1.changed", 2)
+	if err != nil {
+		return "", "", err
+	}
+	return keys[0], keys[1], nil
+}
+
 // Desired is the subject of a desired state; Kind is "order" or "customer".
 type Desired struct{ Kind, Account, Store, Key string }
 

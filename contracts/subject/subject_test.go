@@ -47,6 +47,9 @@ func TestBuildersParseBack(t *testing.T) {
 		if o, err := ParseOrder(Order{a, b, c}.String()); err != nil || o != (Order{a, b, c}) {
 			t.Fatalf("order: %v, %v", o, err)
 		}
+		if store, customer, err := ParseCustomer(Customer(a, b)); err != nil || store != a || customer != b {
+			t.Fatalf("customer: %v, %v, %v", store, customer, err)
+		}
 		if x, err := ParseDesired(Desired{a, b, c, d}.String()); err != nil || x != (Desired{a, b, c, d}) {
 			t.Fatalf("desired: %v, %v", x, err)
 		}

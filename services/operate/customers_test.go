@@ -215,6 +215,64 @@ func TestAPlanShowsCustomers(t *testing.T) {
 	}
 }
 
+// Two revisions are compared by the newest customers, too, and these exercise a mapping: as many as orders, each by its newest
+// event.
+func TestTheLastCustomersAreCompared(t *testing.T) {
+	p := newPlant(t)
+	p.transformer()
+	p.wantedOf(2, p.shopper(2, day))
+	p.wantedOf(3, p.shopper(3, day))
+	p.wantedOf(2, p.shopper(2, day.Add(time.Minute), "+1 415 555 9999", "+1 415 555 0000"))
+	from, to := p.compiled(mapping.Default), p.compiled(dialled)
+	trace := mapping.NewCounts()
+	done, err := replay.Exercise(natstest.Context(t), p.JS, from, replay.Among{Last: 10}, trace)
+	if want := (replay.Exercised{Mapping: "default", Customers: 2}); err != nil || done != want {
+		t.Errorf("%+v, %v: want %+v", done, err, want)
+	}
+	if unrun := from.Coverage(trace).Unrun; slices.Contains(unrun, "customer.fields.phone") || !slices.Contains(unrun, "customer.fields.isPerson") {
+		t.Errorf("customers leave %v unrun: want what an account has run, and nothing of orders", unrun)
+	}
+	p.deliver(1000)
+	p.desired(3)
+	compare := func(last int) replay.Comparison {
+		t.Helper()
+		c, err := replay.Compare(natstest.Context(t), p.JS, from, to, replay.Among{Last: last})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	phone := func(of, number string) replay.Differing {
+		return replay.Differing{Object: replay.Object{Store: "main", Customer: of}, Differences: []replay.Difference{{Field: "customer_record.fields.phone", From: number, To: "tel " + number}}}
+	}
+	c := compare(10)
+	if diff := cmp.Diff([]replay.Differing{phone("2", "+1 415 555 0000"), phone("3", "+1 415 555 9999")}, c.Customers.Differing); diff != "" || c.Customers.Looked != 2 || c.Orders.Looked != 1 {
+		t.Errorf("%d orders, %d customers (-want +got):\n%s", c.Orders.Looked, c.Customers.Looked, diff)
+	}
+	if g := c.Customers.Groups; len(g) != 1 || g[0].Customers != 2 || g[0].Orders != 0 {
+		t.Errorf("groups %+v", g)
+	}
+	if few := compare(1); few.Customers.Looked != 1 || few.Customers.Differing[0].Customer != "2" {
+		t.Errorf("%+v: want the customer who changed last", few.Customers)
+	}
+	if same, err := replay.Compare(natstest.Context(t), p.JS, from, from, replay.Among{Last: 10}); err != nil || same.Customers.Same != 2 || same.Customers.Differing == nil {
+		t.Errorf("%+v, %v: want nothing to differ", same.Customers, err)
+	}
+	broken := p.compiled(bytes.Replace(mapping.Default, []byte("phone: order.customer.phone"), []byte("phone: order.lines[5].sku"), 1))
+	if c, err := replay.Compare(natstest.Context(t), p.JS, from, broken, replay.Among{Last: 10}); err != nil || len(c.Customers.Troubles) != 2 || c.Customers.Troubles[0].Name() != "customer main/2" {
+		t.Errorf("%+v, %v: want customers that one of the two does not map", c.Customers, err)
+	}
+}
+
+func (p *plant) compiled(document []byte) *mapping.Mapping {
+	p.t.Helper()
+	m, err := mapping.Compile(document)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return m
+}
+
 // What a record is not given is marked: a field that the candidate leaves out, and all of a store whose customers belong to
 // NetSuite's people. A plan that foresaw something else leaves the customer out.
 func TestAPlanMarksWhatOfACustomerStays(t *testing.T) {

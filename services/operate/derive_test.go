@@ -94,9 +94,9 @@ func TestExercise(t *testing.T) {
 	}
 	trace := mapping.NewCounts()
 	before := m.Coverage(trace)
-	looked, err := replay.Exercise(natstest.Context(t), p.JS, m, replay.Among{Last: 10}, trace)
-	if err != nil || looked != 2 {
-		t.Fatalf("%v: %d orders, want 2", err, looked)
+	done, err := replay.Exercise(natstest.Context(t), p.JS, m, replay.Among{Last: 10}, trace)
+	if want := (replay.Exercised{Mapping: "default", Orders: 2}); err != nil || done != want {
+		t.Fatalf("%+v, %v: want %+v", done, err, want)
 	}
 	c := m.Coverage(trace)
 	if c.Percent() <= before.Percent() || len(c.Unfired) != c.Rules-2 || c.Unfired[0] != "classes yen" {

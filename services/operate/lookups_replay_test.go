@@ -27,7 +27,7 @@ func TestCompareGoesByWhatWasRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := replay.Compare(natstest.Context(t), p.JS, with, other, replay.Among{Last: 10})
-	if err != nil || len(c.Orders) != 1 || !toDallas(c.Groups) {
+	if err != nil || len(c.Orders.Differing) != 1 || !toDallas(c.Orders.Groups) {
 		t.Errorf("%+v, %v: want Dallas for Austin", c, err)
 	}
 	plan, err := replay.Make(natstest.Context(t), p.JS, other, replay.Request{Slots: 1}, nil)

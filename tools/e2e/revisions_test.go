@@ -172,26 +172,26 @@ func TestCompareRevisions(t *testing.T) {
 		}
 		return m
 	}
-	compare := func(to []byte, n int) replay.Comparison {
+	compare := func(to []byte, n int) replay.Compared {
 		c, err := replay.Compare(context.Background(), w.JS, compiled(mapping.Default), compiled(to), replay.Among{Last: n})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
+		return c.Orders
 	}
 	if c := compare(mapping.Default, 100); c.Looked < 45 || c.Same != c.Looked {
 		t.Errorf("a revision and itself: %+v", c)
 	}
 	c := compare(shorter, 100)
-	if len(c.Orders) < 40 || len(c.Groups) != 1 || c.Groups[0].Field != "sales_order.fields.memo" || c.Groups[0].Orders != len(c.Orders) || len(c.Troubles) != 0 {
-		t.Errorf("%d orders differ, groups %+v, troubles %v; want the memo of nearly all", len(c.Orders), c.Groups, c.Troubles)
+	if len(c.Differing) < 40 || len(c.Groups) != 1 || c.Groups[0].Field != "sales_order.fields.memo" || c.Groups[0].Orders != len(c.Differing) || len(c.Troubles) != 0 {
+		t.Errorf("%d orders differ, groups %+v, troubles %v; want the memo of nearly all", len(c.Differing), c.Groups, c.Troubles)
 	}
-	for _, o := range c.Orders {
+	for _, o := range c.Differing {
 		if len(o.Differences) != 1 || o.Differences[0].From != "WooCommerce order "+o.Number || o.Differences[0].To != "Woo "+o.Number {
 			t.Errorf("order %s: %+v", o.Order, o.Differences)
 		}
 	}
-	if few := compare(shorter, 5); few.Looked != 5 || len(few.Orders)+few.Same != 5 {
+	if few := compare(shorter, 5); few.Looked != 5 || len(few.Differing)+few.Same != 5 {
 		t.Errorf("the last five: %+v", few)
 	}
 	unmapped := bytes.Replace(mapping.Default, []byte("    US-TX-TX SALES TAX-1: {type: US Sales Tax, code: TX_SALES}\n"), nil, 1)

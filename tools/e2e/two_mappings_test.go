@@ -105,13 +105,13 @@ func TestTheLastOrdersAreThoseOfTheMapping(t *testing.T) {
 		{[]string{now, ours, "--mapping", "eu"}, []string{"legacy"}},
 		{[]string{now, theirs, "--mapping", "eu"}, []string{"legacy"}},
 	} {
-		compared := said[struct{ Orders replay.Comparison }](t, w, append([]string{"mapping", "diff"}, c.words...)...).Orders
+		compared := said[replay.Comparison](t, w, append([]string{"mapping", "diff"}, c.words...)...)
 		stores := []string{}
-		for _, o := range compared.Orders {
+		for _, o := range compared.Orders.Differing {
 			stores = append(stores, o.Store)
 		}
-		if !slices.Equal(stores, c.stores) || compared.Looked != len(c.stores) {
-			t.Errorf("%v: %d orders looked at, those of %v differ; want %v", c.words[2:], compared.Looked, stores, c.stores)
+		if !slices.Equal(stores, c.stores) || compared.Orders.Looked != len(c.stores) {
+			t.Errorf("%v: %d orders looked at, those of %v differ; want %v", c.words[2:], compared.Orders.Looked, stores, c.stores)
 		}
 	}
 	refused(t, w, "revisions of several, [default eu]: name one", "mapping", "diff", now, theirs)
@@ -143,8 +143,8 @@ func TestARevisionBelongsToTheMappingThatKeepsIt(t *testing.T) {
 	shop := fileOf(t, bytes.Replace(shorter, []byte("mapping: default"), []byte("mapping: shop"), 1))
 	kept := said[operate.Published](t, w, "mapping", "publish", shop, "--mapping", "eu", "-m", "under another name")
 	said[operate.Published](t, w, "mapping", "rollback", "--mapping", "eu")
-	compared := said[struct{ Orders replay.Comparison }](t, w, "mapping", "diff", kept.Before, kept.Revision).Orders
-	if compared.Mapping != "eu" || len(compared.Orders) != 1 || compared.Orders[0].Store != "legacy" {
+	compared := said[replay.Comparison](t, w, "mapping", "diff", kept.Before, kept.Revision)
+	if compared.Mapping != "eu" || len(compared.Orders.Differing) != 1 || compared.Orders.Differing[0].Store != "legacy" {
 		t.Errorf("compared for mapping %s: %+v; want the order of legacy", compared.Mapping, compared.Orders)
 	}
 	p := said[replay.Plan](t, w, "replay", "plan", "--mapping", kept.Revision)

@@ -315,13 +315,13 @@ func TestRevisionsByTheCommand(t *testing.T) {
 	file, first, second := fileOf(t, shorter), mapping.Revision(mapping.Default), mapping.Revision(shorter)
 	before := w.NetSuite.Stats().Requests
 	compared := said[struct {
-		Text   []string
-		Orders replay.Comparison
+		Text []string
+		replay.Comparison
 	}](t, w, "mapping", "diff", first[:7], file)
-	if compared.Orders.Looked != 4 || len(compared.Orders.Orders) != 4 || compared.Orders.From != first || compared.Orders.To != second || compared.Orders.Mapping != "default" || !slices.Contains(compared.Text, `-     memo: '"WooCommerce order " + order.number'`) {
+	if compared.Orders.Looked != 4 || len(compared.Orders.Differing) != 4 || compared.From != first || compared.To != second || compared.Mapping != "default" || !slices.Contains(compared.Text, `-     memo: '"WooCommerce order " + order.number'`) {
 		t.Errorf("%+v: want the memo of four orders", compared)
 	}
-	holds(t, w, []string{"mapping", "diff", first, file, "--last", "2"}, `+     memo: '"Woo " + order.number'`, "the last 2 orders of mapping default, "+first+" → "+second+": 2 differ, 0 stay as they are", `"WooCommerce order `)
+	holds(t, w, []string{"mapping", "diff", first, file, "--last", "2"}, `+     memo: '"Woo " + order.number'`, "mapping default, "+first+" → "+second, "the last 2 orders: 2 differ, 0 stay as they are", "customers: 0 differ, ", `"WooCommerce order `)
 	if n := w.NetSuite.Stats().Requests - before; n != 0 || len(said[[]operate.Revision](t, w, "mapping", "history")) != 1 {
 		t.Errorf("comparing sent %d requests, or kept a revision", n)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// Among says which orders are looked at: the newest of the stores that a mapping maps.
+// Among says which orders and customers are looked at: the newest of the stores that a mapping maps.
 type Among struct {
-	Last    int    // orders
+	Last    int    // orders, and customers
 	Mapping string // the configuration's key; empty: that of the documents at hand
 }
 

@@ -16,31 +16,64 @@ import (
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
 
-// Comparison is what two mappings make of the newest orders.
+// Comparison is what two mappings make of the newest orders and customers.
 type Comparison struct {
-	Mapping  string      `json:"mapping"` // the configuration's key: whose orders are looked at
-	From     string      `json:"from"`    // revision
-	To       string      `json:"to"`
-	Looked   int         `json:"looked"` // orders looked at
-	Same     int         `json:"same"`
-	Orders   []Differing `json:"orders"` // the newest first
-	Groups   []Group     `json:"groups"` // the most frequent first
-	Troubles []Trouble   `json:"troubles"`
+	Mapping   string   `json:"mapping"` // the configuration's key: whose orders and customers are looked at
+	From      string   `json:"from"`    // revision
+	To        string   `json:"to"`
+	Orders    Compared `json:"orders"`
+	Customers Compared `json:"customers"`
 }
 
-// Differing is an order that the two map differently.
+// Compared is what two mappings make of the newest orders, or of the newest customers.
+type Compared struct {
+	Looked    int         `json:"looked"` // at
+	Same      int         `json:"same"`
+	Differing []Differing `json:"differing"` // the newest first
+	Groups    []Group     `json:"groups"`    // the most frequent first
+	Troubles  []Trouble   `json:"troubles"`  // what only one of the two maps
+}
+
+// Differing is an order or a customer that the two map differently.
 type Differing struct {
-	Store       string       `json:"store"`
-	Order       string       `json:"order"`
-	Number      string       `json:"number"`
+	Object
+	Number      string       `json:"number,omitempty"` // of an order
 	Differences []Difference `json:"differences"`
 }
 
-// Compare maps the newest states of the orders asked for with both mappings, both with the look-ups that an order was mapped
-// with. It writes nothing.
+// comparing gathers a Compared.
+type comparing struct {
+	Compared
+	groups contrast.Groups
+}
+
+func newComparing() *comparing {
+	return &comparing{Compared{Differing: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}, contrast.Groups{}}
+}
+
+// take counts a state that was mapped both ways.
+func (c *comparing) take(of Object, number string, differences []Difference, cannot error) {
+	c.Looked++
+	switch {
+	case cannot != nil:
+		c.Troubles = append(c.Troubles, Trouble{of, string(fault.CodeOf(cannot)), cannot.Error()})
+	case len(differences) == 0:
+		c.Same++
+	default:
+		c.Differing = append(c.Differing, Differing{of, number, differences})
+		c.groups.Add(of, differences)
+	}
+}
+
+func (c *comparing) result() Compared {
+	c.Groups = c.groups.Sorted()
+	return c.Compared
+}
+
+// Compare maps the newest states of the orders and customers asked for with both mappings, both with the look-ups that an order
+// was mapped with. It writes nothing.
 func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapping, among Among) (Comparison, error) {
-	c := Comparison{From: from.Revision(), To: to.Revision(), Orders: []Differing{}, Groups: []Group{}, Troubles: []Trouble{}}
-	groups := contrast.Groups{}
+	c := Comparison{From: from.Revision(), To: to.Revision()}
 	if err := among.settle(ctx, js, from, to); err != nil {
 		return c, err
 	}
@@ -49,27 +82,32 @@ func Compare(ctx context.Context, js jetstream.JetStream, from, to *mapping.Mapp
 	if err != nil {
 		return c, fmt.Errorf("stream %s: %w", topology.Desired, err)
 	}
-	err = among.newest(ctx, js, func(state event.OrderStateV1, sequence uint64) error {
-		c.Looked++
+	orders, customers := newComparing(), newComparing()
+	err = among.orders(ctx, js, func(state event.OrderStateV1, sequence uint64) error {
 		with, err := recorded(ctx, desired, from.Asks(state).And(to.Asks(state)), state, sequence)
 		if err != nil {
 			return err
 		}
 		differences, cannot, err := contrast.Of(mapper(from, with), mapper(to, with), contrast.Between, state)
-		switch {
-		case err != nil:
-			return err
-		case cannot != nil:
-			c.Troubles = append(c.Troubles, Trouble{Object{Store: state.Store, Order: state.Order}, string(fault.CodeOf(cannot)), cannot.Error()})
-		case len(differences) == 0:
-			c.Same++
-		default:
-			c.Orders = append(c.Orders, Differing{state.Store, state.Order, state.Number, differences})
-			groups.Add(Object{Store: state.Store, Order: state.Order}, differences)
+		if err == nil {
+			orders.take(Object{Store: state.Store, Order: state.Order}, state.Number, differences, cannot)
 		}
-		return nil
+		return err
 	})
-	c.Groups = groups.Sorted()
+	if err != nil {
+		return c, err
+	}
+	err = among.customers(ctx, js, func(state event.CustomerChangedV1, sequence uint64) error {
+		with := mapping.Context{Sequence: sequence}
+		differences, cannot, err := contrast.Of(
+			func(s event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return from.Customer(s, with) },
+			func(s event.CustomerChangedV1) (event.DesiredCustomerV1, error) { return to.Customer(s, with) }, contrast.Customers, state)
+		if err == nil {
+			customers.take(Object{Store: state.Store, Customer: state.Customer}, "", differences, cannot)
+		}
+		return err
+	})
+	c.Orders, c.Customers = orders.result(), customers.result()
 	return c, err
 }
 
@@ -88,38 +126,55 @@ func mapper(m *mapping.Mapping, with mapping.Context) contrast.Mapper[event.Orde
 	return func(state event.OrderStateV1) (event.DesiredOrderV1, error) { return m.Map(state, with) }
 }
 
-// newest visits the newest state of each order, the newest first.
-func (a Among) newest(ctx context.Context, js jetstream.JetStream, visit func(event.OrderStateV1, uint64) error) error {
-	orders, err := js.Stream(ctx, topology.Orders)
+// orders visits the newest state of each order asked for, the newest first.
+func (a Among) orders(ctx context.Context, js jetstream.JetStream, visit func(event.OrderStateV1, uint64) error) error {
+	name := func(s string) (Object, error) {
+		o, err := subject.ParseOrder(s)
+		return Object{Store: o.Store, Order: o.Order}, err
+	}
+	return newest(ctx, js, a, topology.Orders, name, visit)
+}
+
+// customers visits the newest state of as many customers as orders, the newest first.
+func (a Among) customers(ctx context.Context, js jetstream.JetStream, visit func(event.CustomerChangedV1, uint64) error) error {
+	name := func(s string) (Object, error) {
+		store, customer, err := subject.ParseCustomer(s)
+		return Object{Store: store, Customer: customer}, err
+	}
+	return newest(ctx, js, a, topology.Customers, name, visit)
+}
+
+// newest visits the newest state of each object in a stream of events, the newest first; name reads it in an event's subject.
+func newest[S any](ctx context.Context, js jetstream.JetStream, a Among, stream string, name func(subject string) (Object, error), visit func(S, uint64) error) error {
+	events, err := js.Stream(ctx, stream)
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", topology.Orders, err)
+		return fmt.Errorf("stream %s: %w", stream, err)
 	}
 	mapped, err := a.stores(ctx, js)
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	bounds := orders.CachedInfo().State
+	seen := map[Object]bool{}
+	bounds := events.CachedInfo().State
 	for sequence := bounds.LastSeq; sequence >= bounds.FirstSeq && sequence > 0 && len(seen) < a.Last; sequence-- {
-		raw, err := orders.GetMsg(ctx, sequence)
+		raw, err := events.GetMsg(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("stream %s: %w", topology.Orders, err)
+			return fmt.Errorf("stream %s: %w", stream, err)
 		}
-		name, err := subject.ParseOrder(raw.Subject)
+		of, err := name(raw.Subject)
 		if err != nil {
 			return err
 		}
-		key := name.Store + "/" + name.Order
-		if seen[key] || !mapped(name.Store) {
+		if seen[of] || !mapped(of.Store) {
 			continue
 		}
-		seen[key] = true
-		state, err := codec.Decode[event.OrderStateV1](raw.Data)
+		seen[of] = true
+		state, err := codec.Decode[S](raw.Data)
 		if err != nil {
-			return fault.New(fault.MessageUndecodable, "want an order event", fault.Field(raw.Subject, fmt.Sprint(sequence)), fault.Because(err))
+			return fault.New(fault.MessageUndecodable, "want an event", fault.Field(raw.Subject, fmt.Sprint(sequence)), fault.Because(err))
 		}
 		if err := visit(state, sequence); err != nil {
 			return err

@@ -14,6 +14,11 @@ func (m *Mapping) Customer(c event.CustomerChangedV1, with Context) (event.Desir
 	return m.of(c.Store).account(c, with, nil)
 }
 
+// CustomerTraced is Customer that leaves what it did in a trace.
+func (m *Mapping) CustomerTraced(c event.CustomerChangedV1, with Context, t *Trace) (event.DesiredCustomerV1, error) {
+	return m.of(c.Store).account(c, with, t)
+}
+
 // account is Customer in the mapping of its store; t, if not nil, is left what was evaluated.
 func (m *Mapping) account(c event.CustomerChangedV1, with Context, t *Trace) (event.DesiredCustomerV1, error) {
 	if c.Person.FirstName == "" && c.Person.LastName == "" { // made at checkout: the account has no name, its address has

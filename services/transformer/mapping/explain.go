@@ -65,7 +65,7 @@ const record = "customer_record"
 // ExplainCustomer maps a customer's account and says where each field of his record comes from.
 func (m *Mapping) ExplainCustomer(c event.CustomerChangedV1, with Context) Explanation {
 	t := NewTrace()
-	d, err := m.of(c.Store).account(c, with, t)
+	d, err := m.CustomerTraced(c, with, t)
 	x := Explanation{Store: c.Store, Customer: c.Customer, Mapping: m.Name(), Revision: m.Revision(), Steps: t.Steps}
 	if err != nil {
 		x.Error = err.Error()

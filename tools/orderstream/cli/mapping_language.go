@@ -171,45 +171,59 @@ func (a *app) mappingCoverage() *cobra.Command {
 	atLeast, among := 0, replay.Among{}
 	c := &cobra.Command{
 		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples and the last orders exercise", Args: cobra.ExactArgs(1),
-		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders of history, of the stores that its mapping maps. What a store has of its own is told apart.",
+		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders and customers of history, of the stores that its mapping maps. What a store has of its own is told apart.",
 		RunE: func(c *cobra.Command, args []string) error {
 			_, m, err := mappingFile(args[0])
 			if err != nil {
 				return err
 			}
 			t := mapping.NewCounts()
-			tryExamples(m, args[0], t)
-			if err := a.exercise(c.Context(), m, among, t); err != nil {
+			of := covered{Examples: len(tryExamples(m, args[0], t))}
+			if of.History, err = a.exercise(c.Context(), m, among, t); err != nil {
 				return err
 			}
-			covered := m.Coverage(t)
-			if err := a.print(covered, func(w io.Writer) { printCoverage(w, covered) }); err != nil {
+			of.Coverage = m.Coverage(t)
+			if err := a.print(of, func(w io.Writer) { printCoverage(w, of) }); err != nil {
 				return err
 			}
-			if covered.Percent() < atLeast {
-				return fmt.Errorf("%d%% is less than %d%%", covered.Percent(), atLeast)
+			if of.Percent() < atLeast {
+				return fmt.Errorf("%d%% is less than %d%%", of.Percent(), atLeast)
 			}
 			return nil
 		},
 	}
 	c.Flags().IntVar(&atLeast, "at-least", 0, "fail below this percentage")
-	c.Flags().IntVar(&among.Last, "last", 0, "orders of history to map too, the newest; 0 asks no server")
-	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders --last takes; without it the document's own")
+	c.Flags().IntVar(&among.Last, "last", 0, "orders of history to map too, and as many customers, the newest; 0 asks no server")
+	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders and customers --last takes; without it the document's own")
 	return c
 }
 
-func (a *app) exercise(ctx context.Context, m *mapping.Mapping, among replay.Among, t *mapping.Trace) error {
-	if among.Last <= 0 {
-		return nil
-	}
-	return a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		_, err := replay.Exercise(ctx, js, m, among, t)
-		return err
-	})
+// covered is what of a mapping was exercised, and by what.
+type covered struct {
+	mapping.Coverage
+
+	Examples int               `json:"examples"`
+	History  *replay.Exercised `json:"history,omitempty"` // nil: history was not asked for
 }
 
-func printCoverage(w io.Writer, c mapping.Coverage) {
-	fmt.Fprintf(w, "%d%% of %d rules and %d expressions\n", c.Percent(), c.Rules, c.Expressions)
+func (a *app) exercise(ctx context.Context, m *mapping.Mapping, among replay.Among, t *mapping.Trace) (done *replay.Exercised, err error) {
+	if among.Last <= 0 {
+		return nil, nil
+	}
+	err = a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		of, err := replay.Exercise(ctx, js, m, among, t)
+		done = &of
+		return err
+	})
+	return done, err
+}
+
+func printCoverage(w io.Writer, c covered) {
+	by := fmt.Sprintf("%d examples", c.Examples)
+	if h := c.History; h != nil {
+		by += fmt.Sprintf(", the last %d orders and %d customers of mapping %s", h.Orders, h.Customers, h.Mapping)
+	}
+	fmt.Fprintf(w, "%d%% of %d rules and %d expressions, by %s\n", c.Percent(), c.Rules, c.Expressions, by)
 	for _, list := range []struct {
 		word  string
 		names []string

@@ -87,7 +87,7 @@ func (a *app) chosen(p operate.Published, err error) error {
 func (a *app) diff() *cobra.Command {
 	var among replay.Among
 	c := &cobra.Command{
-		Use: "diff <revision|file> <revision|file>", Short: "Compare two documents: their text, and what they make of the last orders; nothing is written", Args: cobra.ExactArgs(2),
+		Use: "diff <revision|file> <revision|file>", Short: "Compare two documents: their text, and what they make of the last orders and customers; nothing is written", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				var documents [2][]byte
@@ -106,12 +106,16 @@ func (a *app) diff() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(map[string]any{"text": text, "orders": compared}, func(w io.Writer) { printComparison(w, text, compared) })
+				whole := struct {
+					Text []string `json:"text"`
+					replay.Comparison
+				}{append([]string{}, text...), compared}
+				return a.print(whole, func(w io.Writer) { printComparison(w, text, compared) })
 			})
 		},
 	}
-	c.Flags().IntVar(&among.Last, "last", 100, "orders to look at, the newest of the stores that the mapping maps")
-	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders are looked at; without it the documents' own")
+	c.Flags().IntVar(&among.Last, "last", 100, "orders to look at, and as many customers, the newest of the stores that the mapping maps")
+	c.Flags().StringVar(&among.Mapping, "mapping", "", "key under mappings of the configuration, whose orders and customers are looked at; without it the documents' own")
 	return c
 }
 
@@ -119,11 +123,19 @@ func printComparison(w io.Writer, text []string, c replay.Comparison) {
 	for _, line := range text {
 		fmt.Fprintln(w, line)
 	}
-	fmt.Fprintf(w, "\nthe last %d orders of mapping %s, %s → %s: %d differ, %d stay as they are, %d are mapped by one of them only\n",
-		c.Looked, c.Mapping, c.From, c.To, len(c.Orders), c.Same, len(c.Troubles))
-	for _, o := range c.Orders {
-		fmt.Fprintf(w, "  %s/%s\n", o.Store, o.Order)
-		for _, d := range o.Differences {
+	if len(text) == 0 {
+		fmt.Fprintln(w, "the documents have the same text")
+	}
+	fmt.Fprintf(w, "\nmapping %s, %s → %s\n", c.Mapping, c.From, c.To)
+	printCompared(w, "orders", c.Orders)
+	printCompared(w, "customers", c.Customers)
+}
+
+func printCompared(w io.Writer, what string, c replay.Compared) {
+	fmt.Fprintf(w, "the last %d %s: %d differ, %d stay as they are, %d are mapped by one of them only\n", c.Looked, what, len(c.Differing), c.Same, len(c.Troubles))
+	for _, of := range c.Differing {
+		fmt.Fprintf(w, "  %s\n", of.Name())
+		for _, d := range of.Differences {
 			fmt.Fprintf(w, "      %s  %q → %q\n", d.Field, d.From, d.To)
 		}
 	}
