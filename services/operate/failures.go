@@ -88,7 +88,7 @@ func Find(ctx context.Context, js jetstream.JetStream, id string) (Failure, uint
 }
 
 // Retry publishes the parked message again, as it was stored: the stage handles it once more. Of states that
-// replace one another (ORDERS, DESIRED, OUTCOMES) the newest is sent: an older one must not become the newest.
+// replace one another (ORDERS, CUSTOMERS, DESIRED, OUTCOMES) the newest is sent: an older one must not become the newest.
 func Retry(ctx context.Context, js jetstream.JetStream, id, by string) (Failure, error) {
 	f, sequence, err := Find(ctx, js, id)
 	if err != nil {
@@ -159,7 +159,7 @@ func parked(ctx context.Context, js jetstream.JetStream, at event.Position) (*je
 // newestIn gives the filter of the states that replace the one at hand; empty where none does.
 func newestIn(at event.Position) (string, error) {
 	switch at.Stream {
-	case topology.Desired, topology.Outcomes:
+	case topology.Customers, topology.Desired, topology.Outcomes:
 		return at.Subject, nil
 	case topology.NetSuiteChanges:
 		c, err := subject.ParseChange(at.Subject)

@@ -157,6 +157,13 @@ func TestRetrySendsTheNewestState(t *testing.T) {
 		s.put(publish.Message{Stream: topology.Orders, Subject: paid, ID: "paid", Data: []byte(`{"kind":"paid"}`), Expect: &publish.Expect{Sequence: 1, Subject: subject.OrdersOf("main", "36")}})
 		s.retried(parked, topology.Orders, `"kind":"paid"`)
 	})
+	t.Run("customer, changed since", func(t *testing.T) {
+		s := start(t)
+		name := subject.Customer("main", "2")
+		parked := s.put(publish.Message{Stream: topology.Customers, Subject: name, ID: "old", Data: []byte(`{"customer":"2","hash":"old"}`)})
+		s.put(publish.Message{Stream: topology.Customers, Subject: name, ID: "new", Data: []byte(`{"customer":"2","hash":"new"}`)})
+		s.retried(parked, topology.Customers, `"hash":"new"`)
+	})
 	t.Run("ledger, another since", func(t *testing.T) {
 		s := start(t)
 		parked := s.outcome(event.OutcomeSynced, "SO1001", nil, 0)

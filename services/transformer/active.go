@@ -13,8 +13,11 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/revisions"
 	"github.com/orderstream/orderstream/services/transformer/mapping"
 )
@@ -28,6 +31,7 @@ type active struct {
 // book holds the active revision of each mapping and follows what is made active. What is published wins over the
 // configuration, also after a restart: the file of the configuration is the first revision only.
 type book struct {
+	js    jetstream.JetStream
 	shelf revisions.Shelf
 	log   *slog.Logger
 
@@ -49,7 +53,7 @@ func load(ctx context.Context, js jetstream.JetStream, log *slog.Logger, c confi
 	if err != nil {
 		return nil, err
 	}
-	b := &book{shelf: shelf, log: log, current: map[string]active{}, ahead: map[string]behind{}}
+	b := &book{js: js, shelf: shelf, log: log, current: map[string]active{}, ahead: map[string]behind{}}
 	for name, m := range c.Mappings {
 		a, err := b.begin(ctx, name, m.File)
 		if err != nil {
@@ -113,6 +117,23 @@ func read(name, file string) ([]byte, error) {
 		return nil, fault.New(fault.ConfigurationWrong, "want a file that can be read", fault.Field("mappings."+name+".file", file), fault.Because(err))
 	}
 	return document, nil
+}
+
+// under gives the mapping that a message is mapped with. What an operator sends again is mapped with a revision no older than
+// the one that is active now: who publishes what mends an order and retries it must not meet the one before, however far
+// behind this transformer is.
+func (b *book) under(ctx context.Context, m consume.Message, name string) (active, error) {
+	if origin := m.Header[event.HeaderOrigin]; len(origin) == 0 || origin[0] != string(event.OriginRetry) {
+		return b.of(name)
+	}
+	chosen, err := b.shelf.Chosen(ctx, b.js, name)
+	if err != nil {
+		return active{}, publish.Classify(err)
+	}
+	if chosen.Position > b.positions()[name] {
+		_ = b.turn(ctx, chosen) // of says what is wrong with it
+	}
+	return b.of(name)
 }
 
 // of gives the mapping that orders are mapped with now. While this transformer cannot use the active revision it maps

@@ -47,7 +47,7 @@ func (p *customers) handle(ctx context.Context, m consume.Message) ([]publish.Me
 	if !known {
 		return nil, fault.New(fault.ConfigurationWrong, "want a section under stores", fault.Field("store", state.Store))
 	}
-	with, err := p.mappings.of(store.Mapping)
+	with, err := p.mappings.under(ctx, m, store.Mapping)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (p *mapper) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if !known {
 		return nil, fault.New(fault.ConfigurationWrong, "want a section under stores", fault.Field("store", state.Store))
 	}
-	with, err := p.mappings.of(store.Mapping)
+	with, err := p.mappings.under(ctx, m, store.Mapping)
 	if err != nil {
 		return nil, err
 	}

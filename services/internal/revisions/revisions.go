@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -160,13 +161,36 @@ func (s Shelf) Active(ctx context.Context, mapping string) (Active, error) {
 }
 
 func decode(entry jetstream.KeyValueEntry) (Active, error) {
-	a, err := codec.Decode[Active](entry.Value())
-	a.Position = entry.Revision()
+	return decoded(entry.Key(), entry.Value(), entry.Revision())
+}
+
+func decoded(key string, value []byte, position uint64) (Active, error) {
+	a, err := codec.Decode[Active](value)
+	a.Position = position
 	if err != nil {
-		err = fmt.Errorf("bucket %s, key %s: %w", topology.Mappings, entry.Key(), err)
+		err = fmt.Errorf("bucket %s, key %s: %w", topology.Mappings, key, err)
 	}
 	return a, err
 }
+
+// Chosen is Active as the bucket's leader says: it knows every choice that is confirmed, where a replica, which Active may ask,
+// lags behind.
+func (s Shelf) Chosen(ctx context.Context, js jetstream.JetStream, mapping string) (Active, error) {
+	leader, err := js.Conn().JetStream() // jetstream.Stream asks a replica
+	if err != nil {
+		return Active{}, err
+	}
+	raw, err := leader.GetLastMsg(stream, "$KV."+topology.Mappings+"."+mapping+pointer, nats.Context(ctx))
+	if errors.Is(err, nats.ErrMsgNotFound) {
+		return Active{}, fmt.Errorf("%w: %s", ErrNotActive, mapping)
+	}
+	if err != nil {
+		return Active{}, fmt.Errorf("active revision of mapping %s: %w", mapping, err)
+	}
+	return decoded(raw.Subject, raw.Data, raw.Sequence)
+}
+
+const stream = "KV_" + topology.Mappings // of the bucket
 
 // Activate makes a kept revision the active one. after is the position of the choice it replaces, 0 where there is none:
 // of two who choose at once the second gets ErrMeanwhile.
@@ -251,11 +275,11 @@ func (s Shelf) Acts(ctx context.Context, mapping string) ([]Active, error) {
 
 // Newest gives a position that no choice made so far has passed.
 func (s Shelf) Newest(ctx context.Context, js jetstream.JetStream) (uint64, error) {
-	stream, err := js.Stream(ctx, "KV_"+topology.Mappings)
+	bucket, err := js.Stream(ctx, stream)
 	if err != nil {
 		return 0, fmt.Errorf("bucket %s: %w", topology.Mappings, err)
 	}
-	return stream.CachedInfo().State.LastSeq, nil
+	return bucket.CachedInfo().State.LastSeq, nil
 }
 
 // Watch hands on the active revision of each mapping, now and whenever another is made active, until ctx ends.
