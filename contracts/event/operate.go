@@ -32,6 +32,7 @@ type FailureAttempt struct {
 	State string    `json:"state"`
 	Code  string    `json:"code,omitempty"`
 	Text  string    `json:"text,omitempty"`
+	By    string    `json:"by,omitempty"` // who retried or dismissed: the line is an act
 }
 
 // AuditActedV1 is one act of an operator, or of a rule that an operator gave; the act is the last token of type and subject.

@@ -16,6 +16,8 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/audit"
+	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
@@ -101,22 +103,31 @@ func Retry(ctx context.Context, js jetstream.JetStream, id, by string) (Failure,
 	if err != nil {
 		return f, err
 	}
-	before := f.Entry.State
 	f.Entry.State, f.Entry.By = event.FailureRetried, by
 	entry, err := change(&f, id, sequence, "retried")
 	if err != nil {
 		return f, err
 	}
-	audit, err := acted("retried", id, by, before, f.Entry.State, "")
-	if err != nil {
+	// The entry first: a success that follows at once must find it to resolve.
+	if err := act(ctx, js, f, entry); err != nil {
 		return f, err
 	}
-	// The entry first: a success that follows at once must find it to resolve.
-	acks, err := publish.New(js).Publish(ctx, entry, audit, message)
-	if len(acks) == 2 && fault.ClassOf(err) == fault.Conflict {
+	_, err = publish.New(js).Publish(ctx, message)
+	if fault.ClassOf(err) == fault.Conflict {
 		return f, nil // a newer state came meanwhile: it is under way
 	}
 	return f, err
+}
+
+// act stores the entry that holds an act, then tells the act. Where that fails the transformers tell it.
+func act(ctx context.Context, js jetstream.JetStream, f Failure, entry publish.Message) error {
+	if _, err := publish.New(js).Publish(ctx, entry); err != nil {
+		return err
+	}
+	if err := audit.Tell(ctx, js, failures.Acts(f.Entry)...); err != nil {
+		return fmt.Errorf("failure %s is noted as %s, nothing more was done, and a transformer tells the act when it can: %w", f.Name, f.Entry.State, err)
+	}
+	return nil
 }
 
 func again(ctx context.Context, js jetstream.JetStream, f Failure) (publish.Message, error) {
@@ -199,18 +210,12 @@ func Dismiss(ctx context.Context, js jetstream.JetStream, id, by, note string) (
 	if !f.IsOpen() {
 		return f, fmt.Errorf("failure %s is %s: only parked work is dismissed", id, f.Entry.State)
 	}
-	before := f.Entry.State
 	f.Entry.State, f.Entry.By, f.Entry.Note = event.FailureDismissed, by, note
 	entry, err := change(&f, id, sequence, note)
 	if err != nil {
 		return f, err
 	}
-	audit, err := acted("dismissed", id, by, before, f.Entry.State, note)
-	if err != nil {
-		return f, err
-	}
-	_, err = publish.New(js).Publish(ctx, entry, audit)
-	return f, err
+	return f, act(ctx, js, f, entry)
 }
 
 const maxHistory = 20 // lines of a failure's history, as event.FailureParkedV1 says
@@ -220,7 +225,7 @@ func change(f *Failure, id string, sequence uint64, text string) (publish.Messag
 	f.Entry.LastAt, f.Entry.Time = now, now
 	// Two people may act on one entry at once: the time keeps their acts apart, so that the second hears of the first.
 	f.Entry.ID = fmt.Sprintf("failure:%s:%s:%d:%d", id, f.Entry.State, sequence, now.UnixNano())
-	f.Entry.History = append(f.Entry.History, event.FailureAttempt{At: now, State: f.Entry.State, Code: f.Entry.Fault.Code, Text: text})
+	f.Entry.History = append(f.Entry.History, event.FailureAttempt{At: now, State: f.Entry.State, Code: f.Entry.Fault.Code, Text: text, By: f.Entry.By})
 	f.Entry.History = f.Entry.History[max(0, len(f.Entry.History)-maxHistory):]
 	name, err := subject.ParseFailureID(id)
 	if err != nil {
@@ -229,13 +234,4 @@ func change(f *Failure, id string, sequence uint64, text string) (publish.Messag
 	m, err := publish.JSON(topology.Failures, name.String(), f.Entry.Envelope, f.Entry)
 	m.Expect = &publish.Expect{Sequence: sequence}
 	return m, err
-}
-
-func acted(act, what, by, before, after, note string) (publish.Message, error) {
-	now := time.Now().UTC()
-	body := event.AuditActedV1{
-		Envelope: event.Envelope{Type: "audit.v1." + act, ID: fmt.Sprintf("audit:%s:%s:%d", act, what, now.UnixNano()), Time: now},
-		Act:      act, By: by, What: what, Before: map[string]string{"state": before}, After: map[string]string{"state": after}, Note: note,
-	}
-	return publish.JSON(topology.Audit, subject.Audit(act), body.Envelope, body)
 }

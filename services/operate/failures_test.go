@@ -3,6 +3,7 @@ package operate_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/operate"
@@ -294,5 +296,51 @@ func TestHistoryOfRetriesIsBounded(t *testing.T) {
 	}
 	if e := s.find(name).Entry; len(e.History) != 20 {
 		t.Errorf("history of %d, want 20", len(e.History))
+	}
+}
+
+// An act on a failure is told although its command fails between the deed and the telling: the transformers tell it, three of
+// them once, also where a later entry stands on it by then.
+func TestActsOnFailuresOutliveTheirCommand(t *testing.T) {
+	p := newPlant(t)
+	ctx := natstest.Context(t)
+	s := streams{p.Server, t, time.Now().UTC()}
+	_, woo := s.delivery("order.created-simple", "main")
+	retried, dismissed := s.failure("write", "36", event.FailureParked, woo, 0), s.failure("write", "37", event.FailureParked, woo, 0)
+	p.transformer()
+	found := p.lost()
+	deliveries := s.Count(t, topology.Woo, subject.WebhookAll)
+	if _, err := operate.Retry(ctx, p.JS, retried.ID(), "kim"); err == nil || !strings.Contains(err.Error(), "is noted as retried, nothing more was done, and a transformer tells the act") {
+		t.Fatalf("%v: want it said that the act is to come", err)
+	}
+	if n := s.Count(t, topology.Woo, subject.WebhookAll); n != deliveries {
+		t.Errorf("%d deliveries of %d before: a retry whose act is not told sends nothing", n, deliveries)
+	}
+	if _, err := operate.Dismiss(ctx, p.JS, dismissed.ID(), "lee", "a test order"); err == nil {
+		t.Fatal("no audit stream, and no mistake")
+	}
+	book, err := failures.Open(ctx, p.JS, "write")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(book.Close)
+	resolved, err := book.Resolve(ctx, "main", "36", event.Position{Stream: topology.Woo, Sequence: 7}, time.Now().UTC())
+	if err != nil || len(resolved) != 1 {
+		t.Fatal(resolved, err)
+	}
+	s.put(resolved[0])
+	p.transformer()
+	p.transformer()
+	found()
+	p.until("both are told", func() bool { return p.Count(t, topology.Audit, subject.AuditAll) >= 2 })
+	_, stop := p.transformer() // looks at what is told, and finds it so
+	stop()
+	told := map[string]int{}
+	for _, a := range p.acts() {
+		told[fmt.Sprintf("%s by %s of %s (%s) %s → %s", a.Act, a.By, a.What, a.Note, a.Before["state"], a.After["state"])]++
+	}
+	want := map[string]int{"retried by kim of write.main.36 () parked → retried": 1, "dismissed by lee of write.main.37 (a test order) parked → dismissed": 1}
+	if !maps.Equal(told, want) {
+		t.Errorf("told %v\nwant %v", told, want)
 	}
 }

@@ -2,8 +2,15 @@ package operate_test
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderstream/orderstream/contracts/subject"
+	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
@@ -50,4 +57,80 @@ func TestAReplaysCandidateIsKeptUnderTheMappingsKey(t *testing.T) {
 			t.Errorf("%s: rollback to it: %+v, %v", name, done, err)
 		}
 	}
+}
+
+// An act on a plan is told although its command fails between the deed and the telling, and no other one takes its place
+// before.
+func TestActsOnPlansOutliveTheirCommand(t *testing.T) {
+	p := newPlant(t)
+	ctx := natstest.Context(t)
+	p.transformer()
+	p.transformer()
+	p.deliver(1000)
+	p.desired(1)
+	plan := p.plan(second, replay.Request{})
+	state := func() replay.State {
+		t.Helper()
+		progress, err := replay.Stands(ctx, p.JS, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return progress.State
+	}
+	told := func(want ...string) {
+		t.Helper()
+		p.until("the acts are told", func() bool { return p.Count(t, topology.Audit, subject.AuditAll) >= len(want) })
+		var got []string
+		for _, a := range p.acts() {
+			got = append(got, fmt.Sprintf("%s by %s of %s (%s): %s → %s, published %s", a.Act, a.By, a.What, a.Note, a.Before["state"], a.After["state"], a.After["published"]))
+		}
+		for i := range want {
+			want[i] = "replayed by " + strings.Replace(want[i], ":", " of "+plan.Hash+" (why):", 1)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+
+	found := p.lost()
+	if _, err := replay.Apply(ctx, p.JS, plan.Hash, "kim", "why", nil); err == nil || !strings.Contains(err.Error(), "is running, and a transformer tells the act") {
+		t.Fatalf("%v: want it said that the act is to come", err)
+	}
+	if _, err := replay.Control(ctx, p.JS, plan.Hash, replay.StatePaused, "lee", "why"); err == nil || state() != replay.StateRunning {
+		t.Errorf("%v, %s: an act that nobody has told is hidden by the next", err, state())
+	}
+	found()
+	told("kim: planned → running, published 0")
+
+	emptied := p.filled()
+	if _, err := replay.Control(ctx, p.JS, plan.Hash, replay.StatePaused, "lee", "why"); err == nil || state() != replay.StatePaused {
+		t.Fatalf("%v, %s: want it paused, and said that the act is to come", err, state())
+	}
+	emptied()
+	told("kim: planned → running, published 0", "lee: running → paused, published 0")
+	if _, err := replay.Control(ctx, p.JS, plan.Hash, replay.StateCancelled, "kim", "why"); err != nil || state() != replay.StateCancelled {
+		t.Errorf("%v, %s", err, state())
+	}
+	told("kim: planned → running, published 0", "lee: running → paused, published 0", "kim: paused → cancelled, published 0")
+}
+
+// filled makes the audit stream take nothing more until the returned function is called; what it holds can be read.
+func (p *plant) filled() (emptied func()) {
+	p.t.Helper()
+	ctx := natstest.Context(p.t)
+	stream, err := p.JS.Stream(ctx, topology.Audit)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	was := stream.CachedInfo().Config
+	full := was
+	full.MaxMsgs, full.Discard = int64(stream.CachedInfo().State.Msgs), jetstream.DiscardNew
+	update := func(c jetstream.StreamConfig) {
+		p.t.Helper()
+		if _, err := p.JS.UpdateStream(ctx, c); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	update(full)
+	return func() { update(was) }
 }

@@ -31,6 +31,7 @@ type Service struct {
 	lookups        *lookups
 	shadows        *shadows
 	teller         *teller
+	witness        *witness
 	alerts         *alert.Raiser
 	books          []*failures.Book
 }
@@ -49,7 +50,7 @@ func New(ctx context.Context, env host.Env) (*Service, error) {
 		return nil, err
 	}
 	s.mappings = mappings
-	s.teller = newTeller(env.JS, env.Log, mappings)
+	s.teller, s.witness = newTeller(env.JS, env.Log, mappings), newWitness(env.JS, env.Log)
 	s.lookups = newLookups(env.JS, env.Log, env.Config)
 	if s.shadows, err = newShadows(ctx, env.JS, env.Log, env.Config, mappings, s.lookups); err != nil {
 		return nil, err
@@ -110,6 +111,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { s.alerts.Run(ctx); return nil })
 	group.Go(func() error { return s.mappings.Run(ctx) })
 	group.Go(func() error { s.teller.Run(ctx); return nil })
+	group.Go(func() error { s.witness.Run(ctx); return nil })
 	group.Go(func() error { s.shadows.Run(ctx); return nil })
 	group.Go(func() error { return s.parse.Run(ctx) })
 	group.Go(func() error { return s.mapping.Run(ctx) })

@@ -15,6 +15,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/audit"
 	"github.com/orderstream/orderstream/services/internal/failures"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/revisions"
@@ -43,6 +44,8 @@ type Progress struct {
 	All       int       `json:"all"`
 	By        string    `json:"by"`
 	At        time.Time `json:"at"` // UTC
+
+	Act *event.AuditReplayedV1 `json:"act,omitempty"` // the newest: one write with the state, so that it is told although its command dies
 }
 
 // LeftOut is a change that was not applied, because the order or the customer is not what the plan saw.
@@ -85,8 +88,10 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 	if p.State == StateDone || p.State == StateCancelled {
 		return p, nil
 	}
-	before := p.State
-	p.State, p.By, p.At = StateRunning, by, time.Now().UTC()
+	if err := p.tell(ctx, js); err != nil {
+		return p, err
+	}
+	p.turn(plan, StateRunning, by, why)
 	if revision, err = r.keep(ctx, p, revision); err != nil {
 		return p, err
 	}
@@ -95,7 +100,7 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 		return p, err
 	}
 	defer stop()
-	if err := r.audit(ctx, by, before, p, why); err != nil {
+	if err := p.tell(ctx, js); err != nil {
 		return p, err
 	}
 	return r.all(ctx, p, revision, by, why)
@@ -140,7 +145,7 @@ func record(ctx context.Context, js jetstream.JetStream, m *mapping.Mapping, doc
 	return shelf.Newest(ctx, js)
 }
 
-func keyOf(plan Plan) string { return "replay." + plan.Hash }
+func keyOf(plan Plan) string { return audit.PlanKey(plan.Hash) }
 
 func (r *runner) progress(ctx context.Context) (Progress, uint64, error) {
 	return read(ctx, r.cursors, r.plan)
@@ -170,24 +175,33 @@ func (r *runner) keep(ctx context.Context, p Progress, revision uint64) (uint64,
 	return r.cursors.Update(ctx, keyOf(r.plan), data, revision)
 }
 
-func (r *runner) audit(ctx context.Context, by string, before State, p Progress, why string) error {
-	return audit(ctx, r.publisher, r.plan, by, before, p, why)
+// turn gives the plan another state, by an act that says so.
+func (p *Progress) turn(plan Plan, to State, by, why string) {
+	before := p.State
+	p.State, p.By, p.At = to, by, time.Now().UTC()
+	p.Act = &event.AuditReplayedV1{
+		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:%s:%d", plan.Hash, p.At.UnixNano()), Time: p.At},
+		Act:      "replayed", By: by, What: plan.Hash, Note: why, Before: map[string]string{"state": string(before)},
+		After: map[string]string{"state": string(to), "mapping": plan.Mapping, "revision": plan.Revision},
+	}
+	p.count()
 }
 
-func audit(ctx context.Context, publisher *publish.Publisher, plan Plan, by string, before State, p Progress, why string) error {
-	now := time.Now().UTC()
-	body := event.AuditReplayedV1{
-		Envelope: event.Envelope{Type: "audit.v1.replayed", ID: fmt.Sprintf("audit:replayed:%s:%d", plan.Hash, now.UnixNano()), Time: now},
-		Act:      "replayed", By: by, What: plan.Hash, Note: why, Before: map[string]string{"state": string(before)},
-		After: map[string]string{
-			"state": string(p.State), "mapping": plan.Mapping, "revision": plan.Revision, "published": fmt.Sprint(p.Published), "left": fmt.Sprint(len(p.Left)),
-		},
+// count says in the act how far the plan is applied.
+func (p *Progress) count() {
+	p.Act.After["published"], p.Act.After["left"] = fmt.Sprint(p.Published), fmt.Sprint(len(p.Left))
+}
+
+// tell puts the newest act into the audit stream, as far as it is not there: also before another one takes its place, which
+// would hide it.
+func (p *Progress) tell(ctx context.Context, js jetstream.JetStream) error {
+	if p.Act == nil {
+		return nil
 	}
-	m, err := publish.JSON(topology.Audit, subject.Audit("replayed"), body.Envelope, body)
-	if err == nil {
-		_, err = publisher.Publish(ctx, m)
+	if err := audit.Tell(ctx, js, *p.Act); err != nil {
+		return fmt.Errorf("plan %s is %s, and a transformer tells the act when it can: %w", p.Act.What, p.State, err)
 	}
-	return err
+	return nil
 }
 
 // step is how many changes are applied between two notes of the progress.
@@ -209,11 +223,11 @@ func (r *runner) all(ctx context.Context, p Progress, revision uint64, by, why s
 			return r.ended(ctx, p, err)
 		}
 	}
-	p.State = StateDone
+	p.turn(r.plan, StateDone, by, why)
 	if _, err := r.keep(ctx, p, revision); err != nil {
 		return r.ended(ctx, p, err)
 	}
-	return p, r.audit(ctx, by, StateRunning, p, why)
+	return p, p.tell(ctx, r.js)
 }
 
 func (r *runner) next(ctx context.Context, c Change, p *Progress) error {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
 // Control pauses or cancels a plan, whoever runs it, and gives the progress with which its runner stopped.
@@ -23,7 +22,7 @@ func Control(ctx context.Context, js jetstream.JetStream, hash string, to State,
 	if err != nil {
 		return Progress{}, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
 	}
-	before, p, revision, err := turn(ctx, cursors, plan, to, by)
+	before, p, revision, err := turn(ctx, js, cursors, plan, to, by, why)
 	if err != nil {
 		return p, err
 	}
@@ -32,11 +31,21 @@ func Control(ctx context.Context, js jetstream.JetStream, hash string, to State,
 			return p, err
 		}
 	}
-	return p, audit(ctx, publish.New(js), plan, by, before, p, why)
+	return p, p.tell(ctx, js)
+}
+
+// Stands tells how far a plan is applied.
+func Stands(ctx context.Context, js jetstream.JetStream, plan Plan) (Progress, error) {
+	cursors, err := js.KeyValue(ctx, topology.Cursors)
+	if err != nil {
+		return Progress{}, fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	p, _, err := read(ctx, cursors, plan)
+	return p, err
 }
 
 // turn writes the state, however often a runner notes its progress meanwhile.
-func turn(ctx context.Context, cursors jetstream.KeyValue, plan Plan, to State, by string) (before State, p Progress, revision uint64, err error) {
+func turn(ctx context.Context, js jetstream.JetStream, cursors jetstream.KeyValue, plan Plan, to State, by, why string) (before State, p Progress, revision uint64, err error) {
 	for {
 		if p, revision, err = read(ctx, cursors, plan); err != nil {
 			return before, p, revision, err
@@ -44,7 +53,10 @@ func turn(ctx context.Context, cursors jetstream.KeyValue, plan Plan, to State, 
 		if before = p.State; before == StateDone || before == StateCancelled {
 			return before, p, revision, fmt.Errorf("plan %s is %s", plan.Hash, before)
 		}
-		p.State, p.By, p.At = to, by, time.Now().UTC()
+		if err := p.tell(ctx, js); err != nil {
+			return before, p, revision, err
+		}
+		p.turn(plan, to, by, why)
 		data, err := codec.Encode(p)
 		if err != nil {
 			return before, p, revision, err
@@ -121,7 +133,8 @@ func (r *runner) ended(ctx context.Context, p Progress, cause error) (Progress, 
 		if told.State == StateRunning {
 			return p, fmt.Errorf("plan %s is applied by another command", r.plan.Hash)
 		}
-		p.State, p.By, p.At = told.State, told.By, told.At
+		p.State, p.By, p.At, p.Act = told.State, told.By, told.At, told.Act
+		p.count()
 		if _, err := r.keep(ctx, p, revision); !moved(err) {
 			return p, err
 		}
