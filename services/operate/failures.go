@@ -90,7 +90,8 @@ func Find(ctx context.Context, js jetstream.JetStream, id string) (Failure, uint
 }
 
 // Retry publishes the parked message again, as it was stored: the stage handles it once more. Of states that
-// replace one another (ORDERS, CUSTOMERS, DESIRED, OUTCOMES) the newest is sent: an older one must not become the newest.
+// replace one another (ORDERS, CUSTOMERS, DESIRED, OUTCOMES) the newest is sent: an older one must not become the newest. A
+// desired state is made again where a mapping was published since.
 func Retry(ctx context.Context, js jetstream.JetStream, id, by string) (Failure, error) {
 	f, sequence, err := Find(ctx, js, id)
 	if err != nil {
@@ -136,8 +137,14 @@ func again(ctx context.Context, js jetstream.JetStream, f Failure) (publish.Mess
 	if err != nil {
 		return publish.Message{}, fmt.Errorf("the parked message %s %d: %w", at.Stream, at.Sequence, err)
 	}
+	data := m.Data
+	if at.Stream == topology.Desired {
+		if data, err = mended(ctx, js, m); err != nil {
+			return publish.Message{}, fmt.Errorf("failure %s: %w", f.Name, err)
+		}
+	}
 	message := publish.Message{
-		Stream: at.Stream, Subject: m.Subject, ID: fmt.Sprintf("retry:%s:%d:%d", f.Name, m.Sequence, time.Now().UnixNano()), Header: own(m.Header), Data: m.Data,
+		Stream: at.Stream, Subject: m.Subject, ID: fmt.Sprintf("retry:%s:%d:%d", f.Name, m.Sequence, time.Now().UnixNano()), Header: own(m.Header), Data: data,
 	}
 	message.Header[event.HeaderOrigin] = []string{string(event.OriginRetry)}
 	if scope != "" {

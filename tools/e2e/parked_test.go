@@ -185,3 +185,23 @@ func laterIsParked(t *testing.T, w world.World, before uint64) {
 		t.Errorf("%+v: want the parked state with the revision of the one before", whole)
 	}
 }
+
+// An order that the writer parks for what the mapping says is retried once, right behind the publication that mends it.
+func TestARetryFollowsTheMapping(t *testing.T) {
+	wrong := bytes.ReplaceAll(mapping.Default, []byte(`ref("subsidiary", "name", "Parent US")`), []byte(`ref("subsidiary", "name", "Nowhere")`))
+	w := world.Start(t, demo.Options{Mute: true, Adjust: world.Unwatched, Mapping: fileOf(t, wrong)})
+	w.Load(world.Captures(t))
+	w.Post(changed(t, "order.created-simple"))
+	w.Settle()
+	holds(t, w, []string{"failures", "show", "write.main.36"}, "reference-unknown", "Nowhere")
+	said[operate.Published](t, w, "mapping", "publish", fileOf(t, mapping.Default), "-m", "the subsidiary's name")
+	said[operate.Failure](t, w, "failures", "retry", "write.main.36")
+	w.Settle()
+	if made := w.SalesOrders()["wc-so-main-36"]; made.Memo != "WooCommerce order 36" {
+		t.Errorf("%+v: want the sales order made", made)
+	}
+	holds(t, w, []string{"failures", "list"}, "nothing is parked")
+	if now := said[operate.Derived](t, w, "order", "derive", "main/36"); !now.Same || now.Desired.Source.Revision != mapping.Revision(mapping.Default) {
+		t.Errorf("revision %s, same %v", now.Desired.Source.Revision, now.Same)
+	}
+}
