@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
@@ -91,7 +92,7 @@ func TestReplayWritesThePlan(t *testing.T) {
 	if sent := w.NetSuite.Stats().Requests - before; sent > 3*3 { // read, write, read back
 		t.Errorf("%d requests for three orders", sent)
 	}
-	if again, err := replay.Apply(ctx, w.JS, p.Hash, "me", "", nil); err != nil || fmt.Sprint(again) != fmt.Sprint(done) {
+	if again, err := replay.Apply(ctx, w.JS, p.Hash, "me", "", nil); err != nil || !cmp.Equal(again, done) {
 		t.Errorf("applied twice: %+v, %v", again, err)
 	}
 	if left := changesIn(t, plan(t, w, document)); len(left) != 1 || left[0].Order != "36" {
