@@ -77,9 +77,9 @@ type Order struct{ Kind, Store, Order string }
 func (o Order) String() string { return join("order.v1", o.Kind, o.Store, o.Order) }
 
 // OrdersOf matches exactly the events of one order, whatever their kind: the scope of the
-// expected-last-sequence check that keeps states in order.
+// expected-last-sequence check that keeps states in order. A store that is Any stands for every one, which no store is called.
 func OrdersOf(store, order string) string {
-	return "order.v1." + Any + "." + Token(store) + "." + Token(order)
+	return "order.v1." + Any + "." + tokenOrAny(store) + "." + Token(order)
 }
 
 // OrdersIn matches the events of all orders of a store.
@@ -96,6 +96,11 @@ func ParseOrder(s string) (Order, error) {
 
 // Customer builds customer.v1.changed.<store>.<customer>.
 func Customer(store, customer string) string { return join("customer.v1.changed", store, customer) }
+
+// CustomersOf matches the events of a customer of a store, or of any; of all of a store's customers where customer is Any.
+func CustomersOf(store, customer string) string {
+	return "customer.v1.changed." + tokenOrAny(store) + "." + tokenOrAny(customer)
+}
 
 // ParseCustomer reads the subject of a customer event.
 func ParseCustomer(s string) (store, customer string, err error) {
@@ -131,14 +136,14 @@ func desiredIn(kind, store string) string {
 // DesiredOrdersFor matches the desired states of the orders of one NetSuite account.
 func DesiredOrdersFor(account string) string { return "desired.v1.order." + Token(account) + ".>" }
 
-// DesiredOf matches the desired states of one order whatever its account.
+// DesiredOf matches the desired states of one order whatever its account; store as of OrdersOf.
 func DesiredOf(store, order string) string {
-	return "desired.v1.order." + Any + "." + Token(store) + "." + Token(order)
+	return "desired.v1.order." + Any + "." + tokenOrAny(store) + "." + Token(order)
 }
 
-// DesiredOfCustomer matches the desired states of one customer whatever his account.
+// DesiredOfCustomer matches the desired states of one customer whatever his account; store as of OrdersOf.
 func DesiredOfCustomer(store, customer string) string {
-	return "desired.v1.customer." + Any + "." + Token(store) + "." + Token(customer)
+	return "desired.v1.customer." + Any + "." + tokenOrAny(store) + "." + Token(customer)
 }
 
 // ParseDesired reads the subject of a desired state.

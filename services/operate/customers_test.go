@@ -201,13 +201,12 @@ func TestAPlanShowsCustomers(t *testing.T) {
 		request           replay.Request
 		orders, customers int
 	}{
-		"an order":            {replay.Request{Orders: []string{"1000"}}, 1, 0},
-		"orders of a time":    {replay.Request{Since: day.AddDate(-1, 0, 0)}, 1, 0},
-		"a condition":         {replay.Request{Where: "true"}, 1, 0},
-		"a customer":          {replay.Request{Customers: []string{"2"}}, 0, 1},
-		"both":                {replay.Request{Orders: []string{"1000"}, Customers: []string{"3"}}, 1, 1},
-		"a store":             {replay.Request{Store: "main"}, 1, 2},
-		"a store that is not": {replay.Request{Store: "other"}, 0, 0},
+		"an order":         {replay.Request{Orders: []string{"1000"}}, 1, 0},
+		"orders of a time": {replay.Request{Since: day.AddDate(-1, 0, 0)}, 1, 0},
+		"a condition":      {replay.Request{Where: "true"}, 1, 0},
+		"a customer":       {replay.Request{Customers: []string{"2"}}, 0, 1},
+		"both":             {replay.Request{Orders: []string{"1000"}, Customers: []string{"3"}}, 1, 1},
+		"a store":          {replay.Request{Store: "main"}, 1, 2},
 	} {
 		if got := p.plan(dialled, c.request); got.Looked != c.orders || got.Customers.Looked != c.customers {
 			t.Errorf("%s: %d orders and %d customers looked at, want %d and %d", name, got.Looked, got.Customers.Looked, c.orders, c.customers)

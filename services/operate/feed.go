@@ -42,6 +42,9 @@ func Feed(ctx context.Context, js jetstream.JetStream, durable, store string, si
 	}
 	f := Fed{Durable: durable, Filter: subject.OrderAll}
 	if store != "" {
+		if err := replay.Knows(ctx, js, store); err != nil {
+			return f, err
+		}
 		f.Filter = subject.OrdersIn(store)
 	}
 	if present != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/operate/replay"
 )
 
 // FedSubject is a subject that got history again.
@@ -32,6 +33,9 @@ type FedSubject struct {
 func FeedSubject(ctx context.Context, js jetstream.JetStream, to, store string, since time.Time, by, note string, progress func(done, all int)) (FedSubject, error) {
 	f := FedSubject{Subject: to, Filter: subject.OrderAll}
 	if store != "" {
+		if err := replay.Knows(ctx, js, store); err != nil {
+			return f, err
+		}
 		f.Filter = subject.OrdersIn(store)
 	}
 	var err error

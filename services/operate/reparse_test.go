@@ -13,6 +13,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/natstest"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/internal/terms"
 	"github.com/orderstream/orderstream/services/operate"
 	"github.com/orderstream/orderstream/services/operate/replay"
 )
@@ -146,6 +147,9 @@ func TestParkedDeliveriesAreParsedAgain(t *testing.T) {
 	}
 	if len(shown.Groups) != 1 || shown.Groups[0].Field != "parked at parse" || len(shown.Troubles) != 1 || shown.Troubles[0].Order != "order-99" {
 		t.Errorf("groups %+v, troubles %+v", shown.Groups, shown.Troubles)
+	}
+	if err := terms.Keep(ctx, s.JS, "ns", terms.Account{Mappings: map[string]string{"eu": "default"}}); err != nil {
+		t.Fatal(err)
 	}
 	if other, err := replay.Parse(ctx, s.JS, replay.Request{Store: "eu"}, nil); err != nil || len(other.Changes)+len(other.Troubles) != 0 {
 		t.Errorf("another store: %+v, %v", other, err)

@@ -24,6 +24,9 @@ type ShadowRule = shadow.Rule
 // StartShadow runs a document beside the active revision, from the next state of an order or customer on: its differences are counted and
 // nothing of it is written to NetSuite. name is the mapping's key in the configuration; empty: the document's own name.
 func StartShadow(ctx context.Context, js jetstream.JetStream, name string, document []byte, rule ShadowRule, by, note string) (Shadow, error) {
+	if rule.After < 0 {
+		return Shadow{}, fmt.Errorf("after = %d: want the order states after which the shadow is promoted, or 0", rule.After)
+	}
 	m, err := mapping.Compile(document)
 	if err != nil {
 		return Shadow{}, err

@@ -41,6 +41,9 @@ type lab struct {
 // Make shows what a candidate mapping would do to history. It writes nothing. progress, if not nil, hears how many of
 // how many orders and customers were looked at.
 func Make(ctx context.Context, js jetstream.JetStream, candidate *mapping.Mapping, r Request, progress func(done, all int)) (Plan, error) {
+	if err := r.check(ctx, js); err != nil {
+		return Plan{}, err
+	}
 	l, err := newLab(ctx, js, candidate, r)
 	if err != nil {
 		return Plan{}, err

@@ -58,6 +58,9 @@ type parser struct {
 // count.
 func Parse(ctx context.Context, js jetstream.JetStream, r Request, progress func(done, all int)) (Reparse, error) {
 	p := parser{request: r, groups: contrast.Groups{}, result: Reparse{Changes: []Reparsed{}, Troubles: []Trouble{}}}
+	if err := r.check(ctx, js); err != nil {
+		return p.result, err
+	}
 	err := p.all(ctx, js, progress, func(Reparsed, event.OrderStateV1) error { return nil })
 	return p.result, err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"strings"
 	"syscall"
 
 	"github.com/goccy/go-json"
@@ -82,7 +83,50 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.config, "config", "orderstream.yaml", "configuration file")
 	root.PersistentFlags().StringVar(&a.nats, "nats", "nats://127.0.0.1:4222", "NATS server to ask")
 	root.AddCommand(a.demo(), a.up(), a.check(), a.order(), a.customer(), a.failures(), a.mapping(), a.replay(), a.topology())
+	strict(root)
 	return root
+}
+
+// strict makes wrong words a usage mistake that says what is wanted, also of a group of verbs, which would take any for a wish
+// for help and succeed.
+func strict(c *cobra.Command) {
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wanted(c, err) })
+	if want := c.Args; want != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := errors.Join(want(c, args), c.ValidateRequiredFlags()); err != nil {
+				return wanted(c, err)
+			}
+			return nil
+		}
+	}
+	if c.HasSubCommands() && c.HasParent() {
+		c.SuggestionsMinimumDistance = 2
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			meant := ""
+			if list := c.SuggestionsFor(args[0]); len(list) > 0 {
+				meant = "; did you mean " + strings.Join(list, " or ") + "?"
+			}
+			return usage{fmt.Errorf("%s has no verb %q%s", c.CommandPath(), args[0], meant)}
+		}
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
+
+func wanted(c *cobra.Command, err error) error {
+	return usage{fmt.Errorf("%w: want %s; --help says more", err, c.UseLine())}
+}
+
+// least refuses a number that is too small.
+func least(flag string, value, least int) error {
+	if value < least {
+		return usage{fmt.Errorf("--%s %d: want at least %d", flag, value, least)}
+	}
+	return nil
 }
 
 // ask connects to JetStream for one verb.

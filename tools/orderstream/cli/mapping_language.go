@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -173,6 +172,9 @@ func (a *app) mappingCoverage() *cobra.Command {
 		Use: "coverage <file>", Short: "Tell which rules and expressions of a mapping its examples and the last orders exercise", Args: cobra.ExactArgs(1),
 		Long: "Tell which rules and expressions of a mapping its examples exercise, and with --last the newest orders and customers of history, of the stores that its mapping maps. What a store has of its own is told apart.",
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := least("last", among.Last, 0); err != nil {
+				return err
+			}
 			_, m, err := mappingFile(args[0])
 			if err != nil {
 				return err
@@ -207,7 +209,7 @@ type covered struct {
 }
 
 func (a *app) exercise(ctx context.Context, m *mapping.Mapping, among replay.Among, t *mapping.Trace) (done *replay.Exercised, err error) {
-	if among.Last <= 0 {
+	if among.Last == 0 {
 		return nil, nil
 	}
 	err = a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
@@ -390,8 +392,8 @@ func (a *app) mappingFuzz() *cobra.Command {
 			if !c.Flags().Changed("seed") {
 				seed = uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
 			}
-			if orders < 1 {
-				return usage{errors.New("--orders: want at least 1")}
+			if err := least("orders", orders, 1); err != nil {
+				return err
 			}
 			f := m.Fuzz(seed, orders)
 			if err := a.print(f, func(w io.Writer) { printFuzzed(w, f, args[0]) }); err != nil {

@@ -74,6 +74,9 @@ func (a *app) replayPlan() *cobra.Command {
 			if err := f.times(); err != nil {
 				return usage{err}
 			}
+			if err := least("slots", f.request.Slots, 0); err != nil {
+				return err
+			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				plan, err := a.makePlan(ctx, js, f)
 				if err != nil || f.reports.changes == "-" {
@@ -111,6 +114,9 @@ func (f *planFlags) times() (err error) {
 		if *bound.at, err = time.Parse(time.RFC3339, bound.text); err != nil {
 			return fmt.Errorf("%s %q: want 2006-01-02 or RFC 3339", bound.name, bound.text)
 		}
+	}
+	if since, until := f.request.Since, f.request.Until; !until.IsZero() && !since.Before(until) {
+		return fmt.Errorf("--until %q: want a time after --since %q", f.until, f.since)
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ func (a *app) diff() *cobra.Command {
 	c := &cobra.Command{
 		Use: "diff <revision|file> <revision|file>", Short: "Compare two documents: their text, and what they make of the last orders and customers; nothing is written", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := least("last", among.Last, 0); err != nil {
+				return err
+			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				var documents [2][]byte
 				var compiled [2]*mapping.Mapping

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -36,6 +38,12 @@ func (a *app) shadowStart() *cobra.Command {
 	c := &cobra.Command{
 		Use: "start <file|revision>", Short: "Compare a candidate with the active revision, from the next order or customer on", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := least("promote-after", rule.After, 0); err != nil {
+				return err
+			}
+			if rule.After == 0 && len(rule.Fields) > 0 {
+				return usage{errors.New("--expect: it is for --promote-after, which says when the shadow is promoted by itself")}
+			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				document, err := a.document(ctx, js, args[0])
 				if err != nil {
@@ -69,6 +77,9 @@ func (a *app) shadowStatus() *cobra.Command {
 					for _, s := range list {
 						printShadow(w, s)
 					}
+					if len(list) == 0 {
+						fmt.Fprintln(w, "no mapping has a shadow, or had one")
+					}
 				})
 			})
 		},
@@ -95,7 +106,7 @@ func printShadow(w io.Writer, s operate.Shadow) {
 		fmt.Fprintf(w, "  %d states of customers: %d the same, %d differ, %d mapped by one of the two only\n", c.Looked, c.Same, c.Differ(), c.Trouble)
 	}
 	if s.EndedBy != "" {
-		fmt.Fprintf(w, "  %s %s by %s: %s\n", s.State, s.EndedAt.Format(time.RFC3339), s.EndedBy, s.Why)
+		fmt.Fprintf(w, "  %s %s by %s: %s\n", s.State, s.EndedAt.Format(time.RFC3339), s.EndedBy, cmp.Or(s.Why, "no reason given"))
 	}
 	if s.Rule.After > 0 {
 		fmt.Fprintf(w, "  promoted by itself after %d order states in which nothing but %v differs\n", s.Rule.After, s.Rule.Fields)
