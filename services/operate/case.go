@@ -49,7 +49,11 @@ func CaseOf(ctx context.Context, js jetstream.JetStream, store, order string, se
 	if err != nil || sequence == 0 {
 		return c, err
 	}
-	if c.State, err = stateAt(ctx, js, sequence); err != nil || c.State.Store != store || c.State.Order != order {
+	c.State, err = stateAt(ctx, js, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return c, fmt.Errorf("%w: ORDERS %d is not there, or no longer", ErrNoOrder, sequence)
+	}
+	if err != nil || c.State.Store != store || c.State.Order != order {
 		return c, errors.Join(fmt.Errorf("%w: ORDERS %d is no event of %s in store %s", ErrNoOrder, sequence, order, store), err)
 	}
 	c.Held.Source.Sequence = sequence

@@ -157,10 +157,21 @@ func TestAPlanIsShownByTheCommand(t *testing.T) {
 	if err != nil || bytes.Count(changes, []byte("\n")) != 4 {
 		t.Errorf("%v, changes %s: want four lines", err, changes)
 	}
-	holds(t, w, []string{"replay", "show", made.Hash}, "replay plan "+made.Hash, "4 orders looked at: 4 change, 0 stay as they are, 0 cannot be mapped", "sales_order.fields.memo", `"a<b & c `, "orderstream replay apply "+made.Hash)
+	holds(t, w, []string{"replay", "show", made.Hash}, "replay plan "+made.Hash, "4 orders looked at: 4 change, 0 stay as they are, 0 cannot be mapped", "sales_order.fields.memo", `"a<b & c `,
+		"  update         4  the open sales order is written again", "plan "+made.Hash+" is planned: 0 of 4 changes", "orderstream replay apply "+made.Hash)
+	if got := tables["What applying does"]; len(got) != 2 || got[1][0] != "update" || got[1][2] != "4" {
+		t.Errorf("what applying does: %q", got)
+	}
 	refused(t, w, "no such replay plan", "replay", "show", "0011223344556677")
 	if n := w.NetSuite.Stats().Requests - before; n != 0 || lastIn(t, w, topology.Desired) != desired || lastIn(t, w, topology.Audit) != 0 {
 		t.Errorf("%d requests to NetSuite, DESIRED at %d after %d, %d acts: want nothing written", n, lastIn(t, w, topology.Desired), desired, lastIn(t, w, topology.Audit))
+	}
+	said[replay.Progress](t, w, "replay", "apply", made.Hash)
+	if stands := said[struct{ Stands replay.Progress }](t, w, "replay", "show", made.Hash).Stands; stands.State != replay.StateDone || stands.Published != 4 {
+		t.Errorf("%+v: want it done", stands)
+	}
+	if _, out, _ := says(w, "replay", "show", made.Hash); !strings.Contains(out, "is done: 4 of 4 changes, 4 published") || strings.Contains(out, "replay apply") {
+		t.Errorf("shown after it was applied:\n%s", out)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("plan").Parse(pageText))
+var page = template.Must(template.New("plan").Funcs(template.FuncMap{"brief": Brief}).Parse(pageText))
 
 // Page writes a plan as a page for people, every change with each of its fields.
 func (p Plan) Page(w io.Writer) error {

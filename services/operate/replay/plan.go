@@ -69,6 +69,39 @@ const (
 	EffectNone   Effect = "none"   // no sales order is written: the order is ignored, waits, or is held as asked already
 )
 
+// meanings are the effects, as they are listed.
+var meanings = []struct {
+	effect Effect
+	means  string
+}{
+	{EffectCreate, "no sales order yet: it is made"},
+	{EffectUpdate, "the open sales order is written again"},
+	{EffectAlter, "fulfilled or billed: its lines are changed one by one"},
+	{EffectRevise, "the customer's record is read, and what differs is changed"},
+	{EffectKeep, "it stays as it is in NetSuite"},
+	{EffectPark, "fulfilled or billed: it waits for a person"},
+	{EffectHold, "writes of the account are on hold"},
+	{EffectNone, "no sales order is written"},
+}
+
+// Effected is how many of a plan's changes have an effect.
+type Effected struct {
+	Effect  Effect `json:"effect"`
+	Means   string `json:"means"` // in words
+	Changes int    `json:"changes"`
+}
+
+// effected lists the effects that changes have.
+func effected(counts map[Effect]int) []Effected {
+	list := []Effected{}
+	for _, m := range meanings {
+		if n := counts[m.effect]; n > 0 {
+			list = append(list, Effected{m.effect, m.means, n})
+		}
+	}
+	return list
+}
+
 // Writes tells whether a sales order is written.
 func (e Effect) Writes() bool { return e == EffectCreate || e == EffectUpdate || e == EffectAlter }
 
@@ -143,6 +176,16 @@ type Cost struct {
 	Elapsed time.Duration `json:"elapsed"` // about
 }
 
+// Brief is a duration as people read it: to three digits or so.
+func Brief(d time.Duration) time.Duration {
+	for _, unit := range []time.Duration{time.Minute, time.Second, time.Millisecond} {
+		if d >= unit {
+			return d.Round(unit / 10)
+		}
+	}
+	return d.Round(time.Microsecond)
+}
+
 // Counts says how many orders or customers there are of each kind.
 type Counts struct {
 	Looked  int `json:"looked"` // at
@@ -167,6 +210,7 @@ type Plan struct {
 	Days     []Day     `json:"days"`
 	Totals   []Total   `json:"totals"` // of all days
 
+	Effects   []Effected  `json:"effects"`   // of the changes
 	Unwritten []Total     `json:"unwritten"` // of changes whose sales order stays as it is
 	Elsewhere []Elsewhere `json:"elsewhere"` // not looked at
 	Customers Counts      `json:"customers"`

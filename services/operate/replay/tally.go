@@ -24,6 +24,7 @@ type tally struct {
 	totals totals // of what is written
 	rest   totals // of what is not
 	costs  costs
+	effect map[Effect]int
 	others map[Elsewhere]Elsewhere // by store and mapping, with the numbers
 }
 
@@ -31,7 +32,7 @@ func newTally(p Plan) (*tally, error) {
 	p.Behind, p.Troubles, p.Groups, p.Kept, p.Days = []Behind{}, []Trouble{}, []Group{}, []Group{}, []Day{}
 	var err error
 	p.sheet, err = newSheet()
-	return &tally{plan: p, groups: contrast.Groups{}, kept: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, others: map[Elsewhere]Elsewhere{}}, err
+	return &tally{plan: p, groups: contrast.Groups{}, kept: contrast.Groups{}, behind: map[[3]string]*Behind{}, days: map[string]*Day{}, totals: totals{}, rest: totals{}, costs: costs{}, effect: map[Effect]int{}, others: map[Elsewhere]Elsewhere{}}, err
 }
 
 // verdict is what the candidate makes of one order, or of one customer.
@@ -84,6 +85,7 @@ func (t *tally) change(v verdict) {
 	t.groups.Add(v.change.Object, v.change.Differences)
 	t.kept.Add(v.change.Object, v.change.unwritten())
 	t.costs.add(v)
+	t.effect[v.change.Effect]++
 	if !v.customer {
 		t.money(v)
 	}
@@ -174,7 +176,7 @@ func (t *tally) finish(slots func(account string) int) (Plan, error) {
 	slices.SortFunc(p.Days, func(a, b Day) int { return strings.Compare(a.Day+string(a.Currency), b.Day+string(b.Currency)) })
 	p.Elsewhere = t.elsewhere()
 	p.Totals, p.Unwritten = t.totals.sorted(), t.rest.sorted()
-	p.Cost = t.costs.sum(slots)
+	p.Cost, p.Effects = t.costs.sum(slots), effected(t.effect)
 	p.Hash = p.hash()
 	return *p, p.sheet.flush()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -57,9 +56,9 @@ func (a *app) derive() *cobra.Command {
 	c := &cobra.Command{
 		Use: "derive [<store>/]<order>", Short: "Make an order's desired state again from history, with a mapping revision", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			store, order, named := strings.Cut(args[0], "/")
-			if !named {
-				store, order = "", args[0]
+			store, order, err := ordered(args[0])
+			if err != nil {
+				return err
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				d, err := operate.DeriveEvent(ctx, js, store, order, at, sequence)

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -281,12 +282,15 @@ func (a *app) explanation(ctx context.Context, order string, of explained) (x ex
 		x.Explanation, err = ofFile(order, of)
 		return x, err
 	}
-	store, number, named := strings.Cut(order, "/")
-	if !named {
-		store, number = "", order
+	store, number, err := ordered(order)
+	if err != nil {
+		return x, err
 	}
 	err = a.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		c, err := operate.CaseOf(ctx, js, store, number, of.sequence)
+		if errors.Is(err, operate.ErrNoOrder) {
+			return fmt.Errorf("%w, and no file %s", err, order)
+		}
 		if err != nil {
 			return err
 		}

@@ -18,9 +18,9 @@ func (a *app) order() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use: "show [<store>/]<order>", Short: "Print everything that happened to an order, with times", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			store, order, named := strings.Cut(args[0], "/")
-			if !named {
-				store, order = "", args[0]
+			store, order, err := ordered(args[0])
+			if err != nil {
+				return err
 			}
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				t, err := operate.Show(ctx, js, store, order)
@@ -33,6 +33,18 @@ func (a *app) order() *cobra.Command {
 	})
 	c.AddCommand(a.derive())
 	return c
+}
+
+// ordered reads "<order>" or "<store>/<order>".
+func ordered(text string) (store, order string, err error) {
+	store, order, named := strings.Cut(text, "/")
+	if !named {
+		store, order = "", text
+	}
+	if order == "" || named && store == "" {
+		return "", "", usage{fmt.Errorf("order %q: want <order> or <store>/<order>, the shop's id of the order", text)}
+	}
+	return store, order, nil
 }
 
 func printTimeline(w io.Writer, t operate.Timeline) {

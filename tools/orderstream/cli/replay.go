@@ -82,7 +82,7 @@ func (a *app) replayPlan() *cobra.Command {
 				if err != nil || f.reports.changes == "-" {
 					return err
 				}
-				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
+				return a.print(plan, func(w io.Writer) { printPlan(w, plan); printWay(w, plan) })
 			})
 		},
 	}
@@ -164,7 +164,7 @@ func (a *app) bar(what string) func(done, all int) {
 func (a *app) replayShow() *cobra.Command {
 	var r reports
 	c := &cobra.Command{
-		Use: "show <hash>", Short: "Print a plan that was made", Args: cobra.ExactArgs(1),
+		Use: "show <hash>", Short: "Print a plan that was made, and how far it is applied", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c.Context(), func(ctx context.Context, js jetstream.JetStream) error {
 				plan, _, err := replay.Load(ctx, js, args[0])
@@ -174,7 +174,22 @@ func (a *app) replayShow() *cobra.Command {
 				if err := a.report(r, plan); err != nil || r.changes == "-" {
 					return err
 				}
-				return a.print(plan, func(w io.Writer) { printPlan(w, plan) })
+				stands, err := replay.Stands(ctx, js, plan)
+				if err != nil {
+					return err
+				}
+				whole := struct {
+					replay.Plan
+					Stands replay.Progress `json:"stands"`
+				}{plan, stands}
+				return a.print(whole, func(w io.Writer) {
+					printPlan(w, plan)
+					fmt.Fprintln(w)
+					printProgress(w, plan.Hash, stands)
+					if stands.State != replay.StateDone && stands.State != replay.StateCancelled {
+						printWay(w, plan)
+					}
+				})
 			})
 		},
 	}
@@ -250,7 +265,10 @@ func printPlan(w io.Writer, p replay.Plan) {
 		fmt.Fprintf(w, "%d customers looked at: %d change, %d stay as they are, %d cannot be mapped\n", c.Looked, c.Changed, c.Same, customers)
 	}
 	fmt.Fprintf(w, "applying takes %d writes of sales orders, %d deposits, refunds and bills, %d customers' records, about %d calls (at most %d) of %v, %d at once, about %v in all; nothing has been written\n",
-		p.Cost.Writes, p.Cost.Records, p.Cost.Revises, p.Cost.Calls, p.Cost.AtMost, p.Cost.Call, p.Cost.Slots, p.Cost.Elapsed)
+		p.Cost.Writes, p.Cost.Records, p.Cost.Revises, p.Cost.Calls, p.Cost.AtMost, replay.Brief(p.Cost.Call), p.Cost.Slots, replay.Brief(p.Cost.Elapsed))
+	for _, e := range p.Effects {
+		fmt.Fprintf(w, "  %-9s %6d  %s\n", e.Effect, e.Changes, e.Means)
+	}
 	for _, g := range p.Groups {
 		fmt.Fprintf(w, "\n  %-9s %6d %s  %s%s\n", g.Kind, g.Count(), g.Of(), g.Field, unwritten(p.UnwrittenOf(g), g.Of()))
 		for _, e := range g.Examples {
@@ -268,6 +286,10 @@ func printPlan(w io.Writer, p replay.Plan) {
 	for _, t := range p.Troubles {
 		fmt.Fprintf(w, "\n  cannot be mapped  %s  %s: %s\n", t.Name(), t.Code, t.Reason)
 	}
+}
+
+// printWay says how a plan is applied.
+func printWay(w io.Writer, p replay.Plan) {
 	if p.All() > 0 {
 		fmt.Fprintf(w, "\norderstream replay apply %s\n", p.Hash)
 	}

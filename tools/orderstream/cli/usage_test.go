@@ -29,6 +29,9 @@ func TestWrongWordsAreUsageMistakes(t *testing.T) {
 		"replay feed":                                                   `required flag(s) "to" not set`,
 		"mapping shadow start x --promote-after -1":                     "--promote-after -1: want at least 0",
 		"mapping shadow start x --expect a":                             "--expect: it is for --promote-after",
+		"order derive main/":                                            `order "main/": want <order> or <store>/<order>`,
+		"order show /36":                                                `order "/36": want <order> or <store>/<order>`,
+		"mapping explain main/":                                         `order "main/": want <order> or <store>/<order>`,
 		"mapping publish x":                                             `required flag(s) "message" not set`,
 	} {
 		var out, errs bytes.Buffer
