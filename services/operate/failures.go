@@ -34,7 +34,7 @@ func (f Failure) IsOpen() bool {
 
 // Failures lists the failure queue, newest first; open ones only unless all is set.
 func Failures(ctx context.Context, js jetstream.JetStream, all bool) ([]Failure, error) {
-	var list []Failure
+	list := []Failure{}
 	err := each(ctx, js, topology.Failures, subject.FailureAll, func(m *jetstream.RawStreamMsg) error {
 		f, err := read(m)
 		if err != nil {

@@ -63,6 +63,9 @@ func (s streams) find(name subject.Failure) operate.Failure {
 
 func TestList(t *testing.T) {
 	s := start(t)
+	if none, err := operate.Failures(natstest.Context(t), s.JS, true); err != nil || none == nil || len(none) != 0 {
+		t.Errorf("%#v, %v: want an empty list", none, err)
+	}
 	_, woo := s.delivery("order.created-simple", "main")
 	s.failure("parse", "order-36", event.FailureParked, woo, 0)
 	s.failure("write", "37", event.FailureRetried, woo, 3*time.Second)

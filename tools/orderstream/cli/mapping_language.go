@@ -181,7 +181,12 @@ func (a *app) mappingCoverage() *cobra.Command {
 				return err
 			}
 			t := mapping.NewCounts()
-			of := covered{Examples: len(tryExamples(m, args[0], t))}
+			of := covered{Failed: []mapping.Result{}}
+			for _, r := range tryExamples(m, args[0], t) {
+				if of.Examples++; !r.Passed {
+					of.Failed = append(of.Failed, r)
+				}
+			}
 			if of.History, err = a.exercise(c.Context(), m, among, t); err != nil {
 				return err
 			}
@@ -206,6 +211,7 @@ type covered struct {
 	mapping.Coverage
 
 	Examples int               `json:"examples"`
+	Failed   []mapping.Result  `json:"failed"`            // of the examples: what one that could not be read would exercise is missing
 	History  *replay.Exercised `json:"history,omitempty"` // nil: history was not asked for
 }
 
@@ -227,6 +233,10 @@ func printCoverage(w io.Writer, c covered) {
 		by += fmt.Sprintf(", the last %d orders and %d customers of mapping %s", h.Orders, h.Customers, h.Mapping)
 	}
 	fmt.Fprintf(w, "%d%% of %d rules and %d expressions, by %s\n", c.Percent(), c.Rules, c.Expressions, by)
+	if len(c.Failed) > 0 {
+		fmt.Fprintf(w, "%d of the examples failed:\n", len(c.Failed))
+		printResults(w, c.Failed)
+	}
 	for _, list := range []struct {
 		word  string
 		names []string
