@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/orderstream/orderstream/contracts/codec"
@@ -93,7 +94,53 @@ func (e Example) prepare(o event.OrderStateV1) (event.OrderStateV1, error) {
 	if data, err = codec.Encode(plain); err != nil {
 		return o, err
 	}
-	return codec.Decode[event.OrderStateV1](data)
+	if o, err = codec.Decode[event.OrderStateV1](data); err != nil {
+		return o, err
+	}
+	return o, e.took(o)
+}
+
+// took refuses a change of what an order event does not have: an example would pass for what it never tried.
+func (e Example) took(o event.OrderStateV1) error {
+	data, err := codec.Encode(o)
+	if err != nil {
+		return err
+	}
+	plain, err := codec.Decode[map[string]any](data)
+	if err != nil {
+		return err
+	}
+	for _, path := range sorted(e.Set) {
+		if to := reflect.ValueOf(e.Set[path]); !to.IsValid() || to.IsZero() {
+			continue // an event does not show what is empty
+		}
+		if name, among := lacks(plain, steps(path)); name != "" {
+			return fmt.Errorf("set.%s: an order event has no %s there%s", path, name, meant(name, among))
+		}
+	}
+	return nil
+}
+
+// lacks gives the first step of a path that is not there, and the names that are.
+func lacks(in any, steps []string) (name string, among []string) {
+	if len(steps) == 0 {
+		return "", nil
+	}
+	switch at := in.(type) {
+	case map[string]any:
+		if next, has := at[steps[0]]; has {
+			return lacks(next, steps[1:])
+		}
+		return steps[0], sorted(at)
+	case []any:
+		var index int
+		if _, err := fmt.Sscanf(steps[0], "%d", &index); err != nil || index >= len(at) {
+			return steps[0], nil
+		}
+		return lacks(at[index], steps[1:])
+	default:
+		return steps[0], nil
+	}
 }
 
 // steps splits "lines[0].sku" into lines, 0 and sku.

@@ -132,6 +132,9 @@ tests:
   - {name: parked, order: simple.json, set: {totals.total: "99.00"}, expect: {fault: money-mismatch, fault.field: total}}
   - {name: wrong, order: simple.json, expect: {sales_order.fields.memo: WooCommerce order 37, fault: sku-unknown}}
   - {name: nowhere, order: simple.json, set: {"lines[7].sku": X}, expect: {fault: ""}}
+  - {name: mistyped, order: simple.json, set: {custmer.email: a@b.c}, expect: {fault: ""}}
+  - {name: deeper, order: simple.json, set: {"lines[0].skuu": X}, expect: {fault: ""}}
+  - {name: emptied, order: simple.json, set: {"lines[0].sku": "", customer_note: "", delivery.gift_message: Hi}, expect: {fault: ""}}
 `)
 	var got []Result
 	for _, e := range m.Examples() {
@@ -142,6 +145,9 @@ tests:
 		{Name: "parked", Passed: true},
 		{Name: "wrong", Differences: []Difference{{"fault", "sku-unknown", ""}, {"sales_order.fields.memo", "WooCommerce order 37", "WooCommerce order 36"}}},
 		{Name: "nowhere", Error: `set.lines[7].sku: want a number below 1, not "7"`},
+		{Name: "mistyped", Error: `set.custmer.email: an order event has no custmer there; did you mean customer?`},
+		{Name: "deeper", Error: `set.lines[0].skuu: an order event has no skuu there; did you mean sku?`},
+		{Name: "emptied", Passed: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
