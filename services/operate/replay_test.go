@@ -114,6 +114,38 @@ func TestActsOnPlansOutliveTheirCommand(t *testing.T) {
 	told("kim: planned → running, published 0", "lee: running → paused, published 0", "kim: paused → cancelled, published 0")
 }
 
+// A plan that was cancelled is not applied; made again of the same history it is, under the same hash. What is said of a plan
+// twice is one act.
+func TestACancelledPlanIsMadeAgain(t *testing.T) {
+	p := newPlant(t)
+	ctx := natstest.Context(t)
+	p.transformer()
+	p.deliver(1000)
+	p.desired(1)
+	plan := p.plan(second, replay.Request{})
+	for range 2 {
+		if done, err := replay.Control(ctx, p.JS, plan.Hash, replay.StatePaused, "kim", ""); err != nil || done.State != replay.StatePaused {
+			t.Fatal(done, err)
+		}
+	}
+	if _, err := replay.Control(ctx, p.JS, plan.Hash, replay.StateCancelled, "kim", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replay.Apply(ctx, p.JS, plan.Hash, "kim", "", nil); err == nil || !strings.Contains(err.Error(), "is cancelled: nothing of it is applied any more; plan again") {
+		t.Errorf("%v: a cancelled plan is applied", err)
+	}
+	if acts := p.acts(); len(acts) != 2 || acts[0].After["state"] != "paused" || acts[1].Before["state"] != "paused" {
+		t.Errorf("%+v: want a pause and a cancellation", acts)
+	}
+	again := p.plan(second, replay.Request{})
+	if stands, err := replay.Stands(ctx, p.JS, again); err != nil || again.Hash != plan.Hash || stands.State != replay.StatePlanned {
+		t.Fatalf("%s of %s, %v: want the same plan, to be applied", stands.State, again.Hash, err)
+	}
+	if done := p.apply(again); done.Published != 1 {
+		t.Errorf("%+v", done)
+	}
+}
+
 // filled makes the audit stream take nothing more until the returned function is called; what it holds can be read.
 func (p *plant) filled() (emptied func()) {
 	p.t.Helper()

@@ -127,7 +127,7 @@ func TestACancelledApplyEndsWhileItWaits(t *testing.T) {
 	if n := len(written(w)) - before; n > underWay || desiredNow(t, w) != first+underWay {
 		t.Errorf("%d written, %d published; want %d at most", n, desiredNow(t, w)-first, underWay)
 	}
-	if again, err := replay.Apply(ctx, w.JS, p.Hash, "me", "", nil); err != nil || again.State != replay.StateCancelled || again.Next != ended.Next {
+	if again, err := replay.Apply(ctx, w.JS, p.Hash, "me", "", nil); err == nil || again.State != replay.StateCancelled || again.Next != ended.Next {
 		t.Errorf("applied after it was cancelled: %+v, %v", again, err)
 	}
 	if _, err := replay.Control(ctx, w.JS, p.Hash, replay.StatePaused, "me", ""); err == nil {

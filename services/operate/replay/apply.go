@@ -85,8 +85,11 @@ func Apply(ctx context.Context, js jetstream.JetStream, hash, by, why string, no
 	if err != nil {
 		return p, err
 	}
-	if p.State == StateDone || p.State == StateCancelled {
+	switch p.State {
+	case StateDone:
 		return p, nil
+	case StateCancelled:
+		return p, fmt.Errorf("plan %s is cancelled: nothing of it is applied any more; plan again", hash)
 	}
 	if err := p.tell(ctx, js); err != nil {
 		return p, err
@@ -154,13 +157,17 @@ func (r *runner) progress(ctx context.Context) (Progress, uint64, error) {
 func read(ctx context.Context, cursors jetstream.KeyValue, plan Plan) (Progress, uint64, error) {
 	entry, err := cursors.Get(ctx, keyOf(plan))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Progress{State: StatePlanned, All: plan.All(), Left: []LeftOut{}}, 0, nil
+		return planned(plan), 0, nil
 	}
 	if err != nil {
 		return Progress{}, 0, err
 	}
 	p, err := codec.Decode[Progress](entry.Value())
 	return p, entry.Revision(), err
+}
+
+func planned(plan Plan) Progress {
+	return Progress{State: StatePlanned, All: plan.All(), Left: []LeftOut{}}
 }
 
 // keep stores the progress; whoever wrote meanwhile (Control, another runner) wins.

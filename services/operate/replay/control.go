@@ -51,7 +51,10 @@ func turn(ctx context.Context, js jetstream.JetStream, cursors jetstream.KeyValu
 			return before, p, revision, err
 		}
 		if before = p.State; before == StateDone || before == StateCancelled {
-			return before, p, revision, fmt.Errorf("plan %s is %s", plan.Hash, before)
+			return before, p, revision, fmt.Errorf("plan %s is %s already", plan.Hash, before)
+		}
+		if before == to {
+			return before, p, revision, nil
 		}
 		if err := p.tell(ctx, js); err != nil {
 			return before, p, revision, err
@@ -130,8 +133,11 @@ func (r *runner) ended(ctx context.Context, p Progress, cause error) (Progress, 
 		if err != nil {
 			return p, err
 		}
-		if told.State == StateRunning {
+		switch told.State {
+		case StateRunning:
 			return p, fmt.Errorf("plan %s is applied by another command", r.plan.Hash)
+		case StatePlanned:
+			return p, fmt.Errorf("plan %s was cancelled and is made again", r.plan.Hash)
 		}
 		p.State, p.By, p.At, p.Act = told.State, told.By, told.At, told.Act
 		p.count()

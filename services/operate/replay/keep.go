@@ -23,7 +23,8 @@ const (
 	documentOf = ".yaml"
 )
 
-// Save keeps a plan with the candidate's bytes, so that its hash is enough to apply it.
+// Save keeps a plan with the candidate's bytes, so that its hash is enough to apply it. One that is made again, of the same
+// history, begins anew where it was cancelled or is done.
 func Save(ctx context.Context, js jetstream.JetStream, p Plan, document []byte) error {
 	store, err := js.ObjectStore(ctx, topology.Replays)
 	if err != nil {
@@ -42,7 +43,30 @@ func Save(ctx context.Context, js jetstream.JetStream, p Plan, document []byte) 
 			return fmt.Errorf("keep plan %s: %w", p.Hash, err)
 		}
 	}
-	return nil
+	return p.anew(ctx, js)
+}
+
+func (p Plan) anew(ctx context.Context, js jetstream.JetStream) error {
+	cursors, err := js.KeyValue(ctx, topology.Cursors)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", topology.Cursors, err)
+	}
+	for {
+		was, revision, err := read(ctx, cursors, p)
+		if err != nil || was.State != StateCancelled && was.State != StateDone {
+			return err
+		}
+		if err := was.tell(ctx, js); err != nil {
+			return err
+		}
+		data, err := codec.Encode(planned(p))
+		if err != nil {
+			return err
+		}
+		if _, err = cursors.Update(ctx, keyOf(p), data, revision); !moved(err) {
+			return err
+		}
+	}
 }
 
 // Load reads a kept plan and its candidate.
