@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -107,6 +108,7 @@ type job struct {
 	questions  []event.Question   // parts that wait for a person
 	notes      []string           // said in the outcome
 	superseded []event.Superseded // states that came between the last one written and this one
+	lapsed     bool               // one of them may have been written, and no outcome tells of it
 }
 
 func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Message, error) {
@@ -140,9 +142,11 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	}
 	w.inherit(j)
 	ctx = suitetalk.WithLane(ctx, laneOf(m, j.desired.Source.Kind))
-	if j.superseded, err = w.replaced(ctx, j); err != nil {
+	since, err := w.replaced(ctx, j)
+	if err != nil {
 		return nil, err
 	}
+	j.lapsed = w.lapses(j, since)
 	outcome, err := w.converge(ctx, j)
 	consume.Asked(ctx, j.asked)
 	if fault.ClassOf(err) == fault.Interrupted && w.touched.untold(j.subject, nil) && w.pinned(ctx) != nil {
@@ -199,7 +203,7 @@ func (w *writer) moved(ctx context.Context, j *job) (bool, error) {
 // facts reads where it must what a decision needs, and gives what NetSuite holds if that was read.
 func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held, err error) {
 	store := w.stores[j.desired.Store]
-	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite && j.recorded()}
+	facts = plan.Facts{Ledger: j.ledger, Start: store.Start, Hold: w.config.Writes == "hold", OwnsStatus: store.Back.Owner.Status == config.ByNetSuite && j.recorded(), Between: j.between()}
 	if j.ledger.SalesOrder == nil && !j.found && !plan.MayBeUnrecorded(j.desired, j.ledger) {
 		return facts, now, nil
 	}
@@ -219,21 +223,28 @@ func (w *writer) facts(ctx context.Context, j *job) (facts plan.Facts, now held,
 }
 
 // recorded tells whether all that we may have written to the order's status is on record: an attempt at another state that
-// failed, a write of another state that was given up and may have ended since, or states that came and went while we were down
-// or slow, may have given it the status that it has.
+// failed, a write of another state that was given up and may have ended since, or states that came and went and may have been
+// written by a writer that died, may have given it the status that it has.
 func (j *job) recorded() bool {
 	if j.last != nil && j.last.Ledger.Late != nil && j.last.Ledger.Late.Hash != j.desired.Hash {
 		return false
 	}
 	var words []string
 	for _, s := range j.superseded {
-		words = append(words, s.Status)
+		if j.lapsed {
+			words = append(words, s.Status)
+		}
 	}
 	failed := j.last != nil && (j.last.Kind == event.OutcomeParked || j.last.Kind == event.OutcomeRetried)
 	if failed && j.last.Desired.Hash != j.desired.Hash {
 		words = append(words, j.last.Desired.Status)
 	}
 	return plan.OnRecord(j.desired, j.ledger.SalesOrder, words...)
+}
+
+// between tells whether the shop had another status between the last state written and this one.
+func (j *job) between() bool {
+	return slices.ContainsFunc(j.superseded, func(s event.Superseded) bool { return s.Status != j.desired.Source.Status })
 }
 
 // step reads where it must, decides and writes.

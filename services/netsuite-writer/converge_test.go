@@ -23,7 +23,7 @@ func TestEveryWriteIsOnRecord(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		last       *event.SyncRecordedV1
-		superseded []string
+		superseded []string // by a state of which nothing says that none of them was written
 		order      *event.LedgerOrder
 		want       bool
 	}{
@@ -43,12 +43,15 @@ func TestEveryWriteIsOnRecord(t *testing.T) {
 		"after several given up":                {late(""), nil, held, false},
 		"after its own write given up":          {late("b"), nil, held, true},
 	} {
-		j := &job{desired: event.DesiredOrderV1{Hash: "b", Source: event.DesiredSource{Status: "processing"}}, last: c.last, ledger: event.Ledger{SalesOrder: c.order}}
+		j := &job{desired: event.DesiredOrderV1{Hash: "b", Source: event.DesiredSource{Status: "processing"}}, last: c.last, ledger: event.Ledger{SalesOrder: c.order}, lapsed: true}
 		for _, word := range c.superseded {
 			j.superseded = append(j.superseded, event.Superseded{Status: word})
 		}
 		if got := j.recorded(); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		if j.last, j.lapsed = nil, false; !j.recorded() {
+			t.Errorf("%s: not on record, where none of the states between was written", name)
 		}
 	}
 }

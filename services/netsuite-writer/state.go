@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -92,9 +93,9 @@ func (w *writer) newest(ctx context.Context, j *job) error {
 	return nil
 }
 
-// replaced lists the states that this one replaced before any outcome was recorded about them: while NetSuite was
-// away, DESIRED kept the newest only. Invariant 3: they are superseded by a later state.
-func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, error) {
+// replaced notes the states that this one replaced before any outcome was recorded about them: while NetSuite was
+// away, DESIRED kept the newest only. Invariant 3: they are superseded by a later state. It gives when the first of them came.
+func (w *writer) replaced(ctx context.Context, j *job) (since time.Time, err error) {
 	var after event.DesiredTaken
 	if j.last != nil {
 		after = j.last.Desired
@@ -103,27 +104,45 @@ func (w *writer) replaced(ctx context.Context, j *job) ([]event.Superseded, erro
 		after.Sequence, after.Orders = after.Sequence-1, after.Orders-1
 	}
 	if j.desired.Source.Replaces <= after.Sequence {
-		return nil, nil
+		return since, nil
 	}
 	stream, err := w.js.Stream(ctx, topology.Orders)
 	if err != nil {
-		return nil, publish.Classify(err)
+		return since, publish.Classify(err)
 	}
-	var list []event.Superseded
 	for next := after.Orders + 1; ; {
 		m, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject.OrdersOf(j.desired.Store, j.desired.Order)))
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
-			return list, nil
+			return since, nil
 		case err != nil:
-			return nil, publish.Classify(err)
+			return since, publish.Classify(err)
 		case m.Sequence >= j.desired.Source.Sequence:
-			return list, nil
+			return since, nil
 		}
 		state, err := codec.Decode[event.OrderStateV1](m.Data)
 		if err != nil {
-			return nil, fault.New(fault.MessageUndecodable, "want an order event", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
+			return since, fault.New(fault.MessageUndecodable, "want an order event", fault.Field(m.Subject, fmt.Sprint(m.Sequence)), fault.Because(err))
 		}
-		list, next = append(list, event.Superseded{Orders: m.Sequence, Status: state.Status}), m.Sequence+1
+		if since.IsZero() {
+			since = m.Time
+		}
+		j.superseded, next = append(j.superseded, event.Superseded{Orders: m.Sequence, Status: state.Status}), m.Sequence+1
 	}
+}
+
+// lapses tells whether a state that this one replaced may have been written, and no outcome tells of it: by this process, which
+// has told of nothing that it wrote since, or by the one before, to which it was delivered. Of several the position of the last
+// alone is known; the first may have come before this process was the active one.
+func (w *writer) lapses(j *job, since time.Time) bool {
+	if len(j.superseded) == 0 {
+		return false
+	}
+	through, active := w.inherited()
+	var recorded uint64
+	if j.last != nil {
+		recorded = j.last.Desired.Sequence
+	}
+	inherited := through > recorded && (j.desired.Source.Replaces <= through || len(j.superseded) > 1 && !since.After(active))
+	return inherited || w.touched.untold(j.subject, j.last)
 }

@@ -110,7 +110,7 @@ func TestManyEditsUndoNothingOfPeople(t *testing.T) {
 			if err := b.Shop.Edit(b.store, b.order, []byte(body)); err != nil {
 				t.Fatal(err)
 			}
-			b.Until("the edit is in DESIRED", func() bool { return b.wants(body) })
+			b.Until("the edit "+body+" is in DESIRED", func() bool { return b.wants(body) })
 		}
 		if _, err := b.JS.ResumeConsumer(ctx, topology.Desired, topology.WriterOf(demo.Account)); err != nil {
 			t.Fatal(err)
@@ -127,6 +127,10 @@ func TestManyEditsUndoNothingOfPeople(t *testing.T) {
 	b.close()
 	edits(`{"customer_note":"five"}`, `{"customer_note":"six"}`)
 	b.stands("closed in NetSuite, edited twice in the shop", "H", "four", "netsuite-owns-status")
+	edits(`{"status":"on-hold"}`, `{"customer_note":"seven"}`, `{"status":"processing"}`)
+	b.stands("held and accepted in the shop", "H", "four", "netsuite-owns-status")
+	edits(`{"status":"on-hold"}`, `{"status":"cancelled"}`)
+	b.stands("held and cancelled in the shop", "H", "seven", "")
 }
 
 // wants tells whether the newest desired state of the order holds the words of an edit.

@@ -34,15 +34,15 @@ func isClosed(so event.SalesOrder) bool {
 const firmness = "BAH"
 
 // moved tells whether NetSuite's people gave the order a status that the shop's state may not undo: it is not the one we
-// gave. The shop may still take the order back, when its own status has changed since to say so; it never approves or
-// opens again, and what it said before is no news.
+// gave. The shop may still take the order back, when its own status has changed since to say so, back to the one before too; it
+// never approves or opens again, and what it said before is no news.
 func (f Facts) moved(d event.DesiredOrderV1) bool {
 	so := f.Ledger.SalesOrder
 	if !f.OwnsStatus || so == nil || so.Given == "" || f.Status == so.Given || f.Status == Letter(d) {
 		return false
 	}
 	takesBack := strings.Index(firmness, Letter(d)) > strings.Index(firmness, f.Status)
-	return !takesBack || so.GivenFor == d.Source.Status
+	return !takesBack || so.GivenFor == d.Source.Status && !f.Between
 }
 
 // OnRecord tells whether no state of which no success is on record can have given the order the status that it has. Words are

@@ -46,6 +46,7 @@ type Facts struct {
 	Total, Tax money.Amount // of it
 
 	OwnsStatus bool // NetSuite's word about the status counts
+	Between    bool // the shop had another status since NetSuite was told
 }
 
 // Decide says what to do. A reversed payment after fulfilment is a fault: a person must look.
