@@ -133,13 +133,21 @@ func (w *Watcher) publish(ctx context.Context, states []state, news map[string]f
 type last struct {
 	sequence uint64 // 0: none
 	event    event.NetSuiteChangedV1
+	stored   time.Time
+	since    string // of a sales order: its status as the writer put it on record after that; "": it did not
 }
+
+// left tells whether the state told last was left in between: who gives it back has changed something.
+func (l last) left(e event.NetSuiteChangedV1) bool { return l.since != "" && l.since != e.Status }
 
 // lasts reads them before NetSuite is asked: what is stored later is then known to be a later reading.
 func (w *Watcher) lasts(ctx context.Context, owners map[string]owner) (map[string]last, error) {
 	all := make(map[string]last, len(owners))
 	for id, o := range owners {
 		l, err := w.last(ctx, o.kind, id)
+		if err == nil && o.kind == event.ChangeSalesOrder && l.sequence > 0 {
+			l.since, err = w.recorded(ctx, o, l.stored)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -165,10 +173,35 @@ func (w *Watcher) last(ctx context.Context, kind, id string) (last, error) {
 	if err != nil {
 		return last{}, fault.New(fault.MessageUndecodable, "want a change", fault.Field(name, fmt.Sprint(raw.Sequence)), fault.Because(err))
 	}
-	return last{raw.Sequence, e}, nil
+	return last{sequence: raw.Sequence, event: e, stored: raw.Time}, nil
 }
 
-// put publishes a state unless the last one says the same. The message id names the state before it, so that the last A
+// recorded is the status of an order's sales order as the writer put it on record after a time; "": it did not. The writer's own
+// writes are pushed by no script, and a poll may come too late to see them.
+func (w *Watcher) recorded(ctx context.Context, o owner, after time.Time) (string, error) {
+	stream, err := w.options.JS.Stream(ctx, topology.Outcomes)
+	if err != nil {
+		return "", publish.Classify(err)
+	}
+	name := subject.Sync{Account: w.options.Account, Store: o.store, Order: o.order}.String()
+	raw, err := stream.GetLastMsgForSubject(ctx, name)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", publish.Classify(err)
+	}
+	outcome, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	if err != nil {
+		return "", fault.New(fault.MessageUndecodable, "want an outcome", fault.Field(name, fmt.Sprint(raw.Sequence)), fault.Because(err))
+	}
+	if !raw.Time.After(after) || outcome.Ledger.SalesOrder == nil {
+		return "", nil
+	}
+	return outcome.Ledger.SalesOrder.Status, nil
+}
+
+// put publishes a state unless the last one says the same and was not left since. The message id names the state before it, so that the last A
 // of A, B, A within one second is not taken for a repeat of the first.
 func (w *Watcher) put(ctx context.Context, e event.NetSuiteChangedV1, before last) (bool, error) {
 	same, err := alike(e, before.event)
@@ -177,7 +210,7 @@ func (w *Watcher) put(ctx context.Context, e event.NetSuiteChangedV1, before las
 	} else if before.sequence > 0 {
 		e.ModifiedAt = changedAt(e, before.event, same)
 	}
-	if err != nil || before.sequence > 0 && same && !confirms(e, before.event) {
+	if err != nil || before.sequence > 0 && same && !before.left(e) && !confirms(e, before.event) {
 		return false, err
 	}
 	e.ModifiedAt, e.Time = e.ModifiedAt.UTC(), e.Time.UTC()

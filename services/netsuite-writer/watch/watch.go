@@ -10,7 +10,8 @@
 // A record's state is published when it differs from the last one on its subject, times apart: the overlap of polls, a
 // push beside a poll, and a second watcher all end in one message. The sequence of that last message is taken before
 // NetSuite is asked and expected when the state is stored, so that an older reading never follows a newer one
-// (Invariant 4).
+// (Invariant 4). A sales order that stands as it was told last is told again where the writer has put another status on
+// record since: the writer's own writes are pushed by no script, and who took one back between two polls changed something.
 //
 // What is read together is published order by order, the sales order behind its records: who tells the shop that all has
 // left has told the tracking numbers before.
