@@ -69,12 +69,13 @@ const noteBegins = "NetSuite sales order "
 
 func (b *batcher) note(ctx context.Context, order string, facts event.ShopFacts) ([]event.Call, error) {
 	text := fmt.Sprintf(noteBegins+"%s (id %s), status %s", facts.TranID, facts.SalesOrderID, facts.Status)
-	return b.say(ctx, order, noteBegins, text, false)
+	return b.say(ctx, order, noteBegins, text, false, func(context.Context) error { return nil })
 }
 
 // say adds a note unless the newest that begins the same way says the same. Invariant 2: a second POST makes a second
-// note, and mails a customer's a second time; a crash or a lost answer hides the first.
-func (b *batcher) say(ctx context.Context, order, begins, text string, toCustomer bool) ([]event.Call, error) {
+// note, and mails a customer's a second time; a crash or a lost answer hides the first. The claim is asked for once the shop
+// was looked at: another process may have looked too.
+func (b *batcher) say(ctx context.Context, order, begins, text string, toCustomer bool, claim func(context.Context) error) ([]event.Call, error) {
 	path := "/orders/" + order + "/notes"
 	kind := "internal"
 	if toCustomer {
@@ -86,6 +87,9 @@ func (b *batcher) say(ctx context.Context, order, begins, text string, toCustome
 	}
 	newest, err := newestNote(look.Body, begins)
 	if err != nil || newest == text {
+		return []event.Call{look.Call}, err
+	}
+	if err := claim(ctx); err != nil {
 		return []event.Call{look.Call}, err
 	}
 	made, err := b.shop.Post(ctx, "note", path, map[string]any{"note": text, "customer_note": toCustomer})

@@ -43,6 +43,16 @@ func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *
 	return acks[0].Sequence, nil
 }
 
+// claiming asks for the claim to a deed whose ledger tells of it, right before the deed.
+func (s *Service) claiming(c change, e entry, d deed, result *done) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		if result.claimed, err = s.claim(ctx, c, e, d, result); err != nil {
+			return err
+		}
+		return s.holds(e, result)
+	}
+}
+
 // holds tells whether what was claimed may still be done.
 func (s *Service) holds(e entry, result *done) error {
 	if s.now().Sub(result.claimedAt) > claimHolds {

@@ -13,6 +13,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
+	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/natstest"
@@ -288,4 +289,83 @@ func TestALateProcessMailsNothing(t *testing.T) {
 		t.Fatalf("%v, mails %q", err, b.shop.mails)
 	}
 	b.store(messages)
+}
+
+// notes of a sales order's change, by topic: what the change says, and what must be known before.
+var notesOfOrder = map[string]struct {
+	before string // NetSuite's letter as the ledger has it
+	change func() event.NetSuiteChangedV1
+	word   string
+}{
+	"approved":   {"A", func() event.NetSuiteChangedV1 { return sold("B", line("1", "0")) }, "NetSuite approved"},
+	"part":       {"B", func() event.NetSuiteChangedV1 { return sold("D", line("1", "1")) }, "A part of your order"},
+	"back order": {"B", func() event.NetSuiteChangedV1 { return sold("B", late("1")) }, "on back order"},
+	"gone":       {"B", func() event.NetSuiteChangedV1 { gone := sold("B"); gone.Deleted = true; return gone }, "NetSuite deleted"},
+}
+
+// late is a line of which a piece waits for goods.
+func late(number string) event.ChangedLine {
+	l, one := line(number, "0"), money.Int(1)
+	l.Backordered = &one
+	return l
+}
+
+func isNote(q request, method string) bool {
+	return q.method == method && strings.HasSuffix(q.path, "/notes")
+}
+
+// Two states of a sales order that say the same in a note reach two processes at once: both have looked and found no such note
+// before either adds it. It is added once, and whoever lost finds it.
+func TestTwoProcessesAddANoteOnce(t *testing.T) {
+	for name, c := range notesOfOrder {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, nil)
+			b.placed("processing")
+			b.ledgered(c.before)
+			services := []*Service{b.service, b.another(nil)}
+			changes := []consume.Message{b.change(c.change()), b.change(c.change())}
+			b.together(func(q request) bool { return isNote(q, http.MethodGet) })
+			var processes sync.WaitGroup
+			errs, stored := make([]error, 2), make([][]publish.Message, 2)
+			for i, s := range services {
+				processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
+			}
+			processes.Wait()
+			if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
+				t.Fatalf("%v; want a conflict of one of them", errs)
+			}
+			b.store(slices.Concat(stored...))
+			lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+			messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.store(messages)
+			if notes := b.shop.notes["36"]; len(notes) != 1 || !strings.Contains(notes[0], c.word) {
+				t.Errorf("notes %q, want one that says %q", notes, c.word)
+			}
+		})
+	}
+}
+
+// While one process adds a note, the other waits with a later state of the sales order; it looks again when the first has
+// ended, or has said nothing for long.
+func TestANoteUnderWayIsWaitedFor(t *testing.T) {
+	for name, silent := range map[string]bool{"it ends": false, "its process dies": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, quiet)
+			b.placed("processing")
+			one, two := b.change(sold("D", line("1", "1"))), b.change(sold("D", line("1", "1")))
+			messages, err := b.contended(one, two, func(q request) bool { return isNote(q, http.MethodPost) }, silent)
+			if notes := b.shop.notes["36"]; err != nil || len(notes) != 1 {
+				t.Fatalf("%v, notes %q, want one", err, notes)
+			}
+			b.store(messages)
+			if e := b.entry("note", "36-part"); e.State != event.ShopWritten {
+				t.Errorf("ledger %s %+v", e.State, e.Deed)
+			}
+		})
+	}
 }

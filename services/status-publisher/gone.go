@@ -14,17 +14,22 @@ func (s *Service) goneDeeds(c change) []deed {
 	if c.Kind != event.ChangeSalesOrder {
 		return nil
 	}
-	return []deed{{event.ShopKindNote, c.Order + "-" + plan.TopicGone, s.gone}}
+	d := deed{kind: event.ShopKindNote, key: c.Order + "-" + plan.TopicGone}
+	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.gone(ctx, c, e, d) }
+	return []deed{d}
 }
 
 // gone asks a person about a sales order that NetSuite deleted, and notes it in the shop: the order stands there as if nothing
 // had happened, and nothing ships it any more. Invariant 3. The question is over when the order has a sales order again.
-func (s *Service) gone(ctx context.Context, c change, e entry) (*done, error) {
-	result := &done{deed: c.about()}
-	switch {
-	case e.overtaken(c), !c.Deleted && (e.last == nil || e.last.State == event.ShopKept):
+func (s *Service) gone(ctx context.Context, c change, e entry, d deed) (*done, error) {
+	if e.overtaken(c) || !c.Deleted && (e.last == nil || e.last.State == event.ShopKept) {
 		return nil, nil
-	case !c.Deleted:
+	}
+	if err := s.claimed(e, c.message); err != nil {
+		return nil, err
+	}
+	result := &done{deed: c.about()}
+	if !c.Deleted {
 		result.deed.Rule = plan.RuleThere
 		return result, nil
 	}
@@ -35,7 +40,7 @@ func (s *Service) gone(ctx context.Context, c change, e entry) (*done, error) {
 	}
 	result.hash, result.deed.Note = hash, note.Text
 	if c.rules.Notes != "off" && s.stores[c.Store].WriteBack != "off" {
-		result.calls, err = c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer)
+		result.calls, err = c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer, s.claiming(c, e, d, result))
 	}
 	switch {
 	case fault.CodeOf(err) == fault.ShopOrderMissing: // both are gone

@@ -28,7 +28,7 @@ func (s *Service) orderDeeds(c change) []deed {
 		return list
 	}
 	for _, topic := range []string{plan.TopicApproved, plan.TopicPart, plan.TopicBackOrder} {
-		list = append(list, deed{event.ShopKindNote, c.Order + "-" + topic, s.tell(topic)})
+		list = append(list, s.noteDeed(c, topic))
 	}
 	return list
 }
@@ -194,26 +194,34 @@ func (b *batcher) order(ctx context.Context, id string, calls *[]event.Call) (wo
 	return order, nil
 }
 
-// tell adds the note of one topic, where there is something to say.
-func (s *Service) tell(topic string) func(context.Context, change, entry) (*done, error) {
-	return func(ctx context.Context, c change, e entry) (*done, error) {
-		if c.Deleted || e.overtaken(c) {
-			return nil, nil
-		}
-		result := &done{deed: c.about()}
-		note, err := s.noteOf(ctx, c, topic, &result.calls)
-		if err != nil {
-			return result, err
-		}
-		hash, err := codec.Hash(note.Text)
-		if err != nil || note.Text == "" || e.told(hash) {
-			return nil, err
-		}
-		result.hash, result.deed.Note = hash, note.Text
-		calls, err := c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer && c.rules.Notes == "customer")
-		result.calls = append(result.calls, calls...)
+// noteDeed is the note of one topic.
+func (s *Service) noteDeed(c change, topic string) deed {
+	d := deed{kind: event.ShopKindNote, key: c.Order + "-" + topic}
+	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.tell(ctx, c, e, d, topic) }
+	return d
+}
+
+// tell adds the note of a topic where there is something to say, once it is claimed.
+func (s *Service) tell(ctx context.Context, c change, e entry, d deed, topic string) (*done, error) {
+	if c.Deleted || e.overtaken(c) {
+		return nil, nil
+	}
+	if err := s.claimed(e, c.message); err != nil {
+		return nil, err
+	}
+	result := &done{deed: c.about()}
+	note, err := s.noteOf(ctx, c, topic, &result.calls)
+	if err != nil {
 		return result, err
 	}
+	hash, err := codec.Hash(note.Text)
+	if err != nil || note.Text == "" || e.told(hash) {
+		return nil, err
+	}
+	result.hash, result.deed.Note = hash, note.Text
+	calls, err := c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer && c.rules.Notes == "customer", s.claiming(c, e, d, result))
+	result.calls = append(result.calls, calls...)
+	return result, err
 }
 
 // approval words what people in NetSuite approved, not what the shop let go on.
