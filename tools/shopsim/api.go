@@ -19,7 +19,7 @@ func (s *Server) Place(p Placement) ([]int64, error) {
 	for range max(p.Count, 1) {
 		soldOut := false
 		err := shop.update(func(t *tx) error {
-			if soldOut = p.Product != 0 && t.soldOut(p.Product); !soldOut {
+			if soldOut = p.Product != 0 && t.soldOut(p.Product) || p.Beside != 0 && t.soldOut(p.Beside); !soldOut {
 				ids = append(ids, t.checkout(p))
 			}
 			return nil

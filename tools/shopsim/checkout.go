@@ -26,6 +26,7 @@ type Placement struct {
 	Status   string // the status after checkout; "" leaves it to the payment method
 	Product  int64  // this product or variation and nothing else, as long as it is in stock; 0 draws a basket
 	Quantity int64  // of Product; 0 buys one
+	Beside   int64  // one of this product or variation besides Product; 0: nothing
 }
 
 func (p Placement) check() error {
@@ -38,8 +39,13 @@ func (p Placement) check() error {
 	if p.Quantity < 0 {
 		return fmt.Errorf("quantity %d: must be at least 1", p.Quantity)
 	}
-	if p.Product != 0 && articleOf(p.Product).sku == "" {
-		return fmt.Errorf("product %d: must be one of the catalogue that has a SKU", p.Product)
+	for _, product := range []int64{p.Product, p.Beside} {
+		if product != 0 && articleOf(product).sku == "" {
+			return fmt.Errorf("product %d: must be one of the catalogue that has a SKU", product)
+		}
+	}
+	if p.Beside != 0 && (p.Product == 0 || p.Product == p.Beside) {
+		return fmt.Errorf("beside %d: must be another product than %d", p.Beside, p.Product)
 	}
 	if p.Status != "" && !slices.Contains(orderStatuses, p.Status) {
 		return fmt.Errorf("status %q: must be one of %s", p.Status, strings.Join(orderStatuses, ", "))
@@ -73,6 +79,9 @@ func (t *tx) checkout(p Placement) int64 {
 	b := t.fillBasket(dice, id)
 	if p.Product != 0 {
 		b.items = []pickedItem{{p.Product, max(p.Quantity, 1)}}
+	}
+	if p.Beside != 0 {
+		b.items = append(b.items, pickedItem{p.Beside, 1})
 	}
 	if p.Checkout != "" {
 		b.checkout = p.Checkout

@@ -97,6 +97,7 @@ type placeBody struct {
 	Status   string `json:"status"`
 	Product  int64  `json:"product"`
 	Quantity int64  `json:"quantity"`
+	Beside   int64  `json:"beside"`
 }
 
 func (s *Server) simPlace(in placeBody) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -305,6 +306,28 @@ func TestRefundRestocks(t *testing.T) {
 	rest(t, s, with.method, with.path, string(without.Bytes()))
 	if got := stock(); got != before+1 {
 		t.Errorf("stock %d without restocking, want %d", got, before+1)
+	}
+}
+
+// An order of one product may have one of another besides, as long as both are in stock.
+func TestPlacedBesideAnother(t *testing.T) {
+	s := start(t, Config{AllowBasicOverHTTP: true})
+	rest(t, s, "PUT", "/products/13", `{"stock_quantity":2}`)
+	ids, err := s.Place(Placement{Store: "main", Status: "processing", Product: 12, Quantity: 2, Beside: 13, Count: 5})
+	if err != nil || len(ids) != 2 {
+		t.Fatalf("orders %v, %v; want two", ids, err)
+	}
+	var got []string
+	for _, line := range rest(t, s, "GET", fmt.Sprintf("/orders/%d", ids[0]), "").json(t).Get("line_items").Items() {
+		got = append(got, fmt.Sprintf("%d of %d", line.Get("quantity").Int(), line.Get("product_id").Int()))
+	}
+	if !slices.Equal(got, []string{"2 of 12", "1 of 13"}) {
+		t.Errorf("lines %q", got)
+	}
+	for _, wrong := range []Placement{{Beside: 13}, {Product: 12, Beside: 12}, {Product: 12, Beside: 99}} {
+		if _, err := s.Place(wrong); err == nil {
+			t.Errorf("%+v is placed", wrong)
+		}
 	}
 }
 
