@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -23,13 +22,10 @@ import (
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
 
-// interleavingsEnv and interleavingSeedEnv choose how many interleavings are played, and which ones; with statusesEnv people in
-// NetSuite move statuses too, in matches in which no unit dies. It is not part of every run: of hundreds of such orders one is
-// written once more than the model foresees.
+// interleavingsEnv and interleavingSeedEnv choose how many interleavings are played, and which ones.
 const (
 	interleavingsEnv    = "SIDES_INTERLEAVINGS"
 	interleavingSeedEnv = "SIDES_SEED"
-	statusesEnv         = "SIDES_STATUSES"
 )
 
 // Both sides converge whatever happens in between, and every write is somebody's change. People edit, hold and cancel orders and
@@ -129,6 +125,9 @@ type match struct {
 	pushing bool
 	still   map[string]bool // stages that stand still
 	mortal  bool            // units die; else people in NetSuite change statuses
+
+	recounts int    // of the goods that no order takes, to another number
+	said     uint64 // before it began, of orders, of NetSuite and in outcomes
 }
 
 // deal is an order as its people left it on both sides, and what follows from it.
@@ -136,6 +135,7 @@ type deal struct {
 	store   string
 	id      int64
 	leaning int
+	life    []string // what became of it, for whoever looks for the reason of a failure
 
 	// In the shop.
 	note   int
@@ -145,8 +145,10 @@ type deal struct {
 	changes int
 	changed int64 // when, in seconds
 
+	goods []good // three pieces in all
+
 	// In NetSuite.
-	parcels []parcel // one piece of three in each
+	parcels []parcel // one piece of the three in each
 	packed  int      // parcels that were added later
 	bills   []string // ids
 	back    []string // ids of what follows from a piece that comes back
@@ -165,6 +167,12 @@ type deal struct {
 	written     saying   // with the letter in place of the status
 	ours        letterOf // the letter that the pipeline gave the sales order last
 	between     []string // statuses that the shop told since NetSuite was told
+}
+
+// good is a line of an order.
+type good struct {
+	sku          string
+	pieces, sent int64
 }
 
 // parcel is a fulfilment, with the tracking numbers of its packages.
@@ -189,6 +197,11 @@ type saying struct {
 	at       string // date_modified_gmt
 }
 
+// lived notes a step of the order's life.
+func (o *deal) lived(format string, args ...any) {
+	o.life = append(o.life, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
 func (o *deal) name() string { return fmt.Sprintf("%s/%d", o.store, o.id) }
 
 func (o *deal) salesOrder() string { return fmt.Sprintf("wc-so-%s-%d", o.store, o.id) }
@@ -204,12 +217,16 @@ func (m *match) play(orders int) {
 // begin places the orders and lets both sides know them.
 func (m *match) begin(orders int) {
 	m.still, m.pushing, m.post = map[string]bool{}, true, map[string][]letter{}
-	m.mortal = os.Getenv(statusesEnv) == "" || rapid.Bool().Draw(m.t, "units die")
+	m.mortal = rapid.Bool().Draw(m.t, "units die")
 	m.sides.begin(m.t)
-	m.began = time.Now()
+	m.began, m.said = time.Now(), m.things()
 	for range orders {
 		store := rapid.SampledFrom([]string{"main", "legacy", "v104"}).Draw(m.t, "store")
-		ids, err := m.Shop.Place(shopsim.Placement{Store: store, Status: "pending", Checkout: shopsim.Block, Product: classicTee, Quantity: 3})
+		wanted, goods := shopsim.Placement{Store: store, Status: "pending", Checkout: shopsim.Block, Product: classicTee, Quantity: 3}, []good{{sku: soldSKU, pieces: 3}}
+		if rapid.Bool().Draw(m.t, "two lines") {
+			wanted.Quantity, wanted.Beside, goods = 2, woolBeanie, []good{{sku: soldSKU, pieces: 2}, {sku: besideSKU, pieces: 1}}
+		}
+		ids, err := m.Shop.Place(wanted)
 		if err == nil {
 			err = m.Shop.SetStatus(store, ids[0], "processing") // paid by card, before anybody hears of the order
 		}
@@ -217,7 +234,7 @@ func (m *match) begin(orders int) {
 			m.t.Fatal(err)
 		}
 		leaning := rapid.IntRange(0, len(leanings)-1).Draw(m.t, "leaning")
-		m.orders = append(m.orders, &deal{store: store, id: ids[0], leaning: leaning, changed: time.Now().Unix(), status: "processing", letter: "B"})
+		m.orders = append(m.orders, &deal{store: store, id: ids[0], leaning: leaning, goods: goods, changed: time.Now().Unix(), status: "processing", letter: "B"})
 	}
 	m.quiet()
 	m.handAll()
@@ -241,7 +258,7 @@ func (m *match) turn() {
 }
 
 func (m *match) happen() {
-	switch rapid.SampledFrom([]string{"nothing", "pushes", "poll", "shuffle", "still", "die", "die", "die", "die"}).Draw(m.t, "happens") {
+	switch rapid.SampledFrom([]string{"nothing", "pushes", "poll", "shuffle", "still", "count", "die", "die", "die", "die"}).Draw(m.t, "happens") {
 	case "pushes":
 		m.pushing = !m.pushing
 		m.office.pushes(m.pushing)
@@ -253,6 +270,8 @@ func (m *match) happen() {
 		m.shuffle(notices)
 	case "still":
 		m.stand(rapid.SampledFrom(slices.Sorted(maps.Keys(stages))).Draw(m.t, "stage"))
+	case "count":
+		m.count()
 	case "die":
 		if !m.mortal {
 			return
@@ -285,6 +304,7 @@ func (m *match) act(o *deal) {
 	}
 	if m.tally.changes > before {
 		m.tally.acts[act]++
+		o.lived("people %s", act)
 	}
 }
 
@@ -408,6 +428,7 @@ func (m *match) quiet() {
 func (m *match) doubt(o *deal) {
 	said, now := o.known, m.shows(o).saying()
 	o.known = now
+	o.lived("is read as %+v", now)
 	if said.at, now.at = "", ""; said != now {
 		o.doubts++
 	}
@@ -443,6 +464,7 @@ func (m *match) finish() {
 	m.logged()
 	m.strangers()
 	m.asked()
+	m.shown()
 	for _, o := range m.orders {
 		m.check(o)
 	}

@@ -28,7 +28,6 @@ import (
 	statuspublisher "github.com/orderstream/orderstream/services/status-publisher"
 	"github.com/orderstream/orderstream/services/transformer"
 	"github.com/orderstream/orderstream/tools/e2e/world"
-	"github.com/orderstream/orderstream/tools/netsuitesim"
 	"github.com/orderstream/orderstream/tools/orderstream/demo"
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
@@ -51,6 +50,11 @@ type sides struct {
 	stood  map[string]string   // how sales orders stood when their match ended
 	parked map[string]bool     // questions of earlier matches
 	died   int
+
+	shelf   []shelved        // writes of the shops' stock
+	counted int64            // units of the goods that no order takes, as people counted them last
+	showed  map[string]int64 // of them as each store was told last
+	looks   int64            // at the goods that are sold
 }
 
 // redelivery is after how long JetStream gives a message to somebody else whose unit died: instead of half a minute.
@@ -60,10 +64,12 @@ func newSides(t *testing.T) *sides {
 	t.Helper()
 	s := &sides{
 		World: world.Start(t, demo.Options{Mute: true, Units: []host.Unit{ingest.Unit}, Store: custom, Adjust: stepped}), t: t, units: map[string]*unit{},
-		left: map[string]string{}, tried: map[string][]string{}, stood: map[string]string{}, parked: map[string]bool{},
+		left: map[string]string{}, tried: map[string][]string{}, stood: map[string]string{}, parked: map[string]bool{}, showed: map[string]int64{},
 	}
-	if _, err := s.NetSuite.SetStock(netsuitesim.Stock{SKU: "TEE-001", Location: "1", OnHand: "1000000"}); err != nil { // nothing waits for goods
-		t.Fatal(err)
+	for sku, units := range map[string]int64{soldSKU: plenty, besideSKU: plenty, countedSKU: 0} {
+		if _, err := s.recount(sku, units); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.office = newPostOffice(s)
 	s.poller = s.newPoller()
@@ -73,6 +79,7 @@ func newSides(t *testing.T) *sides {
 		s.units[u.Name] = &unit{sides: s, of: u}
 		s.units[u.Name].start()
 	}
+	s.stock()
 	return s
 }
 
@@ -87,10 +94,14 @@ func custom(s *shopsim.StoreConfig) {
 }
 
 // stepped answers a webhook when it is in the stream, polls for nobody, and writes each order by itself: a write is a
-// request.
+// request. What is for sale lies at one place.
 func stepped(c *host.Config) {
 	c.Ingest.Ack = "stream"
 	world.Unwatched(c)
+	for key, store := range c.Stores {
+		store.Stock.Locations = []string{"1"}
+		c.Stores[key] = store
+	}
 	account := c.Accounts[demo.Account]
 	account.Batches = "off"
 	account.Timeout = 5_000_000_000 // nanoseconds; what a dead writer leaves under way is waited for as long
@@ -135,7 +146,9 @@ func (s *sides) newPoller() *watch.Watcher {
 	return watch.New(watch.Options{Account: demo.Account, Stores: world.Stores, Config: account.Watch, JS: s.JS, Log: slog.New(slog.DiscardHandler), NetSuite: client})
 }
 
-func (s *sides) poll() error { return s.poller.Poll(s.t.Context()) }
+func (s *sides) poll() error {
+	return errors.Join(s.poller.Poll(s.t.Context()), s.poller.PollStock(s.t.Context()))
+}
 
 // begin has everything run and nothing remembered.
 func (s *sides) begin(t *rapid.T) {
@@ -258,7 +271,7 @@ func (u *unit) env() host.Env {
 	return host.Env{Log: log, Conn: conn, JS: js, Proven: proven}
 }
 
-// config leads the unit to its doors.
+// config leads the unit to its doors. Shops take their stock from NetSuite, which nobody but the test polls.
 func (u *unit) config(netsuite, shop string) host.Config {
 	c := u.sides.Config
 	c.Stores, c.Accounts = maps.Clone(c.Stores), maps.Clone(c.Accounts)
@@ -268,6 +281,9 @@ func (u *unit) config(netsuite, shop string) host.Config {
 	}
 	for key, account := range c.Accounts {
 		account.URL = netsuite
+		if u.of.Name == statuspublisher.Unit.Name {
+			account.Watch.Stock = "on"
+		}
 		c.Accounts[key] = account
 	}
 	return c

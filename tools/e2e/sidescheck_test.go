@@ -80,7 +80,7 @@ func (s *sides) remember() {
 			s.left[d.order] = d.body
 		}
 	}
-	s.wrote, s.read, s.tried, s.died = nil, map[string]bool{}, map[string][]string{}, 0
+	s.wrote, s.shelf, s.read, s.tried, s.died = nil, nil, map[string]bool{}, map[string][]string{}, 0
 }
 
 // news leaves out what only says once more what was written: of an order that a dead writer had in hand.
@@ -172,7 +172,7 @@ func (m *match) counts(o *deal, what string, wrote map[string]bodies, want, agai
 // outcomes tells what the writer logged and recorded of an order, oldest first.
 func (m *match) outcomes(o *deal) string {
 	var told strings.Builder
-	fmt.Fprintf(&told, "%q", m.tries(o))
+	fmt.Fprintf(&told, "%q\n%s", m.tries(o), strings.Join(o.life, "\n"))
 	for _, r := range outcomesIn(m.sides.t, m.World, o.store, fmt.Sprint(o.id)) {
 		fmt.Fprintf(&told, "\n%s state %d of event %d %s %s %+v attempts %d late %+v calls", r.Kind, r.Desired.Sequence, r.Desired.Orders, r.Desired.Hash, r.Reason, r.Fault, r.Ledger.Attempts, r.Ledger.Late)
 		for _, c := range r.Calls {

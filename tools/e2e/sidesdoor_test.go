@@ -89,7 +89,11 @@ func (d *door) write(w http.ResponseWriter, r *http.Request, body []byte) {
 	answer := httptest.NewRecorder()
 	d.proxy.ServeHTTP(answer, r)
 	if answer.Code < 300 {
-		d.unit.sides.did(deedsOf(d.side, r, body)...)
+		if list, is := stockIn(r, body); is && d.side == sideShop {
+			d.unit.sides.stocked(list)
+		} else {
+			d.unit.sides.did(deedsOf(d.side, r, body)...)
+		}
 		if d.unit.last() {
 			d.unit.die()
 			panic(http.ErrAbortHandler)

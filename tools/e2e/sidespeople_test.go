@@ -68,19 +68,45 @@ func (m *match) netsuite(act func() (string, error)) bool {
 	return true
 }
 
-// ship sends one piece of three away, in one parcel or two.
+// ship sends one piece of three away, of either line, in one parcel or two.
 func (m *match) ship(o *deal) {
 	p := parcel{numbers: []string{fmt.Sprintf("1Z%s%d-%d", o.store, o.id, len(o.parcels))}}
 	if rapid.Bool().Draw(m.t, "two") {
 		p.numbers = append(p.numbers, p.numbers[0]+"-b")
 	}
+	if len(o.parcels) == 3 {
+		return
+	}
+	line := rapid.SampledFrom(o.open()).Draw(m.t, "line")
 	sh := netsuitesim.Shipment{Order: o.salesOrder(), Tracking: p.numbers}
-	if err := json.Unmarshal([]byte(`[{"line":1,"quantity":1}]`), &sh.Lines); err != nil {
+	if err := json.Unmarshal(fmt.Appendf(nil, `[{"line":%s,"quantity":1}]`, m.lineOf(o, line.sku)), &sh.Lines); err != nil {
 		m.t.Fatal(err)
 	}
-	if len(o.parcels) < 3 && m.netsuite(func() (id string, err error) { p.id, err = m.NetSuite.Fulfil(sh); return p.id, err }) {
+	if m.netsuite(func() (id string, err error) { p.id, err = m.NetSuite.Fulfil(sh); return p.id, err }) {
+		line.sent++
 		o.parcels = append(o.parcels, p)
 	}
+}
+
+// open lists the lines of which something is still to be shipped.
+func (o *deal) open() (lines []*good) {
+	for i := range o.goods {
+		if o.goods[i].sent < o.goods[i].pieces {
+			lines = append(lines, &o.goods[i])
+		}
+	}
+	return lines
+}
+
+// lineOf is the number of the sales order's line of a SKU.
+func (m *match) lineOf(o *deal, sku string) json.Number {
+	for _, line := range m.salesOrder(o).Item.Items {
+		if line.Item.RefName == sku {
+			return line.Line
+		}
+	}
+	m.t.Fatalf("%s: NetSuite has no line of %s", o.name(), sku)
+	return ""
 }
 
 // pack adds another parcel to what was shipped last.
@@ -129,7 +155,11 @@ func (m *match) stepBack(o *deal) netsuitesim.Act {
 	}
 	switch len(o.back) {
 	case 0:
-		return post("invoice/"+o.bills[0]+"/!transform/returnAuthorization", `{"orderStatus":{"id":"B"},"item":{"items":[{"line":1,"quantity":1}]}}`)
+		back := `{"orderStatus":{"id":"B"},"item":{"items":[{"line":1,"quantity":1}]}}`
+		if len(o.goods) > 1 {
+			back = `{"orderStatus":{"id":"B"}}` // all that was billed: which line that is the bill knows
+		}
+		return post("invoice/"+o.bills[0]+"/!transform/returnAuthorization", back)
 	case 1:
 		return post("returnAuthorization/"+o.back[0]+"/!transform/itemReceipt", `{}`)
 	case 2:

@@ -98,6 +98,7 @@ func (o *deal) hear(body shopSaying) {
 		said.status = was
 	}
 	o.known, o.between = said, append(o.between, said.status)
+	o.lived("is heard of as %+v", said)
 }
 
 // follow foresees what the writer does about what it heard.
@@ -108,17 +109,17 @@ func (m *match) follow(o *deal) {
 	}
 	heard := o.between
 	o.between = nil
+	if len(heard) > 0 {
+		o.lived("is followed: %q heard, shipped or billed %v, %s, told %+v, ours %v, %d writes", heard, o.bound(), o.letter, o.told, o.ours, o.writes)
+	}
 	if o.bound() || o.letter == "C" || said == o.told && o.writes > 0 {
 		return
 	}
-	stays := o.stays(said.status)
+	stays := o.stays(said.status, heard)
 	if stays && o.letter == "H" {
 		return
 	}
 	o.told = said
-	if stays && slices.ContainsFunc(heard, func(s string) bool { return s != said.status && s != o.ours.status }) {
-		stays = m.salesOrder(o).Status.ID == o.letter // it may be one that the pipeline gave on the way
-	}
 	if !stays {
 		o.letter, o.ours = asks(said.status), letterOf{asks(said.status), said.status}
 	}
@@ -133,12 +134,13 @@ func (m *match) follow(o *deal) {
 
 // stays tells whether the letter that NetSuite's people gave stands against the shop's status, which takes an order back when it
 // is news, and never approves or opens it.
-func (o *deal) stays(status string) bool {
+func (o *deal) stays(status string, heard []string) bool {
 	if o.letter == o.ours.letter || o.letter == asks(status) {
 		return false
 	}
 	back := strings.Index("BAH", asks(status)) > strings.Index("BAH", o.letter)
-	return !back || o.ours.status == status
+	between := slices.ContainsFunc(heard, func(s string) bool { return s != status })
+	return !back || o.ours.status == status && !between
 }
 
 // isReversed tells whether the shop took back an order of which goods left before that was known: a person is asked, and what
@@ -153,7 +155,9 @@ func (m *match) asked() {
 	}
 	got, want := []string{}, []string{}
 	for _, f := range open {
-		got = append(got, f.Name+" "+f.Entry.Fault.Code)
+		if f.Entry.Fault.Code != string(fault.ShopStockUnmanaged) { // of some of the shops' products, for good
+			got = append(got, f.Name+" "+f.Entry.Fault.Code)
+		}
 	}
 	for _, o := range m.orders {
 		if o.isReversed() {
