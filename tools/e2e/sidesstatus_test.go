@@ -214,8 +214,8 @@ func (m *match) cancelled(o *deal, wrote map[string]bodies) {
 	m.counts(o, "status cancelled", wrote, want, 0)
 }
 
-// approved: what people in NetSuite approve is told once, at least where nobody changed the status afterwards and NetSuite's
-// change was seen: one back to what was seen last is none.
+// approved: what people in NetSuite approve is told once, at least where nobody changed the status afterwards, the shop had not
+// accepted the order itself before that was heard, and NetSuite's change was seen.
 func (m *match) approved(o *deal, wrote map[string]bodies) {
 	told := func(body string) bool { return strings.Contains(body, "NetSuite approved sales order") }
 	all, notes := wrote["notes"], 0
@@ -227,7 +227,7 @@ func (m *match) approved(o *deal, wrote map[string]bodies) {
 			wrote["notes"] = append(wrote["notes"], body)
 		}
 	}
-	if notes > min(1, o.moves) || notes == 0 && o.lately && m.sawApproved(o) {
+	if notes > min(1, o.moves) || notes == 0 && o.lately && o.ours.letter != "B" && m.sawApproved(o) {
 		m.t.Fatalf("%s: the approval of people was told %d times; they moved the order %d times: %+v", o.name(), notes, o.moves, *o)
 	}
 }
