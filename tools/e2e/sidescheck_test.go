@@ -205,12 +205,13 @@ func (m *match) paidBack(o *deal, wrote map[string]bodies) int {
 	return len(records)
 }
 
-// facts are told when they change: no more often than people changed something.
+// facts are told when they change: no more often than people changed something, or the same was told once more and the status
+// had moved on: by a refund that is read, by what is written again after a death.
 func (m *match) facts(o *deal, wrote map[string]bodies) {
 	w := wrote["_orderstream"]
 	delete(wrote, "_orderstream")
-	if n := w.news(); n < 1 || n > 1+o.changes || len(w)-n > m.deaths() {
-		m.t.Fatalf("%s: its sales order was told %d times, %d of them news, with %d changes: %q", o.name(), len(w), n, o.changes, w)
+	if n := w.news(); n < 1 || n > 1+o.changes+o.given+m.deaths() || len(w)-n > m.deaths() {
+		m.t.Fatalf("%s: its sales order was told %d times, %d of them news, with %d changes, %d refunds among them: %q\nits outcomes: %s", o.name(), len(w), n, o.changes, o.given, w, m.outcomes(o))
 	}
 }
 
