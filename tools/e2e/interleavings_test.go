@@ -29,9 +29,9 @@ const (
 )
 
 // Both sides converge whatever happens in between, and every write is somebody's change. People edit, hold and cancel orders and
-// give money back in the shop; in NetSuite they approve, cancel and close them, ship them in parcels, bill them, pay back, and
+// give money back in the shop; in NetSuite they approve, cancel and close them, ship them in parcels, line by line, bill them, pay back, and
 // take back what was billed; webhooks and notices come late, twice and in another order, polls now and then;
-// stages stand still, and units die behind a write that nobody hears of. At the end two rounds of deliveries and a poll are
+// stages stand still, and units die behind a write that nobody hears of. Stock follows what people count and what is sold. At the end two rounds of deliveries and a poll are
 // enough. Each order goes its own way, many side by side: what happens to the pipeline happens to all of them. The seed
 // gives the same steps again.
 func TestBothSidesConverge(t *testing.T) {
