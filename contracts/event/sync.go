@@ -81,6 +81,8 @@ type Ledger struct {
 	Attempts   int           `json:"attempts"`          // failed attempts on the current desired state, only when NetSuite was asked
 	Late       *LedgerLate   `json:"late,omitempty"`    // a write of the sales order that was given up, while NetSuite may still work on it
 
+	Unseen []LedgerUnseen `json:"unseen,omitempty"` // records of its money that may be there
+
 	BillUnverified bool `json:"bill_unverified,omitempty"` // the bill is not yet read back with what it has to bill: the next state looks at it again
 }
 
@@ -88,6 +90,14 @@ type Ledger struct {
 type LedgerLate struct {
 	Hash    string    `json:"hash"` // of the desired state that it writes; empty: of several
 	GivenUp time.Time `json:"given_up"`
+}
+
+// LedgerUnseen is a record of the order's money whose making was given up: it was not found, and NetSuite may still make it.
+type LedgerUnseen struct {
+	Record     string    `json:"record"` // customerDeposit, customerRefund, creditMemo, cashRefund, invoice, cashSale
+	ExternalID string    `json:"external_id"`
+	Key        string    `json:"key,omitempty"` // the shop's payment or refund; empty: it is a bill
+	GivenUp    time.Time `json:"given_up"`
 }
 
 // RecordID names a NetSuite record.

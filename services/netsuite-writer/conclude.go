@@ -23,7 +23,7 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 	switch {
 	case err == nil:
 		j.ledger.Attempts = 0
-	case class == fault.Terminal, class == fault.Poison:
+	case parks(err):
 		o = outcome{kind: event.OutcomeParked, reason: err.Error()}
 	case class != fault.Transient || !j.asked:
 		w.proven.keep(j)
@@ -58,6 +58,12 @@ func (w *writer) conclude(j *job, o outcome, err error) ([]publish.Message, erro
 		w.touched.told(j.subject)
 	}
 	return []publish.Message{message}, nil
+}
+
+// parks tells whether an error stays: a person has to do something about the order.
+func parks(err error) bool {
+	class := fault.ClassOf(err)
+	return err != nil && (class == fault.Terminal || class == fault.Poison)
 }
 
 func settled(o outcome) bool {

@@ -102,6 +102,7 @@ type job struct {
 	retry    bool        // an operator asked for it: remembered misses do not count
 	found    bool        // NetSuite has the sales order, and the ledger does not tell of it
 	unread   bool        // the sales order may have been written, and is not read back since
+	unseen   bool        // a record of its money was given up in this try
 	goods    *plan.Goods // given back of an order that later documents rest on; nil: none that count there
 	proof    *proof      // that the sales order is written and read back; nil: it is not yet
 
@@ -148,6 +149,9 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	}
 	j.lapsed = w.lapses(j, since)
 	outcome, err := w.converge(ctx, j)
+	if err == nil || parks(err) {
+		err = cmp.Or(w.learn(ctx, j, err != nil), err)
+	}
 	consume.Asked(ctx, j.asked)
 	if fault.ClassOf(err) == fault.Interrupted && w.touched.untold(j.subject, nil) && w.pinned(ctx) != nil {
 		return w.leave(ctx, j, err)

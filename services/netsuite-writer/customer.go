@@ -32,12 +32,12 @@ func (w *writer) customer(ctx context.Context, m consume.Message) ([]publish.Mes
 	consume.Asked(ctx, w.stores[d.Store].Back.Owner.Customer != config.ByNetSuite)
 	key := failures.CustomerKey(d.Customer)
 	err = w.revise(suitetalk.WithLane(ctx, laneOf(m, kindCustomer)), d)
-	switch class := fault.ClassOf(err); {
+	switch {
 	case err == nil:
 		return w.book.Resolve(ctx, d.Store, key, m.Position(), w.now())
-	case class == fault.Transient && m.Attempt+1 >= w.config.Attempts:
+	case fault.ClassOf(err) == fault.Transient && m.Attempt+1 >= w.config.Attempts:
 		err = fault.New(fault.AttemptsExhausted, fmt.Sprintf("one of %d attempts must succeed", w.config.Attempts), fault.Because(err))
-	case class != fault.Terminal && class != fault.Poison:
+	case !parks(err):
 		return nil, err
 	}
 	return w.book.Park(ctx, d.Store, key, m.Position(), failures.FaultOf(err), w.now())

@@ -1,6 +1,7 @@
 package netsuitewriter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -84,7 +85,8 @@ func (w *writer) settle(ctx context.Context, j *job) error {
 }
 
 // withdrawn asks about refunds that the shop deleted: where NetSuite holds one, the order's total is up again and the money
-// is still given back. One that was booked and is gone from NetSuite too is settled.
+// is still given back. One that was booked and is gone from NetSuite too is settled. What a try before its end was known made of
+// one is entered: the question is about a record that the ledger knows.
 func (w *writer) withdrawn(ctx context.Context, j *job) error {
 	deleted := plan.Deleted(j.desired)
 	if len(deleted) == 0 {
@@ -99,6 +101,7 @@ func (w *writer) withdrawn(ctx context.Context, j *job) error {
 		return err
 	}
 	for _, r := range deleted {
+		j.enter(r, found)
 		var records []string
 		for _, externalID := range recordsOf(j.ledger, r) {
 			if p, is := found[strings.ToLower(externalID)]; is {
@@ -149,12 +152,7 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 		}
 	}
 	for _, r := range lacking.Refunds {
-		if p, is := found[strings.ToLower(r.ExternalID)]; is {
-			j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
-		}
-		if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {
-			j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
-		}
+		j.enter(r, found)
 	}
 	if b := lacking.Bill; b != nil {
 		if p, is := found[strings.ToLower(b.ExternalID)]; is {
@@ -163,6 +161,16 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 		}
 	}
 	return nil
+}
+
+// enter takes what was found of a refund into the ledger.
+func (j *job) enter(r event.CustomerRefund, found map[string]paper) {
+	if p, is := found[strings.ToLower(r.ExternalID)]; is && len(plan.Unbooked(j.ledger, []event.CustomerRefund{r})) > 0 {
+		j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
+	}
+	if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {
+		j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
+	}
 }
 
 func entryOf(id, externalID, key string, amount money.Amount) event.LedgerMoney {
@@ -184,7 +192,7 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 	made := map[string]money.Amount{}
 	for _, d := range lacking.Deposits {
 		id, err := w.make(ctx, j, document{
-			record: "customerDeposit", externalID: d.ExternalID, question: d.Question, refs: plan.Money{Deposits: []event.Deposit{d}}.Refs(),
+			record: "customerDeposit", externalID: d.ExternalID, key: d.Payment, question: d.Question, refs: plan.Money{Deposits: []event.Deposit{d}}.Refs(),
 			request: func(ids plan.IDs) (suitetalk.Request, error) {
 				body, err := plan.Deposit(d, j.ledger.SalesOrder.ID, ids)
 				return suitetalk.Upsert("customerDeposit", d.ExternalID, body), err
@@ -209,6 +217,7 @@ func (w *writer) makeAll(ctx context.Context, j *job, lacking plan.Money) (map[s
 // document is a record of an order's money, made once.
 type document struct {
 	record, externalID string
+	key                string // of the ledger's entry: the shop's payment or refund; empty: it is a bill
 	question           string // why it cannot be made; empty: it can
 	refs               []event.Ref
 	request            func(ids plan.IDs) (suitetalk.Request, error)
@@ -226,8 +235,7 @@ func (w *writer) make(ctx context.Context, j *job, d document) (string, error) {
 
 // ask turns an error that stays into a question about a part of the order; any other is handed back.
 func (j *job) ask(subject string, err error) error {
-	class := fault.ClassOf(err)
-	if err == nil || class != fault.Terminal && class != fault.Poison {
+	if !parks(err) {
 		return err
 	}
 	j.questions = append(j.questions, event.Question{Subject: subject, Fault: failures.FaultOf(err)})
@@ -253,13 +261,11 @@ func (w *writer) post(ctx context.Context, j *job, d document) (string, error) {
 	case fault.NetSuiteAmbiguous, fault.ExternalIDTaken:
 		// It may have happened: look before repeating.
 		found, lookErr := w.look(ctx, j, w.payments, []string{d.externalID})
-		if lookErr != nil {
-			return "", lookErr
-		}
-		if p, is := found[strings.ToLower(d.externalID)]; is {
+		if p, is := found[strings.ToLower(d.externalID)]; is && lookErr == nil {
 			return p.id, nil
 		}
-		return "", err
+		err = w.missed(j, d, err)
+		return "", cmp.Or(lookErr, err)
 	}
 	if err != nil {
 		w.doubt(err, d.refs)

@@ -38,7 +38,7 @@ func (w *writer) fromDeposits(ctx context.Context, j *job, r event.CustomerRefun
 // payBack makes the customer refund.
 func (w *writer) payBack(ctx context.Context, j *job, r event.CustomerRefund, amount money.Amount, deposits, credits []plan.Part, made map[string]money.Amount) error {
 	id, err := w.post(ctx, j, document{
-		record: "customerRefund", externalID: r.ExternalID, refs: plan.Money{Refunds: []event.CustomerRefund{r}}.Refs(),
+		record: "customerRefund", externalID: r.ExternalID, key: r.Refund, refs: plan.Money{Refunds: []event.CustomerRefund{r}}.Refs(),
 		request: func(ids plan.IDs) (suitetalk.Request, error) {
 			body, err := plan.Refund(r, j.ledger.Customer.ID, deposits, credits, ids)
 			return suitetalk.Upsert("customerRefund", r.ExternalID, body), err
@@ -178,7 +178,7 @@ func receipt(found map[string]paper, credit event.LedgerMoney, want money.Amount
 
 // creditDocument makes the credit out of the bill. Without replace=item NetSuite would take every line over.
 func creditDocument(c plan.Credited) document {
-	return document{record: c.Record(), externalID: c.ExternalID(), refs: c.Refs(), request: func(ids plan.IDs) (suitetalk.Request, error) {
+	return document{record: c.Record(), externalID: c.ExternalID(), key: c.Refund.Refund, refs: c.Refs(), request: func(ids plan.IDs) (suitetalk.Request, error) {
 		body, err := c.Body(c.ExternalID(), ids)
 		return suitetalk.Transform(c.Bill.Record, c.Bill.ID, c.Record(), body, sublists...), err
 	}}

@@ -31,10 +31,10 @@ func (w *writer) givenUp(j *job, hash string, err error) error {
 	return err
 }
 
-// remember puts a write that is not read back on record where the try counts as none, because NetSuite could not be asked what
-// became of it: a state that comes meanwhile must know of it.
+// remember puts a write that is not read back, or a payment that was given up, on record where the try counts as none, because
+// NetSuite could not be asked what became of it: a state that comes meanwhile must know of it.
 func (w *writer) remember(j *job, err error) ([]publish.Message, error) {
-	if !j.unread || fault.ClassOf(err) == fault.Interrupted { // what stops is inherited
+	if !j.unread && !j.unseen || fault.ClassOf(err) == fault.Interrupted { // what stops is inherited
 		return nil, err
 	}
 	message, failed := w.entry(j, outcome{kind: event.OutcomeRetried, reason: err.Error()}, err)
@@ -73,14 +73,20 @@ func (j *job) lingers(hash string, givenUp time.Time) {
 	j.ledger.Late = &event.LedgerLate{Hash: hash, GivenUp: givenUp}
 }
 
-// contested tells whether a write that was given up may undo what the job wrote, and when to write it once more.
+// contested tells whether a write that was given up may undo what the job wrote, or a payment may be made that its ledger does not
+// tell of, and when to look at the state once more.
 func (w *writer) contested(j *job) (after time.Time, contested bool) {
-	late := j.ledger.Late
-	if late == nil || late.Hash == j.desired.Hash {
-		return after, false
+	var givenUp time.Time
+	if late := j.ledger.Late; late != nil && late.Hash != j.desired.Hash {
+		givenUp = late.GivenUp
 	}
-	over := late.GivenUp.Add(w.config.Late.Std())
-	if after = late.GivenUp.Add(soon); after.After(over) || !w.now().Before(after) {
+	for _, u := range j.ledger.Unseen {
+		if !j.unseen && u.GivenUp.After(givenUp) { // what this try gave up, the next one makes again
+			givenUp = u.GivenUp
+		}
+	}
+	over := givenUp.Add(w.config.Late.Std())
+	if after = givenUp.Add(soon); after.After(over) || !w.now().Before(after) {
 		after = over
 	}
 	return after, w.now().Before(over)

@@ -93,6 +93,16 @@ func Deleted(d event.DesiredOrderV1) (list []event.CustomerRefund) {
 	return list
 }
 
+// Unbooked leaves the refunds out of which the ledger has an entry of money given back.
+func Unbooked(l event.Ledger, refunds []event.CustomerRefund) (list []event.CustomerRefund) {
+	for _, refund := range refunds {
+		if !holds(l.Refunds, refund.Refund) {
+			list = append(list, refund)
+		}
+	}
+	return list
+}
+
 // Void takes the money out of a refund's entries, and tells whether there are any: the record is gone from NetSuite.
 func Void(l *event.Ledger, refund string) bool {
 	known := false

@@ -1,0 +1,92 @@
+package netsuitewriter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/orderstream/orderstream/contracts/event"
+	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/services/internal/config"
+)
+
+// What was given up is looked for until it is found, and entered as what it is, or until it can come no more; a look that fails
+// forgets nothing.
+func TestWhatWasGivenUpIsLookedFor(t *testing.T) {
+	const late = time.Minute
+	begun, one, lost := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), money.MustParse("1.00"), errors.New("lost")
+	for name, c := range map[string]struct {
+		record, externalID, key string
+		known                   bool // the ledger tells of it already
+		absent                  bool
+		since                   time.Duration
+		fails                   error
+		want                    string // deposits, refunds, credits, bill; then what is still looked for
+		reads                   int
+	}{
+		"a deposit":                {record: "customerDeposit", externalID: "wc-cd-main-1-payment", key: "payment", want: "1 0 0 false, 0", reads: 1},
+		"one that was made since":  {record: "customerDeposit", externalID: "wc-cd-main-1-payment", key: "payment", known: true, want: "1 0 0 false, 0"},
+		"a refund":                 {record: "customerRefund", externalID: "wc-cr-main-1-7", key: "7", want: "0 1 0 false, 0", reads: 1},
+		"a refund of a cash sale":  {record: "cashRefund", externalID: "wc-cr-main-1-7", key: "7", want: "0 1 0 false, 0", reads: 1},
+		"a share of such a refund": {record: "cashRefund", externalID: "wc-cr-main-1-7-2", key: "7", want: "0 0 1 false, 0", reads: 1},
+		"a credit":                 {record: "creditMemo", externalID: "wc-cm-main-1-7", key: "7", want: "0 0 1 false, 0", reads: 1},
+		"a bill":                   {record: "invoice", externalID: "wc-inv-main-1", want: "0 0 0 true, 0", reads: 1},
+		"not yet there":            {record: "invoice", externalID: "wc-inv-main-1", absent: true, since: late - 1, want: "0 0 0 false, 1", reads: 1},
+		"it comes no more":         {record: "invoice", externalID: "wc-inv-main-1", absent: true, since: late, want: "0 0 0 false, 0", reads: 1},
+		"NetSuite is away":         {record: "invoice", externalID: "wc-inv-main-1", since: late, fails: lost, want: "0 0 0 false, 1", reads: 1},
+	} {
+		reads := 0
+		w := &writer{
+			config: config.Account{Late: config.Duration(late)}, now: func() time.Time { return begun.Add(c.since) },
+			payments: &loader[paper]{ctx: t.Context(), width: 1, linger: func() linger { return linger{} }, fetch: func(_ context.Context, keys []string) (map[string]paper, []event.Call, error) {
+				reads++
+				if c.absent {
+					return nil, nil, c.fails
+				}
+				return map[string]paper{keys[0]: {id: "9", total: one}}, nil, c.fails
+			}},
+		}
+		j := &job{ledger: event.Ledger{SalesOrder: &event.LedgerOrder{Total: one}, Unseen: []event.LedgerUnseen{{Record: c.record, ExternalID: c.externalID, Key: c.key, GivenUp: begun}}}}
+		if c.known {
+			j.ledger.Deposits = []event.LedgerMoney{entryOf("9", c.externalID, c.key, one)}
+		}
+		err := w.learn(t.Context(), j, false)
+		l := j.ledger
+		got := fmt.Sprintf("%d %d %d %v, %d", len(l.Deposits), len(l.Refunds), len(l.Credits), l.Bill != nil, len(l.Unseen))
+		if got != c.want || reads != c.reads || !errors.Is(err, c.fails) {
+			t.Errorf("%s: %s after %d reads, %v, want %s after %d", name, got, reads, err, c.want, c.reads)
+		}
+	}
+}
+
+// A state is looked at once more while what was given up may still undo it, or be made unseen: soon, then when it can come no more.
+// What the try at hand gave up is for its next try alone, so that no order is tried for ever.
+func TestWhatIsLookedAtOnceMore(t *testing.T) {
+	const late = time.Minute
+	begun := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	unseen := event.Ledger{Unseen: []event.LedgerUnseen{{Record: "invoice", GivenUp: begun}}}
+	for name, c := range map[string]struct {
+		ledger event.Ledger
+		own    bool
+		since  time.Duration
+		after  time.Duration
+		want   bool
+	}{
+		"nothing was given up":         {},
+		"an invoice":                   {ledger: unseen, after: soon, want: true},
+		"an invoice, again":            {ledger: unseen, since: soon, after: late, want: true},
+		"an invoice, too long ago":     {ledger: unseen, since: late},
+		"an invoice of this try":       {ledger: unseen, own: true},
+		"a write of another state":     {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "a", GivenUp: begun}}, after: soon, want: true},
+		"a write of this state":        {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun}}},
+		"an invoice, and this state's": {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun.Add(time.Second)}, Unseen: unseen.Unseen}, after: soon, want: true},
+	} {
+		w := &writer{config: config.Account{Late: config.Duration(late)}, now: func() time.Time { return begun.Add(c.since) }}
+		after, got := w.contested(&job{ledger: c.ledger, unseen: c.own, desired: event.DesiredOrderV1{Hash: "b"}})
+		if got != c.want || got && !after.Equal(begun.Add(c.after)) {
+			t.Errorf("%s: %v, after %v, want %v, after %v", name, got, after.Sub(begun), c.want, c.after)
+		}
+	}
+}
