@@ -13,6 +13,7 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
+	"github.com/orderstream/orderstream/services/internal/pause"
 )
 
 const (
@@ -53,7 +54,7 @@ func (p *prover) start(ctx context.Context, offline bool) error {
 		if err == nil || fault.ClassOf(err) == fault.Terminal {
 			return err
 		}
-		if pause(wait, firstAsk); wait.Err() != nil {
+		if !pause.For(wait, firstAsk) {
 			return fmt.Errorf("the server cannot be proven within %v: %w", connectWithin, err)
 		}
 	}
@@ -66,7 +67,7 @@ func (p *prover) run(ctx context.Context) {
 			return
 		}
 		if p.isProven() || p.doubt.Load() != nil { // asked before
-			pause(ctx, wait)
+			pause.For(ctx, wait)
 		}
 		if ctx.Err() == nil {
 			_ = p.step(ctx) // it stands in doubt
@@ -121,18 +122,9 @@ func (p *prover) degraded() string {
 // connected waits for the connection.
 func connected(ctx context.Context, conn *nats.Conn) error {
 	for !conn.IsConnected() {
-		if pause(ctx, 100*time.Millisecond); ctx.Err() != nil {
+		if !pause.For(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

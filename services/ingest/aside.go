@@ -10,6 +10,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/ingest/doorlog"
+	"github.com/orderstream/orderstream/services/internal/pause"
 )
 
 // lasting tells an error that the same record meets every time.
@@ -45,7 +46,7 @@ func (f *forwarder) retryAsides(ctx context.Context, back <-chan nats.Status) {
 	for tried := int64(0); ctx.Err() == nil; {
 		if limit := f.limit(); limit > tried {
 			if !f.tryAsides(ctx) {
-				pause(ctx, lastWait)
+				pause.For(ctx, lastWait)
 				continue
 			}
 			tried = limit

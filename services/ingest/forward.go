@@ -14,6 +14,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/services/ingest/doorlog"
 	"github.com/orderstream/orderstream/services/internal/alert"
+	"github.com/orderstream/orderstream/services/internal/pause"
 	"github.com/orderstream/orderstream/services/internal/publish"
 )
 
@@ -63,13 +64,13 @@ func (f *forwarder) run(ctx context.Context) {
 			if ctx.Err() == nil {
 				f.log.Error("door log cannot be read", "code", fault.DoorLogFailed, "error", err)
 				f.alerts.Raise(event.AlertDoorLog, "", fault.DoorLogFailed, "the door log cannot be read", nil)
-				pause(ctx, lastWait)
+				pause.For(ctx, lastWait)
 			}
 			continue
 		}
 		after = f.forward(ctx, records)
 		if len(records) >= gatherFrom && len(records) < forwardRecords {
-			pause(ctx, gatherFor)
+			pause.For(ctx, gatherFor)
 		}
 	}
 }
@@ -111,7 +112,7 @@ func (f *forwarder) forward(ctx context.Context, records []doorlog.Record) uint6
 			f.settle(last)
 			continue
 		}
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 		wait = min(2*wait, lastWait)
 	}
 	return last
@@ -205,14 +206,5 @@ func (f *forwarder) drain(limit time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

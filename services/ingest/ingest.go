@@ -23,6 +23,7 @@ import (
 	"github.com/orderstream/orderstream/services/ingest/signature"
 	"github.com/orderstream/orderstream/services/internal/alert"
 	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/internal/pause"
 )
 
 // Unit is the service.
@@ -176,7 +177,7 @@ func (s *Service) Run(ctx context.Context) error {
 	case <-s.doorLog.Failed():
 		// Only opening it again helps, which whoever supervises the process does; the shop is answered 503 meanwhile, and
 		// the alert leaves.
-		pause(ctx, s.failGrace)
+		pause.For(ctx, s.failGrace)
 	}
 	if err := s.app.ShutdownWithTimeout(stopServing); err != nil {
 		s.log.Warn("some connections were cut", "error", err)

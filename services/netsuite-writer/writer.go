@@ -29,6 +29,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/failures"
+	"github.com/orderstream/orderstream/services/internal/pause"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
@@ -117,7 +118,7 @@ func newAccount(ctx context.Context, env host.Env, key string, c config.Account,
 		log := env.Log.With("account", key)
 		a.discover = func(ctx context.Context) {
 			slots, err := discover(ctx, log, client, limiter)
-			for pause := askAgain; err != nil && fault.CodeOf(err) != fault.NetSuiteForbidden && sleep(ctx, pause); pause = min(2*pause, askSeldom) {
+			for wait := askAgain; err != nil && fault.CodeOf(err) != fault.NetSuiteForbidden && pause.For(ctx, wait); wait = min(2*wait, askSeldom) {
 				slots, err = discover(ctx, log, client, limiter)
 			}
 			if slots == 0 {
@@ -150,18 +151,6 @@ func discover(ctx context.Context, log *slog.Logger, client *suitetalk.Client, l
 	limiter.Raise(limits.Ceiling())
 	log.InfoContext(ctx, "the account's limit is known", "slots", limits.Ceiling())
 	return limits.Ceiling(), nil
-}
-
-// sleep waits; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func paceOf(r config.Retry) consume.Pace {

@@ -11,6 +11,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/pause"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
@@ -122,7 +123,7 @@ func (g *gatherer) join(f found) *gathered {
 func (g *gatherer) run(one *gathered) {
 	defer close(one.done)
 	ctx := suitetalk.WithBegan(g.ctx, time.Now())
-	if !pause(g.ctx, gathering) {
+	if !pause.For(g.ctx, gathering) {
 		one.err = g.ctx.Err()
 		return
 	}

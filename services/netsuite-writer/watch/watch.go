@@ -65,6 +65,7 @@ import (
 	"github.com/orderstream/orderstream/services/internal/alert"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
+	"github.com/orderstream/orderstream/services/internal/pause"
 	"github.com/orderstream/orderstream/services/internal/publish"
 	"github.com/orderstream/orderstream/services/internal/telemetry"
 	"github.com/orderstream/orderstream/services/netsuite-writer/governor"
@@ -211,7 +212,7 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration, p *source) bool 
 	case <-p.pushed:
 		p.hurry = true
 	}
-	return pause(ctx, min(wait, w.options.Config.Fast.Std()))
+	return pause.For(ctx, min(wait, w.options.Config.Fast.Std()))
 }
 
 // tell raises an alert when polls fail again and again, or will for ever.
@@ -304,17 +305,6 @@ func (w *Watcher) now(ctx context.Context, p *source) error {
 	}
 	_, err = w.once(ctx, p, c)
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // conflicts is how often a record is read anew because another watcher published it meanwhile.
