@@ -28,24 +28,27 @@ const (
 )
 
 const (
-	patience     = 30 * time.Second // after which the longest waiting of any lane goes first once in a while
-	agedEvery    = 8                // grants between two that go by waiting time
-	shortProbe   = time.Second / 2  // at full use before the limit is raised by one
-	nextProbe    = 4                // and requests, after a step up that held
-	firstProbe   = 64               // after a step down
-	lastProbe    = 300              // while each step up is refused: so are no more than three in a thousand
-	longProbe    = 2 * time.Minute  // however few requests there are
-	slowedBy     = 3                // times the usual latency that count as a sign of overload
-	latencyEvery = 2 * time.Second  // between two steps down for latency
-	settledAfter = 20               // answers before latency is judged
-	spareFresh   = 300              // fresh orders that need not wait, after which replays leave one slot less
-	spareReplays = 2000             // and replays
+	patience     = 30 * time.Second      // after which the longest waiting of any lane goes first once in a while
+	agedEvery    = 8                     // grants between two that go by waiting time
+	shortProbe   = time.Second / 2       // at full use before the limit is raised by one
+	nextProbe    = 4                     // and requests, after a step up that held
+	firstProbe   = 64                    // after a step down
+	lastProbe    = 300                   // while each step up is refused: so are no more than three in a thousand
+	longProbe    = 2 * time.Minute       // however few requests there are
+	slowedBy     = 3                     // times the usual latency that count as a sign of overload
+	latencyEvery = 2 * time.Second       // between two steps down for latency
+	settledAfter = 20                    // answers before latency is judged
+	spareFresh   = 300                   // fresh orders that need not wait, after which replays leave one slot less
+	spareReplays = 2000                  // and replays
+	firstRest    = 50 * time.Millisecond // after a refusal of the only request in flight
+	lastRest     = time.Second           // doubled so far while nothing else comes
 )
 
 // Governor limits the requests of one account. Use New.
 type Governor struct {
 	ceiling int
 	now     func() time.Time
+	later   func(d time.Duration, f func())
 
 	mu       sync.Mutex
 	limit    int
@@ -55,13 +58,15 @@ type Governor struct {
 	waiting  [lanes]list.List // of *waiter
 	grants   int
 
-	lowered time.Time // when the limit went down
-	raised  time.Time // or up
-	probe   int       // requests from the last change to the next step up
-	since   int       // requests granted since the last change
-	full    bool      // all of the limit was in use since the last change
-	usual   float64   // latency of the long run, seconds
-	recent  float64   // and of the last few answers
+	lowered time.Time     // when the limit went down
+	raised  time.Time     // or up
+	probe   int           // requests from the last change to the next step up
+	since   int           // requests granted since the last change
+	rest    time.Duration // the last one
+	resume  time.Time     // when it ends
+	full    bool          // all of the limit was in use since the last change
+	usual   float64       // latency of the long run, seconds
+	recent  float64       // and of the last few answers
 	answers int
 	stats   Stats
 }
@@ -88,7 +93,7 @@ func New(ceiling int, now func() time.Time) *Governor {
 	if now == nil {
 		now = time.Now
 	}
-	return &Governor{ceiling: max(ceiling, 1), now: now, limit: max(ceiling, 1), spared: 1, probe: firstProbe, lowered: now(), raised: now()}
+	return &Governor{ceiling: max(ceiling, 1), now: now, later: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, limit: max(ceiling, 1), spared: 1, probe: firstProbe, lowered: now(), raised: now()}
 }
 
 // Raise lets the governor feel its way up to a ceiling that became known.
@@ -158,6 +163,9 @@ func (g *Governor) leave(w *waiter, place *list.Element) {
 
 // serve gives free slots away.
 func (g *Governor) serve() {
+	if g.now().Before(g.resume) {
+		return
+	}
 	g.rise()
 	for g.inFlight < g.limit {
 		place := g.next()
@@ -260,10 +268,25 @@ func (g *Governor) learn(r suitetalk.Result, began time.Time) {
 		if g.raised.After(g.lowered) {
 			g.probe = min(2*g.probe, lastProbe)
 		}
+		if g.limit == 1 {
+			g.pause(now)
+		}
 		g.lower(min(g.limit, g.inFlight)-1, now)
 	case r.Fault == "" && r.Latency > 0:
+		g.rest = 0
 		g.judge(r.Latency.Seconds(), now)
 	}
+}
+
+// pause lets nobody try for a while: others hold all of the account, and each who waits would be refused in turn.
+func (g *Governor) pause(now time.Time) {
+	g.rest = min(max(2*g.rest, firstRest), lastRest)
+	g.resume = now.Add(g.rest)
+	g.later(g.rest, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.serve()
+	})
 }
 
 // judge lowers the limit when answers become much slower than usual, which is how an account says that it is full

@@ -41,6 +41,7 @@ func acquire(t testing.TB, g *Governor, lane int) func(suitetalk.Result) {
 func TestOneStepDownPerRefusal(t *testing.T) {
 	c := newClock()
 	g := New(5, c.now)
+	g.later = func(d time.Duration, _ func()) { c.at = c.at.Add(d) }
 	var all []func(suitetalk.Result)
 	for range 5 {
 		all = append(all, acquire(t, g, LanePaid))
@@ -325,7 +326,10 @@ type period struct {
 func (p period) use() float64     { return float64(p.used) / float64(p.free) }
 func (p period) refused() float64 { return float64(p.throttled) / float64(p.requests) }
 
-const settle = time.Minute
+const (
+	half   = 30 * time.Minute // an hour
+	settle = time.Minute
+)
 
 // simulate plays an account whose limit goes through limits, half an hour each, with a backlog that never ends and
 // another integration that holds foreign slots, changed at random about every hold. Calls take 250 ms.
@@ -334,15 +338,16 @@ func simulate(seed uint64, limits []int, foreign int, hold time.Duration) []peri
 	c := newClock()
 	w := world{New(15, c.now), c}
 	var ends events
+	w.later = func(d time.Duration, f func()) { heap.Push(&ends, event{c.at.Add(d), f}) }
 	var periods []period
 	taken, busy, next := 0, 0, c.at
 	var waiting *waiter
 	for _, limit := range limits {
 		var p period
 		start := c.at
-		for c.at.Sub(start) < 30*time.Minute {
+		for c.at.Sub(start) < half {
 			if foreign > 0 && !c.at.Before(next) {
-				taken, next = random.IntN(min(foreign, limit-1)+1), c.at.Add(time.Duration(random.ExpFloat64()*float64(hold)))
+				taken, next = random.IntN(min(foreign, limit)+1), c.at.Add(time.Duration(random.ExpFloat64()*float64(hold)))
 			}
 			for { // the backlog takes every slot it is given
 				if waiting == nil {
@@ -408,6 +413,20 @@ func TestSharesAnAccount(t *testing.T) {
 	for i, p := range at {
 		if want := []float64{0.95, 0.95, 0.85}[i]; p.use() < want || p.refused() >= 0.005 {
 			t.Errorf("limit %d: %.1f %% of the free slots used, %.2f %% refused", []int{5, 15, 3}[i], 100*p.use(), 100*p.refused())
+		}
+	}
+}
+
+// Another integration takes all of a small account for seconds, again and again: those that wait try together, less than once a
+// second, and not each in turn; what is free again is found as soon.
+func TestAStarvedAccount(t *testing.T) {
+	for limit, use := range map[int]float64{1: 0.99, 2: 0.69, 3: 0.56} {
+		var all period
+		for seed := range uint64(5) {
+			all.add(simulate(seed, []int{limit}, limit, 10*time.Second)[0])
+		}
+		if seconds := 5 * int((half - settle).Seconds()); all.throttled > seconds || all.use() < use {
+			t.Errorf("limit %d: %d refused in %d seconds, %.1f %% of the free slots used, want at most one a second and %.0f %%", limit, all.throttled, seconds, 100*all.use(), 100*use)
 		}
 	}
 }
