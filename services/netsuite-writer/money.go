@@ -19,6 +19,7 @@ import (
 // paper is a deposit, refund, credit memo or bill as NetSuite holds it.
 type paper struct {
 	id    string
+	kind  string // NetSuite's code of the type
 	total money.Amount
 	open  money.Amount // of a credit memo: what nothing has taken yet
 }
@@ -26,7 +27,7 @@ type paper struct {
 // papers reads transactions by externalId, many in one query.
 func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string) (map[string]paper, []event.Call, error) {
 	slices.Sort(externalIDs)
-	q := fmt.Sprintf("SELECT t.id AS id, t.externalid AS externalid, t.foreigntotal AS total, t.foreignamountunpaid AS open FROM transaction t"+
+	q := fmt.Sprintf("SELECT t.id AS id, t.type AS type, t.externalid AS externalid, t.foreigntotal AS total, t.foreignamountunpaid AS open FROM transaction t"+
 		" WHERE t.type IN ('CustDep', 'CustRfnd', 'CustInvc', 'CashSale', 'CustCred', 'CashRfnd') AND LOWER(t.externalid) IN (%s) ORDER BY t.id", suitetalk.In(externalIDs))
 	rows, calls, err := client.Query(ctx, "read back payments", q)
 	if err != nil {
@@ -38,7 +39,7 @@ func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string)
 		if err != nil {
 			return nil, calls, fmt.Errorf("read back %s: total: %w", row["externalid"], err)
 		}
-		p := paper{id: row["id"], total: total.Abs()}
+		p := paper{id: row["id"], kind: row["type"], total: total.Abs()}
 		if text, given := row["open"]; given { // a null column is absent
 			if p.open, err = money.Parse(text); err != nil {
 				return nil, calls, fmt.Errorf("read back %s: open amount: %w", row["externalid"], err)
@@ -166,11 +167,20 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 // enter takes what was found of a refund into the ledger.
 func (j *job) enter(r event.CustomerRefund, found map[string]paper) {
 	if p, is := found[strings.ToLower(r.ExternalID)]; is && len(plan.Unbooked(j.ledger, []event.CustomerRefund{r})) > 0 {
-		j.ledger.Refunds = append(j.ledger.Refunds, entryOf(p.id, r.ExternalID, r.Refund, p.total))
+		j.enterRefund(entryOf(p.id, r.ExternalID, r.Refund, p.total), p.kind)
 	}
 	if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {
 		j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
 	}
+}
+
+// enterRefund enters a refund that was found: one of a cash sale took nothing from deposits.
+func (j *job) enterRefund(entry event.LedgerMoney, kind string) {
+	fromDeposits := entry.Amount
+	if kind == "CashRfnd" {
+		fromDeposits = money.Zero
+	}
+	j.refunded(entry, fromDeposits)
 }
 
 func entryOf(id, externalID, key string, amount money.Amount) event.LedgerMoney {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
-	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
@@ -83,10 +82,8 @@ func (w *writer) take(ctx context.Context, j *job, u event.LedgerUnseen, p paper
 		return w.checkBill(ctx, j, p)
 	case u.Record == "customerDeposit":
 		j.ledger.Deposits = append(j.ledger.Deposits, entry)
-	case u.Record == "customerRefund":
-		j.ledger.Refunds = append(j.ledger.Refunds, entry)
-	case u.Record == "cashRefund" && strings.HasSuffix(u.ExternalID, "-"+u.Key): // all of the refund, no share of it
-		j.refunded(entry, money.Zero)
+	case strings.HasSuffix(u.Record, "Refund") && strings.HasSuffix(u.ExternalID, "-"+j.desired.Order+"-"+u.Key): // all of the refund, no share of it
+		j.enterRefund(entry, p.kind)
 	default:
 		j.ledger.Credits = append(j.ledger.Credits, entry)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/money"
 	"github.com/orderstream/orderstream/services/internal/config"
+	"github.com/orderstream/orderstream/services/netsuite-writer/plan"
 )
 
 // What was given up is looked for until it is found, and entered as what it is, or until it can come no more; a look that fails
@@ -30,7 +31,7 @@ func TestWhatWasGivenUpIsLookedFor(t *testing.T) {
 		"one that was made since":  {record: "customerDeposit", externalID: "wc-cd-main-1-payment", key: "payment", known: true, want: "1 0 0 false, 0"},
 		"a refund":                 {record: "customerRefund", externalID: "wc-cr-main-1-7", key: "7", want: "0 1 0 false, 0", reads: 1},
 		"a refund of a cash sale":  {record: "cashRefund", externalID: "wc-cr-main-1-7", key: "7", want: "0 1 0 false, 0", reads: 1},
-		"a share of such a refund": {record: "cashRefund", externalID: "wc-cr-main-1-7-2", key: "7", want: "0 0 1 false, 0", reads: 1},
+		"a share of such a refund": {record: "cashRefund", externalID: "wc-cr-main-1-2-2", key: "2", want: "0 0 1 false, 0", reads: 1},
 		"a credit":                 {record: "creditMemo", externalID: "wc-cm-main-1-7", key: "7", want: "0 0 1 false, 0", reads: 1},
 		"a bill":                   {record: "invoice", externalID: "wc-inv-main-1", want: "0 0 0 true, 0", reads: 1},
 		"not yet there":            {record: "invoice", externalID: "wc-inv-main-1", absent: true, since: late - 1, want: "0 0 0 false, 1", reads: 1},
@@ -48,7 +49,7 @@ func TestWhatWasGivenUpIsLookedFor(t *testing.T) {
 				return map[string]paper{keys[0]: {id: "9", total: one}}, nil, c.fails
 			}},
 		}
-		j := &job{ledger: event.Ledger{SalesOrder: &event.LedgerOrder{Total: one}, Unseen: []event.LedgerUnseen{{Record: c.record, ExternalID: c.externalID, Key: c.key, GivenUp: begun}}}}
+		j := &job{desired: event.DesiredOrderV1{Order: "1"}, ledger: event.Ledger{SalesOrder: &event.LedgerOrder{Total: one}, Unseen: []event.LedgerUnseen{{Record: c.record, ExternalID: c.externalID, Key: c.key, GivenUp: begun}}}}
 		if c.known {
 			j.ledger.Deposits = []event.LedgerMoney{entryOf("9", c.externalID, c.key, one)}
 		}
@@ -87,6 +88,19 @@ func TestWhatIsLookedAtOnceMore(t *testing.T) {
 		after, got := w.contested(&job{ledger: c.ledger, unseen: c.own, desired: event.DesiredOrderV1{Hash: "b"}})
 		if got != c.want || got && !after.Equal(begun.Add(c.after)) {
 			t.Errorf("%s: %v, after %v, want %v, after %v", name, got, after.Sub(begun), c.want, c.after)
+		}
+	}
+}
+
+// A refund that is found took from the order's deposits all of it, or nothing where it gives a cash sale back: the next one finds the
+// rest there.
+func TestAFoundRefundAndItsDeposits(t *testing.T) {
+	ten := money.MustParse("10.00")
+	for kind, left := range map[string]bool{"CustRfnd": false, "CashRfnd": true} {
+		j := &job{ledger: event.Ledger{Deposits: []event.LedgerMoney{entryOf("1", "wc-cd-main-1-payment", "payment", ten)}}}
+		j.enter(event.CustomerRefund{ExternalID: "wc-cr-main-1-7", Refund: "7"}, map[string]paper{"wc-cr-main-1-7": {id: "9", kind: kind, total: ten}})
+		if _, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, ten); (err == nil) != left {
+			t.Errorf("%s: the deposit holds 10.00 after it: %v, want %v", kind, err == nil, left)
 		}
 	}
 }
