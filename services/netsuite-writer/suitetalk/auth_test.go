@@ -290,7 +290,7 @@ func TestSkewedClock(t *testing.T) {
 	for _, off := range []time.Duration{-3 * time.Hour, -10 * time.Second, 20 * time.Second, 3 * time.Hour} {
 		a, client := newAccount(t, noContent)
 		a.asked = make(chan string, 8)
-		var clock timepiece
+		clock := newTimepiece()
 		clock.advance(off)
 		bearerOf(client).clock.now = clock.now
 		do(t, client)

@@ -171,12 +171,17 @@ func pemOf(kind string, encoded []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: encoded}))
 }
 
-// timepiece is a clock that is set by hand.
-type timepiece struct{ ahead atomic.Int64 }
+// timepiece is a clock that is set by hand, and stands otherwise: a slow machine moves nothing.
+type timepiece struct {
+	set   time.Time
+	ahead atomic.Int64
+}
+
+func newTimepiece() *timepiece { return &timepiece{set: time.Now()} }
 
 // clocked gives both sides one clock.
 func clocked(a *account, client *Client) *timepiece {
-	clock := &timepiece{}
+	clock := newTimepiece()
 	bearerOf(client).clock.now, a.now = clock.now, clock.now
 	return clock
 }
@@ -187,7 +192,7 @@ func (a *account) end(clock *timepiece) {
 	a.issued.Add(1)
 }
 
-func (p *timepiece) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
+func (p *timepiece) now() time.Time { return p.set.Add(time.Duration(p.ahead.Load())) }
 
 func (p *timepiece) advance(d time.Duration) { p.ahead.Add(int64(d)) }
 
