@@ -95,6 +95,7 @@ type job struct {
 	last     *event.SyncRecordedV1
 	ledger   event.Ledger
 	calls    []event.Call
+	begun    time.Time   // when the first thing was done about it that still counts
 	asked    bool        // NetSuite was asked
 	saved    time.Time   // when what was written had been answered; zero: nothing was
 	status   string      // the sales order's when it was last read; "" where it was not, or there is none
@@ -124,7 +125,7 @@ func (w *writer) handle(ctx context.Context, m consume.Message) ([]publish.Messa
 	if err != nil {
 		return nil, err
 	}
-	j := &job{desired: desired, message: m, retry: comes(m, event.OriginRetry)}
+	j := &job{desired: desired, message: m, begun: w.now(), retry: comes(m, event.OriginRetry)}
 	if err := w.open(ctx, j); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package netsuitewriter
 
 import (
 	"sync"
+	"time"
 
 	"github.com/orderstream/orderstream/contracts/event"
 )
@@ -20,11 +21,12 @@ type proof struct {
 	order    event.LedgerOrder
 	customer event.RecordID
 	done     outcome
+	begun    time.Time // of the try that wrote it
 }
 
 // prove notes on the job that its sales order is written and read back.
 func (j *job) prove(done outcome) {
-	j.proof = &proof{j.message.Sequence, j.desired.Hash, j.desired.SalesOrder.OrderStatus, *j.ledger.SalesOrder, *j.ledger.Customer, done}
+	j.proof = &proof{j.message.Sequence, j.desired.Hash, j.desired.SalesOrder.OrderStatus, *j.ledger.SalesOrder, *j.ledger.Customer, done, j.begun}
 }
 
 // recall takes into the job what an earlier try of the same message proved.
@@ -35,6 +37,7 @@ func (p *proven) recall(j *job) (outcome, bool) {
 	if !is || j.retry || known.state != j.message.Sequence || known.hash != j.desired.Hash || known.status != j.desired.SalesOrder.OrderStatus {
 		return outcome{}, false
 	}
+	j.begun = known.begun
 	j.proof, j.ledger.SalesOrder, j.ledger.Customer = &known, &known.order, &known.customer
 	return known.done, true
 }

@@ -74,7 +74,8 @@ func (j *job) lingers(hash string, givenUp time.Time) {
 }
 
 // contested tells whether a write that was given up may undo what the job wrote, or a payment may be made that its ledger does not
-// tell of, and when to look at the state once more.
+// tell of, and when to look at the state once more. What the job did may have come before the end of what was given up where it began
+// before that, however late it is concluded.
 func (w *writer) contested(j *job) (after time.Time, contested bool) {
 	var givenUp time.Time
 	if late := j.ledger.Late; late != nil && late.Hash != j.desired.Hash {
@@ -89,7 +90,7 @@ func (w *writer) contested(j *job) (after time.Time, contested bool) {
 	if after = givenUp.Add(soon); after.After(over) || !w.now().Before(after) {
 		after = over
 	}
-	return after, w.now().Before(over)
+	return after, j.begun.Before(over)
 }
 
 // onceMore publishes the desired state again, to be written after a time. A newer one that came meanwhile stands for it.

@@ -42,13 +42,14 @@ func (w *writer) learn(ctx context.Context, j *job, parked bool) error {
 	for _, u := range unseen {
 		names = append(names, u.ExternalID)
 	}
+	looked := w.now()
 	found, err := w.look(ctx, j, w.payments, names)
 	for _, u := range unseen {
 		p, is := found[strings.ToLower(u.ExternalID)]
 		switch {
 		case is && err == nil:
 			err = w.take(ctx, j, u, p)
-		case err != nil || w.now().Before(u.GivenUp.Add(w.config.Late.Std())):
+		case err != nil || looked.Before(u.GivenUp.Add(w.config.Late.Std())):
 			j.ledger.Unseen = append(j.ledger.Unseen, u)
 		}
 	}

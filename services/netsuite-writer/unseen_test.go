@@ -72,20 +72,23 @@ func TestWhatIsLookedAtOnceMore(t *testing.T) {
 		ledger event.Ledger
 		own    bool
 		since  time.Duration
+		took   time.Duration
 		after  time.Duration
 		want   bool
 	}{
-		"nothing was given up":         {},
-		"an invoice":                   {ledger: unseen, after: soon, want: true},
-		"an invoice, again":            {ledger: unseen, since: soon, after: late, want: true},
-		"an invoice, too long ago":     {ledger: unseen, since: late},
-		"an invoice of this try":       {ledger: unseen, own: true},
-		"a write of another state":     {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "a", GivenUp: begun}}, after: soon, want: true},
-		"a write of this state":        {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun}}},
-		"an invoice, and this state's": {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun.Add(time.Second)}, Unseen: unseen.Unseen}, after: soon, want: true},
+		"nothing was given up":          {},
+		"an invoice":                    {ledger: unseen, after: soon, want: true},
+		"an invoice, again":             {ledger: unseen, since: soon, after: late, want: true},
+		"an invoice, too long ago":      {ledger: unseen, since: late},
+		"an invoice, a moment too long": {ledger: unseen, since: late, took: 2 * time.Second, after: late, want: true},
+		"a write, a moment too long":    {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "a", GivenUp: begun}}, since: late + time.Second, took: 2 * time.Second, after: late, want: true},
+		"an invoice of this try":        {ledger: unseen, own: true},
+		"a write of another state":      {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "a", GivenUp: begun}}, after: soon, want: true},
+		"a write of this state":         {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun}}},
+		"an invoice, and this state's":  {ledger: event.Ledger{Late: &event.LedgerLate{Hash: "b", GivenUp: begun.Add(time.Second)}, Unseen: unseen.Unseen}, after: soon, want: true},
 	} {
 		w := &writer{config: config.Account{Late: config.Duration(late)}, now: func() time.Time { return begun.Add(c.since) }}
-		after, got := w.contested(&job{ledger: c.ledger, unseen: c.own, desired: event.DesiredOrderV1{Hash: "b"}})
+		after, got := w.contested(&job{ledger: c.ledger, begun: begun.Add(c.since - c.took), unseen: c.own, desired: event.DesiredOrderV1{Hash: "b"}})
 		if got != c.want || got && !after.Equal(begun.Add(c.after)) {
 			t.Errorf("%s: %v, after %v, want %v, after %v", name, got, after.Sub(begun), c.want, c.after)
 		}
