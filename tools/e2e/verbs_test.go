@@ -310,11 +310,20 @@ func TestAChannelIsFedByTheCommand(t *testing.T) {
 	}
 }
 
-// edit changes an order in the shop.
-func edit(t *testing.T, w world.World, day int) {
+// edit changes an order in the shop, each time a minute later.
+func edit(t *testing.T, w world.World, n int) {
 	t.Helper()
-	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026-11-23T03:10:33"`, fmt.Sprintf(`"date_modified_gmt":"2026-12-0%dT00:00:00"`, day), `"customer_note":""`, fmt.Sprintf(`"customer_note":"edit %d"`, day)))
+	w.Post(changed(t, "order.created-simple", `"date_modified_gmt":"2026-11-23T03:10:33"`, fmt.Sprintf(`"date_modified_gmt":"2026-12-01T00:%02d:00"`, n), `"customer_note":""`, fmt.Sprintf(`"customer_note":"edit %d"`, n)))
 	w.Settle()
+}
+
+// followed edits once more, and tells whether that came to a memo: map follows what is active a moment later.
+func followed(t *testing.T, w world.World, edits *int, want string) func() bool {
+	return func() bool {
+		*edits++
+		edit(t, w, *edits)
+		return memo(w, "36") == want
+	}
 }
 
 func memo(w world.World, order string) string { return w.SalesOrders()["wc-so-main-"+order].Memo }
@@ -342,10 +351,8 @@ func TestRevisionsByTheCommand(t *testing.T) {
 	if done.Revision != second || done.Before != first || !done.Changed {
 		t.Errorf("%+v: want the file published", done)
 	}
-	edit(t, w, 1)
-	if memo(w, "36") != "Woo 36" {
-		t.Errorf("memo %q after the publication", memo(w, "36"))
-	}
+	edits := 0
+	w.Until("edits are mapped with what was published", followed(t, w, &edits, "Woo 36"))
 	for name, want := range map[string][]byte{first: mapping.Default, "default." + second[:6]: shorter} {
 		if code, out, errs := says(w, "mapping", "show", name); code != 0 || out != string(want) {
 			t.Errorf("show %s gives %d: other bytes than were published: %s", name, code, errs)
@@ -356,10 +363,7 @@ func TestRevisionsByTheCommand(t *testing.T) {
 	}
 	holds(t, w, []string{"mapping", "publish", file, "-m", "once more"}, "revision "+second+" is active already")
 	holds(t, w, []string{"mapping", "rollback", "-m", "it was better"}, "revision "+first+" is active, it was "+second)
-	edit(t, w, 2)
-	if memo(w, "36") != "WooCommerce order 36" {
-		t.Errorf("memo %q after the rollback", memo(w, "36"))
-	}
+	w.Until("edits are mapped with what was before", followed(t, w, &edits, "WooCommerce order 36"))
 	if back := said[operate.Published](t, w, "mapping", "rollback", second[:8]); back.Revision != second || !back.Changed {
 		t.Errorf("%+v: want the named revision", back)
 	}
@@ -449,17 +453,15 @@ func TestAShadowByTheCommand(t *testing.T) {
 	if done.Revision != second || !done.Changed || status().State != "promoted" {
 		t.Errorf("%+v, %s: want it active", done, status().State)
 	}
-	edit(t, w, 2)
-	if memo(w, "36") != "Woo 36" {
-		t.Errorf("memo %q after the promotion", memo(w, "36"))
-	}
+	edits := 1
+	w.Until("edits are mapped with what was promoted", followed(t, w, &edits, "Woo 36"))
 
 	said[operate.Shadow](t, w, "mapping", "shadow", "start", mapping.Revision(mapping.Default), "--promote-after", "1", "--expect", "sales_order.fields.memo")
-	edit(t, w, 3)
+	edit(t, w, edits+1)
 	w.Until("its rule promotes it", func() bool { return status().State == "promoted" })
 	holds(t, w, []string{"mapping", "shadow", "status"}, "is promoted", "by system: shadow promoted by its rule after 1 order states")
 	said[operate.Shadow](t, w, "mapping", "shadow", "start", file, "--promote-after", "5")
-	edit(t, w, 4)
+	edit(t, w, edits+2)
 	w.Until("its rule withdraws it", func() bool { return status().State == "withdrawn" })
 	holds(t, w, []string{"mapping", "shadow", "status"}, "is withdrawn", "by system: shadow withdrawn by its rule after 1 order states: order main/36: sales_order.fields.memo differs")
 	w.Until("the end is told", func() bool { return len(actsOf(t, w, "shadowed")) >= 8 })
