@@ -67,7 +67,7 @@ outage: ## Load the door while JetStream is away for OUTAGE (60s) and ingest is 
 	CHAOS_OUTAGE=$(OUTAGE) $(GO) test -count=1 -run UnderLoad ./tools/chaos
 
 .PHONY: sequences
-sequences: ## Play random sequences of order states under faults, SEQUENCE_ORDERS (10000) of them; the seed is printed
+sequences: ## Play random sequences of order states, refunds and people's changes under faults, SEQUENCE_ORDERS (10000) of them; the seed is printed
 	SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 45m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings

@@ -26,9 +26,15 @@ var taxModes = map[event.TaxMode]netsuitesim.TaxMode{
 func document(t *testing.T, mode event.TaxMode, policy mapping.MoneyPolicy) string {
 	t.Helper()
 	return adjusted(t, func(d *mapping.Document) {
-		d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt, d.Payments.Policy = mode, "WOO-TAX", "-Not Taxable-", policy
-		d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
+		d.Payments.Policy = policy
+		taxes(d, mode)
 	})
+}
+
+// taxes gives a document a tax strategy, and what the strategies name.
+func taxes(d *mapping.Document, mode event.TaxMode) {
+	d.Taxes.Strategy, d.Taxes.Item, d.Taxes.Exempt = mode, "WOO-TAX", "-Not Taxable-"
+	d.Taxes.Combined = map[string]mapping.CombinedRate{"US-CA-CA STATE TAX-1 + US-CA-SF COUNTY TAX-2": {Code: "CA_SF"}, "CA-QC-GST-1 + CA-QC-QST-2": {Code: "QC", Percent: "15.47375"}}
 }
 
 // billsAtOnce tells whether the policy bills an order itself.
@@ -167,6 +173,13 @@ func strategyWorld(t *testing.T, mode event.TaxMode, tax netsuitesim.TaxMode, po
 	w := world.Start(t, demo.Options{Mute: true, Mapping: document(t, mode, policy), Account: func(a *netsuitesim.Config) {
 		a.Switches.Tax, a.Switches.BillInAdvance = tax, true
 	}})
+	equip(t, w)
+	return w
+}
+
+// equip gives the account what the strategies name.
+func equip(t *testing.T, w world.World) {
+	t.Helper()
 	if _, err := w.NetSuite.PutItem(netsuitesim.Item{SKU: "WOO-TAX", Type: "otherChargeSaleItem"}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,5 +188,4 @@ func strategyWorld(t *testing.T, mode event.TaxMode, tax netsuitesim.TaxMode, po
 			t.Fatal(err)
 		}
 	}
-	return w
 }
