@@ -73,7 +73,7 @@ func trouble(seed uint64, first []netsuitesim.Rule) netsuitesim.Faults {
 // How many orders are played and compared at once, and after how many the world begins anew, so that memory stays bounded.
 const (
 	atOnce   = 1000
-	perWorld = 2500
+	perWorld = 1500
 )
 
 // mostStories bounds the numbers of a setting's stories.
