@@ -111,12 +111,17 @@ func TestRandomSequences(t *testing.T) {
 			t.Parallel()
 			p := &players{t: t, setting: s, seed: seed, only: only, from: capturedNow(t), next: s.first}
 			p.options = demo.Options{Mute: true, Mapping: s.mapping(t), Account: s.account, Adjust: p.adjust}
+			left := orders
 			if only == 0 {
-				orders = orders * s.quarter / 4
+				left = orders * s.quarter / 4
 			}
-			for left := orders; left > 0 && !t.Failed(); left -= perWorld {
-				p.play(min(left, perWorld))
+			for ; left > 0 && !t.Failed(); left -= perWorld {
+				t.Run(fmt.Sprint("from story ", p.next), func(t *testing.T) { // whose end lets go of the world
+					p.t = t
+					p.play(min(left, perWorld))
+				})
 			}
+			p.t = t
 			p.alone()
 		})
 	}
