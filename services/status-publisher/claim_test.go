@@ -155,6 +155,27 @@ func (b bench) together(look func(request) bool) {
 	})
 }
 
+// contend has two processes handle a change each at once: one of them loses, and begins anew once the other's words are stored.
+func (b bench) contend(t *testing.T, services []*Service, changes []consume.Message) {
+	t.Helper()
+	var processes sync.WaitGroup
+	errs, stored := make([]error, 2), make([][]publish.Message, 2)
+	for i, s := range services {
+		processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
+	}
+	processes.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
+		t.Fatalf("%v; want a conflict of one of them", errs)
+	}
+	b.store(slices.Concat(stored...))
+	lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store(messages)
+}
+
 // looksForNumbers tells whether a request asks what the shop knows of an order's tracking numbers.
 func looksForNumbers(q request) bool {
 	return q.method == http.MethodGet && (strings.HasSuffix(q.path, "/fulfillments") || strings.HasSuffix(q.path, "/shipment-trackings") || strings.HasSuffix(q.path, "/notes"))
@@ -185,22 +206,7 @@ func TestTwoProcessesMailANumberOnce(t *testing.T) {
 				services := []*Service{b.service, b.another(fixed)}
 				changes := []consume.Message{b.change(parcel("5012", "C", "1Z1")), b.change(parcel(second, "C", "1Z1"))}
 				b.together(looksForNumbers)
-				var processes sync.WaitGroup
-				errs, stored := make([]error, 2), make([][]publish.Message, 2)
-				for i, s := range services {
-					processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
-				}
-				processes.Wait()
-				if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
-					t.Fatalf("%v; want a conflict of one of them", errs)
-				}
-				b.store(slices.Concat(stored...))
-				lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
-				messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.store(messages)
+				b.contend(t, services, changes)
 				if mails := mailsOf(b.shop, "1Z1"); mails != 1 {
 					t.Errorf("%d mails of the number: %q", mails, b.shop.mails)
 				}
@@ -326,22 +332,7 @@ func TestTwoProcessesAddANoteOnce(t *testing.T) {
 			services := []*Service{b.service, b.another(nil)}
 			changes := []consume.Message{b.change(c.change()), b.change(c.change())}
 			b.together(func(q request) bool { return isNote(q, http.MethodGet) })
-			var processes sync.WaitGroup
-			errs, stored := make([]error, 2), make([][]publish.Message, 2)
-			for i, s := range services {
-				processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
-			}
-			processes.Wait()
-			if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
-				t.Fatalf("%v; want a conflict of one of them", errs)
-			}
-			b.store(slices.Concat(stored...))
-			lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
-			messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.store(messages)
+			b.contend(t, services, changes)
 			if notes := b.shop.notes["36"]; len(notes) != 1 || !strings.Contains(notes[0], c.word) {
 				t.Errorf("notes %q, want one that says %q", notes, c.word)
 			}
