@@ -166,7 +166,7 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 
 // enter takes what was found of a refund into the ledger.
 func (j *job) enter(r event.CustomerRefund, found map[string]paper) {
-	if p, is := found[strings.ToLower(r.ExternalID)]; is && len(plan.Unbooked(j.ledger, []event.CustomerRefund{r})) > 0 {
+	if p, is := found[strings.ToLower(r.ExternalID)]; is && !plan.Booked(j.ledger, r) {
 		j.enterRefund(entryOf(p.id, r.ExternalID, r.Refund, p.total), p.kind)
 	}
 	if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {

@@ -93,10 +93,13 @@ func Deleted(d event.DesiredOrderV1) (list []event.CustomerRefund) {
 	return list
 }
 
+// Booked tells whether the ledger has an entry of a refund's money.
+func Booked(l event.Ledger, refund event.CustomerRefund) bool { return holds(l.Refunds, refund.Refund) }
+
 // Unbooked leaves the refunds out of which the ledger has an entry of money given back.
 func Unbooked(l event.Ledger, refunds []event.CustomerRefund) (list []event.CustomerRefund) {
 	for _, refund := range refunds {
-		if !holds(l.Refunds, refund.Refund) {
+		if !Booked(l, refund) {
 			list = append(list, refund)
 		}
 	}
