@@ -116,13 +116,19 @@ func uncollected(measure func() (way, error)) (way, error) {
 	return measure()
 }
 
-// compare prints the way of live orders alone and beside a replay: until NetSuite is asked, and until it has answered.
+// compare prints the way of live orders alone and beside a replay: until NetSuite is asked, until it has answered, and from
+// step to step.
 func (b bench) compare(alone, beside way) {
-	for _, end := range []struct {
+	type pair struct {
 		name          string
 		alone, beside result
-	}{{"NetSuite is asked", alone.asked, beside.asked}, {"NetSuite has answered", alone.answered, beside.answered}} {
-		fmt.Fprintf(b.out, "until %-21s %4d orders", end.name, end.alone.count)
+	}
+	pairs := []pair{{"until NetSuite is asked", alone.asked, beside.asked}, {"until NetSuite has answered", alone.answered, beside.answered}}
+	for i := range alone.steps {
+		pairs = append(pairs, pair{"to " + steps[i], alone.steps[i], beside.steps[i]})
+	}
+	for _, end := range pairs {
+		fmt.Fprintf(b.out, "%-27s %4d orders", end.name, end.alone.count)
 		for _, q := range []float64{0.5, 0.99} {
 			a, with := end.alone.quantile(q), end.beside.quantile(q)
 			fmt.Fprintf(b.out, "   p%.0f alone %9s  beside %9s  %.2f times", 100*q, millis(a), millis(with), float64(with)/float64(a))

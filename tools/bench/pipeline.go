@@ -144,8 +144,11 @@ func answered(e netsuitesim.Entry) time.Time {
 }
 
 // way is how long orders took from the intended sending of their webhooks until their sales-order PUTs reached NetSuite,
-// and until it had answered the PUT it accepted.
-type way struct{ asked, answered result }
+// and until it had answered the PUT it accepted; and, where it was asked for, from step to step.
+type way struct {
+	asked, answered result
+	steps           []result
+}
 
 // latency posts at a fixed rate and gives the way of the orders, their time from step to step, and NetSuite calls per order.
 func (p *pipeline) latency(ctx context.Context, first, n int, perSecond float64) (whole way, stages []result, calls float64, err error) {
@@ -197,7 +200,7 @@ func (p *pipeline) arrivals(list []delivery, sent []time.Time) (put []time.Time,
 		put[i] = first[name].Time
 		asked[i], done[i] = put[i].Sub(sent[i]), answered(entry).Sub(sent[i])
 	}
-	return put, way{finish(sent[0], asked), finish(sent[0], done)}, nil
+	return put, way{asked: finish(sent[0], asked), answered: finish(sent[0], done)}, nil
 }
 
 // live is latency without waiting for what else is under way.
@@ -213,7 +216,11 @@ func (p *pipeline) live(ctx context.Context, first, n int, perSecond float64) (w
 	if err != nil {
 		return way{}, err
 	}
-	_, w, err := p.arrivals(list, sent)
+	put, w, err := p.arrivals(list, sent)
+	if err != nil {
+		return way{}, err
+	}
+	w.steps, err = p.stages(ctx, list, sent, put)
 	return w, err
 }
 
