@@ -62,7 +62,7 @@ func BenchmarkVerify(b *testing.B) {
 		names = append(names, fmt.Sprintf("'o-%d'", i*40))
 	}
 	q := `SELECT t.id, t.externalid, t.status, t.foreigntotal, COUNT(tl.id) AS n FROM transaction t JOIN transactionline tl ON tl.transaction = t.id
-		WHERE t.externalid IN (` + strings.Join(names, ",") + `) AND tl.mainline = 'F' GROUP BY t.id, t.externalid, t.status, t.foreigntotal`
+		WHERE LOWER(t.externalid) IN (` + strings.Join(names, ",") + `) AND tl.mainline = 'F' GROUP BY t.id, t.externalid, t.status, t.foreigntotal`
 	a.rows(q)
 	b.ResetTimer()
 	for range b.N {

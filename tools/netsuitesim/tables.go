@@ -53,13 +53,16 @@ var displayed = []string{"postingperiod", "createdfrom", "status", "type", "enti
 // indexes keep the usual look-ups fast.
 var indexes = []string{
 	`CREATE INDEX tx_external ON "transaction" (externalid)`,
+	`CREATE INDEX tx_external_lower ON "transaction" (ns_lower(externalid))`,
 	`CREATE INDEX tx_id ON "transaction" (id)`,
 	`CREATE INDEX tx_modified ON "transaction" (lastmodifieddate)`,
 	`CREATE INDEX line_tx ON transactionline ("transaction")`,
 	`CREATE INDEX link_previous ON previoustransactionlinelink (previousdoc)`,
 	`CREATE INDEX link_next ON previoustransactionlinelink (nextdoc)`,
 	`CREATE INDEX customer_external ON customer (externalid)`,
+	`CREATE INDEX customer_external_lower ON customer (ns_lower(externalid))`,
 	`CREATE INDEX customer_email ON customer (email)`,
+	`CREATE INDEX customer_email_lower ON customer (ns_lower(email))`,
 	`CREATE INDEX item_itemid ON item (itemid)`,
 	`CREATE INDEX item_id ON item (id)`,
 	`CREATE INDEX stock_item ON aggregateitemlocation (item)`,
