@@ -63,7 +63,7 @@ func TestBothSidesConverge(t *testing.T) {
 // match is of so many orders at most: each may be written again for each unit that dies in it.
 const (
 	worlds         = 4
-	matchesOfWorld = 20
+	matchesOfWorld = 5
 	ordersOfMatch  = 250
 )
 
