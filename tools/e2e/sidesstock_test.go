@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -102,9 +104,28 @@ func (m *match) shown() {
 	}
 	for _, store := range world.Stores {
 		for product, units := range want {
-			m.Until(fmt.Sprintf("%s shows %d of product %d", store, units, product), func() bool { return m.shelves().shows(store, product) == units })
+			m.untilShown(store, product, units)
 		}
 		m.toldOnce(store)
+	}
+}
+
+// untilShown waits until a shop shows so many units of a product; where it never does, the orders tell whose pieces differ.
+func (m *match) untilShown(store string, product, units int64) {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(time.Minute); ; <-ticker.C {
+		shown := m.shelves().shows(store, product)
+		if shown == units {
+			return
+		}
+		if time.Now().After(end) {
+			var lives strings.Builder
+			for _, o := range m.orders {
+				fmt.Fprintf(&lives, "\n%s %s, NetSuite %s: %v %q", o.name(), o.status, m.salesOrder(o).Status.ID, o.goods, o.life)
+			}
+			m.t.Fatalf("%s shows %d of product %d, want %d:%s", store, shown, product, units, lives.String())
+		}
 	}
 }
 
