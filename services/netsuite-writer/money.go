@@ -18,10 +18,10 @@ import (
 
 // paper is a deposit, refund, credit memo or bill as NetSuite holds it.
 type paper struct {
-	id    string
-	kind  string // NetSuite's code of the type
-	total money.Amount
-	open  money.Amount // of a credit memo: what nothing has taken yet
+	id, externalID string
+	kind           string // NetSuite's code of the type
+	total          money.Amount
+	open           money.Amount // of a credit memo: what nothing has taken yet
 }
 
 // papers reads transactions by externalId, many in one query.
@@ -39,7 +39,7 @@ func papers(ctx context.Context, client *suitetalk.Client, externalIDs []string)
 		if err != nil {
 			return nil, calls, fmt.Errorf("read back %s: total: %w", row["externalid"], err)
 		}
-		p := paper{id: row["id"], kind: row["type"], total: total.Abs()}
+		p := paper{id: row["id"], externalID: row["externalid"], kind: row["type"], total: total.Abs()}
 		if text, given := row["open"]; given { // a null column is absent
 			if p.open, err = money.Parse(text); err != nil {
 				return nil, calls, fmt.Errorf("read back %s: open amount: %w", row["externalid"], err)
@@ -97,12 +97,14 @@ func (w *writer) withdrawn(ctx context.Context, j *job) error {
 	for _, r := range deleted {
 		names = append(names, recordsOf(j.ledger, r)...)
 	}
-	found, err := w.look(ctx, j, w.payments, names)
+	found, err := w.lookAll(ctx, j, names, deleted)
 	if err != nil {
 		return err
 	}
 	for _, r := range deleted {
-		j.enter(r, found)
+		if err := w.enterFound(ctx, j, r, found); err != nil {
+			return err
+		}
 		var records []string
 		for _, externalID := range recordsOf(j.ledger, r) {
 			if p, is := found[strings.ToLower(externalID)]; is {
@@ -143,7 +145,7 @@ func (w *writer) lacking(j *job) (plan.Money, []string) {
 
 // recall enters what NetSuite holds already.
 func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
-	found, err := w.look(ctx, j, w.payments, lacking.ExternalIDs())
+	found, err := w.lookAll(ctx, j, lacking.ExternalIDs(), lacking.Refunds)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,9 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 		}
 	}
 	for _, r := range lacking.Refunds {
-		j.enter(r, found)
+		if err := w.enterFound(ctx, j, r, found); err != nil {
+			return err
+		}
 	}
 	if b := lacking.Bill; b != nil {
 		if p, is := found[strings.ToLower(b.ExternalID)]; is {
@@ -162,25 +166,6 @@ func (w *writer) recall(ctx context.Context, j *job, lacking plan.Money) error {
 		}
 	}
 	return nil
-}
-
-// enter takes what was found of a refund into the ledger.
-func (j *job) enter(r event.CustomerRefund, found map[string]paper) {
-	if p, is := found[strings.ToLower(r.ExternalID)]; is && !plan.Booked(j.ledger, r) {
-		j.enterRefund(entryOf(p.id, r.ExternalID, r.Refund, p.total), p.kind)
-	}
-	if p, is := found[strings.ToLower(plan.CreditID(r))]; is && entered(j.ledger, plan.CreditID(r)) == nil {
-		j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, plan.CreditID(r), r.Refund, p.total))
-	}
-}
-
-// enterRefund enters a refund that was found: one of a cash sale took nothing from deposits.
-func (j *job) enterRefund(entry event.LedgerMoney, kind string) {
-	fromDeposits := entry.Amount
-	if kind == "CashRfnd" {
-		fromDeposits = money.Zero
-	}
-	j.refunded(entry, fromDeposits)
 }
 
 func entryOf(id, externalID, key string, amount money.Amount) event.LedgerMoney {

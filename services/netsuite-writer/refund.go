@@ -81,8 +81,8 @@ func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, mad
 		return w.fromDeposits(ctx, j, r, made)
 	case s.Whole() && s.Credits[0].Record() == "cashRefund":
 		return w.cashRefund(ctx, j, r, s.Credits[0], made)
-	case !s.Whole():
-		if err := w.prepare(ctx, j, r, s); err != nil {
+	case !s.Whole(): // the deposits must hold their part before anything of it is made
+		if _, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, s.Unbilled); err != nil {
 			return err
 		}
 	}
@@ -92,30 +92,6 @@ func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, mad
 		}
 	}
 	return w.payCredits(ctx, j, r, s.Unbilled, made)
-}
-
-// prepare makes sure, before anything of a shared refund is made, that the deposits hold their part of it, and enters what an
-// earlier try made.
-func (w *writer) prepare(ctx context.Context, j *job, r event.CustomerRefund, s plan.Shares) error {
-	if _, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, s.Unbilled); err != nil {
-		return err
-	}
-	var missing []string
-	for _, c := range s.Credits {
-		if entered(j.ledger, c.ExternalID()) == nil {
-			missing = append(missing, c.ExternalID())
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	found, err := w.look(ctx, j, w.payments, missing)
-	for _, externalID := range missing {
-		if p, is := found[strings.ToLower(externalID)]; is {
-			j.ledger.Credits = append(j.ledger.Credits, entryOf(p.id, externalID, r.Refund, p.total))
-		}
-	}
-	return err
 }
 
 func (w *writer) cashRefund(ctx context.Context, j *job, r event.CustomerRefund, c plan.Credited, made map[string]money.Amount) error {

@@ -84,7 +84,7 @@ func (w *writer) take(ctx context.Context, j *job, u event.LedgerUnseen, p paper
 	case u.Record == "customerDeposit":
 		j.ledger.Deposits = append(j.ledger.Deposits, entry)
 	case strings.HasSuffix(u.Record, "Refund") && strings.HasSuffix(u.ExternalID, "-"+j.desired.Order+"-"+u.Key): // all of the refund, no share of it
-		j.enterRefund(entry, p.kind)
+		return w.enterRefund(ctx, j, entry, p.kind)
 	default:
 		j.ledger.Credits = append(j.ledger.Credits, entry)
 	}

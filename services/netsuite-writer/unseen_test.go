@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,9 +103,51 @@ func TestAFoundRefundAndItsDeposits(t *testing.T) {
 	ten := money.MustParse("10.00")
 	for kind, left := range map[string]bool{"CustRfnd": false, "CashRfnd": true} {
 		j := &job{ledger: event.Ledger{Deposits: []event.LedgerMoney{entryOf("1", "wc-cd-main-1-payment", "payment", ten)}}}
-		j.enter(event.CustomerRefund{ExternalID: "wc-cr-main-1-7", Refund: "7"}, map[string]paper{"wc-cr-main-1-7": {id: "9", kind: kind, total: ten}})
+		if err := (&writer{}).enterFound(t.Context(), j, event.CustomerRefund{ExternalID: "wc-cr-main-1-7", Refund: "7"}, map[string]paper{"wc-cr-main-1-7": {id: "9", kind: kind, total: ten}}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := plan.Allot(j.ledger.Deposits, j.ledger.Refunds, ten); (err == nil) != left {
 			t.Errorf("%s: the deposit holds 10.00 after it: %v, want %v", kind, err == nil, left)
+		}
+	}
+}
+
+// However many shares a refund was made in, all are found: each is looked for as soon as the one before it is known, also where the
+// ledger alone tells of that.
+func TestEveryShareIsFound(t *testing.T) {
+	r, one := event.CustomerRefund{ExternalID: "wc-cr-main-1-7", Refund: "7"}, money.MustParse("1.00")
+	for name, c := range map[string]struct {
+		known, there, want string
+	}{
+		"none":                    {},
+		"of another refund":       {there: "wc-cm-main-1-77 wc-cm-main-1-77-2"},
+		"one":                     {there: "wc-cm-main-1-7", want: "wc-cm-main-1-7"},
+		"four":                    {there: "wc-cm-main-1-7 wc-cm-main-1-7-2 wc-cr-main-1-7-3 wc-cm-main-1-7-4", want: "wc-cm-main-1-7 wc-cm-main-1-7-2 wc-cm-main-1-7-4 wc-cr-main-1-7-3"},
+		"behind one that is gone": {known: "wc-cr-main-1-7-1 wc-cr-main-1-7-2", there: "wc-cr-main-1-7-3", want: "wc-cr-main-1-7-1 wc-cr-main-1-7-2 wc-cr-main-1-7-3"},
+	} {
+		w := &writer{payments: &loader[paper]{ctx: t.Context(), width: 10, linger: func() linger { return linger{} }, fetch: func(_ context.Context, keys []string) (map[string]paper, []event.Call, error) {
+			found := map[string]paper{}
+			for _, id := range strings.Fields(c.there) {
+				if slices.Contains(keys, id) {
+					found[id] = paper{id: "9", externalID: id, kind: "CustCred", total: one}
+				}
+			}
+			return found, nil, nil
+		}}}
+		j := &job{}
+		for _, id := range strings.Fields(c.known) {
+			j.ledger.Credits = append(j.ledger.Credits, entryOf("9", id, "7", one))
+		}
+		found, err := w.lookAll(t.Context(), j, []string{r.ExternalID}, []event.CustomerRefund{r})
+		if err == nil {
+			err = w.enterFound(t.Context(), j, r, found)
+		}
+		var got []string
+		for _, credit := range j.ledger.Credits {
+			got = append(got, credit.ExternalID)
+		}
+		if strings.Join(got, " ") != c.want || err != nil {
+			t.Errorf("%s: %v, %v, want %s", name, got, err, c.want)
 		}
 	}
 }

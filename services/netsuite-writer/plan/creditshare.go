@@ -30,17 +30,24 @@ func (c Credited) Record() string {
 // ExternalID is the credit's externalId. Of several shares, those behind the first have their number appended, and every cash
 // refund has: the customer refund that pays out the rest has the name of the refund.
 func (c Credited) ExternalID() string {
-	cash := c.Record() == "cashRefund"
+	ids := ShareIDs(c.Refund, c.part)
 	switch {
-	case cash && c.part == 0:
+	case c.Record() != "cashRefund":
+		return ids[0]
+	case c.part == 0:
 		return c.Refund.ExternalID
-	case cash:
-		return fmt.Sprint(c.Refund.ExternalID, "-", c.part)
-	case c.part > 1:
-		return fmt.Sprint(CreditID(c.Refund), "-", c.part)
 	default:
-		return CreditID(c.Refund)
+		return ids[1]
 	}
+}
+
+// ShareIDs are the externalIds that a refund's share may have: as a credit memo, and as a cash refund.
+func ShareIDs(r event.CustomerRefund, part int) []string {
+	memo := CreditID(r)
+	if part > 1 {
+		memo = fmt.Sprint(memo, "-", part)
+	}
+	return []string{memo, fmt.Sprint(r.ExternalID, "-", part)}
 }
 
 // IsMemo tells a credit memo in the ledger from a cash refund that is a share.

@@ -17,14 +17,14 @@ type Money struct {
 // Empty tells whether nothing lacks.
 func (m Money) Empty() bool { return len(m.Deposits) == 0 && len(m.Refunds) == 0 && m.Bill == nil }
 
-// ExternalIDs lists the records that lack.
+// ExternalIDs lists the records that lack, but for the credits of refunds.
 func (m Money) ExternalIDs() []string {
 	var ids []string
 	for _, d := range m.Deposits {
 		ids = append(ids, d.ExternalID)
 	}
 	for _, r := range m.Refunds {
-		ids = append(ids, r.ExternalID, CreditID(r))
+		ids = append(ids, r.ExternalID)
 	}
 	if m.Bill != nil {
 		ids = append(ids, m.Bill.ExternalID)
