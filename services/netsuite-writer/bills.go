@@ -12,20 +12,23 @@ import (
 	"github.com/orderstream/orderstream/services/netsuite-writer/suitetalk"
 )
 
-// left reads the order's bills with what earlier credits leave of their lines. NetSuite is asked for credits only where they
-// decide from which bill a line goes back.
+// left reads the order's bills with what earlier credits, and the shop, leave to give back of their lines. NetSuite is asked for
+// credits only where they decide from which bill a line goes back.
 func (w *writer) left(ctx context.Context, j *job, r event.CustomerRefund) ([]plan.Billed, error) {
 	bills, err := w.bills(ctx, j)
 	if err != nil {
 		return nil, err
 	}
 	plan.TakeBooked(bills, j.ledger.SalesOrder.Lines, j.ledger, r.Refund)
-	if !plan.InPieces(r, j.ledger.SalesOrder.Lines, bills, j.ledger) {
-		return bills, nil
+	if plan.InPieces(r, j.ledger.SalesOrder.Lines, bills, j.ledger) {
+		taken, err := w.taken(ctx, j, r, bills)
+		if err != nil {
+			return nil, err
+		}
+		plan.TakeFound(bills, j.ledger, taken)
 	}
-	taken, err := w.taken(ctx, j, r, bills)
-	plan.TakeFound(bills, j.ledger, taken)
-	return bills, err
+	plan.TakeKept(bills, r, j.desired, j.ledger.SalesOrder.Lines, j.held.lines)
+	return bills, nil
 }
 
 // bills reads the order's invoices and cash sales with the lines of the order they bill, oldest first.

@@ -64,7 +64,7 @@ func (j *job) refunded(entry event.LedgerMoney, fromDeposits money.Amount) {
 }
 
 // credit gives back what is billed: a cash sale by a cash refund, an invoice by a credit memo, and what of that no open
-// invoice takes by a customer refund. What no bill has yet comes from the order's deposits.
+// invoice takes by a customer refund. What no bill has yet, or ever will because the order loses it, comes from the order's deposits.
 func (w *writer) credit(ctx context.Context, j *job, r event.CustomerRefund, made map[string]money.Amount) error {
 	if memo := entered(j.ledger, plan.CreditID(r)); memo != nil && memo.Amount.Equal(r.Amount) {
 		return w.payCredits(ctx, j, r, money.Zero, made)

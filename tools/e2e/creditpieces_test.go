@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,8 +127,8 @@ func bookedOf(t *testing.T, w world.World, bills []string) (told []string) {
 	return told
 }
 
-// A line billed in pieces goes back in pieces: from the oldest bill what it holds yet, from the next the rest, from the deposits what
-// nobody has billed. The second refund goes on where the first ended, though the answer to its first credit is lost.
+// A line billed in pieces goes back in pieces: from the deposits what nobody has billed, which the order loses, from the oldest bill what
+// it holds yet, from the next the rest. The second refund goes on where the first ended, though the answer to its first credit is lost.
 func TestALineBilledInPieces(t *testing.T) {
 	const first = "wc-cm-main-37-72 21.44 of bill 1: 1 × 19.99"
 	for name, c := range map[string]struct {
@@ -170,8 +171,7 @@ func TestALineBilledInPieces(t *testing.T) {
 		},
 		"the last piece is not billed": {
 			[]string{"invoice"}, otherTees,
-			[]string{first, "wc-cm-main-37-73 21.44 of bill 1: 1 × 19.99"},
-			[]string{"wc-cm-main-37-72 of bill 1: line-5 1 × 19.99", "wc-cm-main-37-73 of bill 1: line-5 1 × 19.99"},
+			[]string{"wc-cm-main-37-73 42.86 of bill 1: 2 × 39.97"}, []string{"wc-cm-main-37-73 of bill 1: line-5 2 × 39.97"},
 			map[string]string{"wc-cr-main-37-72": "21.44", "wc-cr-main-37-73": "42.86"}, netsuitesim.Switches{},
 		},
 	} {
@@ -189,6 +189,31 @@ func TestALineBilledInPieces(t *testing.T) {
 			}
 			sameTotals(t, "customer refunds", transactions(w, "customerRefund"), c.paid)
 			checkParked(t, w, nil)
+		})
+	}
+}
+
+// A piece that is neither shipped nor billed is taken off the order, and its money comes from the deposit: the customer keeps two, two
+// are billed, and two are paid for. The books agree to the cent, whether or not the deposit has paid the invoice.
+func TestAPieceThatNobodyShippedIsNotCredited(t *testing.T) {
+	for name, applied := range map[string]bool{"a deposit that waits": false, "a deposit that pays the invoice": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world.Start(t, demo.Options{Mute: true, Account: func(a *netsuitesim.Config) { a.Switches.AutoApplyDeposits = applied }})
+			bills := piecesBilled(t, w, "invoice")
+			giveBack(t, w, firstTee)
+			if got := creditsOf(t, w, bills); len(got) > 0 {
+				t.Errorf("credits %v, want none", got)
+			}
+			sameTotals(t, "customer refunds", transactions(w, "customerRefund"), map[string]string{"wc-cr-main-37-72": "21.44"})
+			checkParked(t, w, nil)
+			o := lastOutcome(t, w, "37")
+			if strings.Contains(o.Reason, "balance") {
+				t.Errorf("%s: %s", o.Kind, o.Reason)
+			}
+			if tees := w.Records()["wc-so-main-37"].Lines[0]; !tees.Quantity.Equal("2") {
+				t.Errorf("the order has %s tees, want 2", tees.Quantity)
+			}
 		})
 	}
 }

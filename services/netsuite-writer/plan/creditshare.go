@@ -73,14 +73,15 @@ func SharesOf(r event.CustomerRefund, d event.DesiredOrderV1, order []event.Ledg
 	if Unbilled(r, order, bills) {
 		return Shares{Unbilled: r.Amount}, nil
 	}
-	if err := computed(r, d); err != nil {
-		return Shares{}, err
-	}
-	if bill, enough := wholeBill(r, order, bills); enough {
+	question := computed(r, d)
+	if bill, enough := wholeBill(r, order, bills); enough && question == nil {
 		return Shares{Credits: []Credited{credited(r, d, order, bill)}}, nil
 	}
 	s, sums := divide(r, d, order, bills)
-	if !sums {
+	switch {
+	case question != nil && (!sums || len(s.Credits) > 0):
+		return Shares{}, question
+	case !sums:
 		return Shares{}, fault.New(fault.RefundUncovered, "the order's bills and deposits must hold the lines of the refund, and its amount all of them; credit it in NetSuite", fault.Field("refund.id", r.Refund))
 	}
 	for _, c := range s.Credits { // one that cannot be written would leave the refund half made

@@ -13,6 +13,7 @@ type BilledLine struct {
 	Item     string       // internal id
 	Quantity money.Number // pieces that no credit took back
 	Amount   money.Amount // of them, without tax
+	Ours     money.Number // pieces that credits of the shop's refunds took back
 	Strange  bool         // credits that are not ours took some
 	Unclear  bool         // a credit took some, or another line of the item on the bill: it does not say of which; or NetSuite does not show the line
 }
@@ -34,7 +35,7 @@ func TakeBooked(bills []Billed, order []event.LedgerLine, l event.Ledger, refund
 				continue
 			}
 			for _, line := range entry.Lines {
-				b.take(numberOf(order, line.Key), line.Quantity, line.Amount)
+				b.take(numberOf(order, line.Key), line.Quantity, line.Amount, true)
 			}
 		}
 	}
@@ -57,9 +58,12 @@ func TakeFound(bills []Billed, l event.Ledger, found []Taken) {
 	}
 }
 
-func (b Billed) take(number string, quantity money.Number, amount money.Amount) {
+func (b Billed) take(number string, quantity money.Number, amount money.Amount, ours bool) {
 	if line, held := b.Lines[number]; held {
 		line.Quantity, line.Amount = line.Quantity.Sub(quantity), line.Amount.Sub(amount)
+		if ours {
+			line.Ours = line.Ours.Add(quantity)
+		}
 		b.Lines[number] = line
 	}
 }
@@ -78,7 +82,31 @@ func (b Billed) takeItem(t Taken, strange bool) {
 		b.Lines[number] = line
 	}
 	if len(of) == 1 {
-		b.take(of[0], t.Quantity, t.Amount)
+		b.take(of[0], t.Quantity, t.Amount, !strange)
+	}
+}
+
+// TakeKept takes off the bills the pieces of a refund's lines that are not given back: the shop still wants them. What nobody has
+// shipped or billed goes back first, because the order loses it: it is never billed, and the deposits give it back.
+func TakeKept(bills []Billed, r event.CustomerRefund, d event.DesiredOrderV1, order []event.LedgerLine, now []Line) {
+	for _, l := range r.Lines {
+		line, held := find(l.Key, now, order)
+		at := slices.IndexFunc(d.SalesOrder.Lines, func(wanted event.OrderLine) bool { return wanted.Key == l.Key })
+		back := backOf(d, l.Key)
+		if !held || at < 0 || len(back) == 0 {
+			continue
+		}
+		done, _ := line.done()
+		due, number := done.Sub(leftOf(d, d.SalesOrder.Lines[at], back)), numberOf(order, l.Key)
+		for _, credited := range holders(bills, number) {
+			due = due.Sub(credited.Ours)
+		}
+		for _, b := range bills {
+			if billed, is := b.Lines[number]; is {
+				billed.Quantity = fewest(due, billed.Quantity)
+				due, b.Lines[number] = due.Sub(billed.Quantity), billed
+			}
+		}
 	}
 }
 

@@ -84,6 +84,50 @@ func TestSharesOfALineInPieces(t *testing.T) {
 	}
 }
 
+// What nobody has shipped or billed goes back from the deposits, because the order loses it; of the others a bill gives back those
+// that the shop wants no more. Three pieces of 10.00, of which refunds of before gave some back, and refund 9 the last.
+func TestSharesOfWhatIsNotShipped(t *testing.T) {
+	two, three := []Billed{piece("20", 2, "6.67")}, []Billed{piece("20", 2, "6.67"), piece("21", 1, "3.33")}
+	for name, c := range map[string]struct {
+		shipped, billed int64
+		before, pieces  int64 // given back
+		credited        int64 // of those before: the others came from deposits
+		bills           []Billed
+		want            []string
+	}{
+		"two of three are shipped and billed":          {2, 2, 0, 1, 0, two, []string{"deposits: 3.33"}},
+		"the second that goes back":                    {2, 2, 1, 1, 0, two, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00"}},
+		"two at once":                                  {2, 2, 0, 2, 0, two, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00", "deposits: 3.33"}},
+		"all":                                          {2, 2, 0, 3, 0, two, []string{"wc-cm-main-36-9 of 20: 2 × 6.66 + 0.00", "deposits: 3.33"}},
+		"the last, the one before of a bill":           {2, 2, 2, 1, 1, two, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00"}},
+		"billed in advance":                            {0, 2, 0, 1, 0, two, []string{"deposits: 3.33"}},
+		"all are shipped, and two billed":              {3, 2, 0, 1, 0, two, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00"}},
+		"all are shipped and billed":                   {3, 3, 0, 1, 0, three, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00"}},
+		"all are shipped and billed, all go back":      {3, 3, 0, 3, 0, three, []string{"wc-cm-main-36-9 of 20: 2 × 6.66 + 0.00", "wc-cm-main-36-9-2 of 21: 1 × 3.33 + 0.00"}},
+		"two bills of one each, and one of two remain": {2, 2, 0, 2, 0, []Billed{piece("20", 1, "3.33"), piece("21", 1, "3.33")}, []string{"wc-cm-main-36-9 of 20: 1 × 3.33 + 0.00", "deposits: 3.33"}},
+	} {
+		g := inPieces(c.pieces, inCents(333*c.pieces).String(), "0")
+		earlier := inPieces(c.before, inCents(333*c.before).String(), "0").refund
+		earlier.Refund = "8"
+		g.order.Refunds = []event.CustomerRefund{earlier, g.refund}
+		left, held := money.Int(3-c.before-c.pieces), money.Int(3)
+		g.order.SalesOrder.Lines[0].Quantity = &left
+		if left.IsZero() { // a closed line keeps its quantity
+			g.order.SalesOrder.Lines[0].Quantity, g.order.SalesOrder.Lines[0].Closed = &held, true
+		}
+		l, bills := event.Ledger{}, copied(c.bills)
+		if c.credited > 0 {
+			l.Credits = []event.LedgerMoney{{Key: "8", Bill: "20", Lines: []event.LedgerCredit{{Key: "line-1", Quantity: money.Int(c.credited), Amount: inCents(333 * c.credited)}}}}
+		}
+		TakeBooked(bills, g.lines, l, "9")
+		TakeKept(bills, g.refund, g.order, g.lines, []Line{{Number: "1", Quantity: held, Fulfilled: money.Int(c.shipped), Billed: money.Int(c.billed)}})
+		got, err := SharesOf(g.refund, g.order, g.lines, bills)
+		if diff := cmp.Diff(c.want, toldPieces(got)); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
 // A bill that holds all lines of a refund is credited alone only where it has the pieces.
 func TestSharesOfALineInPiecesBesideAnother(t *testing.T) {
 	g := inPieces(2, "6.66", "0")
