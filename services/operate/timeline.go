@@ -226,7 +226,11 @@ func outcome(m *jetstream.RawStreamMsg) (Step, error) {
 
 func shopOutcome(m *jetstream.RawStreamMsg) (Step, error) {
 	o, err := codec.Decode[event.ShopRecordedV1](m.Data)
-	step := Step{At: o.Time, Stage: "publish", What: o.State, Detail: fmt.Sprintf("the shop's order holds %s (id %s), status %s", o.Written.TranID, o.Written.SalesOrderID, o.Written.Status), Calls: o.Calls}
+	holds := "holds"
+	if o.UnderWay() {
+		holds = "is about to hold"
+	}
+	step := Step{At: o.Time, Stage: "publish", What: o.State, Detail: fmt.Sprintf("the shop's order %s %s (id %s), status %s", holds, o.Written.TranID, o.Written.SalesOrderID, o.Written.Status), Calls: o.Calls}
 	if o.Deed != nil {
 		step.Stage, step.What, step.Detail = "return", o.Kind+" "+o.State, deed(*o.Deed)
 	}

@@ -32,6 +32,9 @@ func TestTimelineEndToEnd(t *testing.T) {
 		Envelope: event.Envelope{Type: "shop.v1.recorded", Store: "main", Time: s.at.Add(4 * time.Minute)}, Kind: "order", Key: "36", State: event.ShopWritten,
 		Written: event.ShopFacts{Account: "ns", SalesOrderID: "1001", TranID: "SO1001", Status: "B"}, Source: synced, Calls: []event.Call{{Method: "PUT", Path: "/orders/36", Status: 200}},
 	}
+	begun := told
+	begun.Time, begun.State, begun.Calls = told.Time.Add(-time.Second), event.ShopRetried, nil
+	claim := s.body(topology.ShopOutcomes, subject.Shop("main", "order", "36"), begun.Envelope, begun)
 	shop := s.body(topology.ShopOutcomes, subject.Shop("main", "order", "36"), told.Envelope, told)
 	name := s.failure("write", "36", event.FailureResolved, first, 5*time.Minute)
 	completed := event.ShopRecordedV1{
@@ -55,6 +58,7 @@ func TestTimelineEndToEnd(t *testing.T) {
 		{Stage: "map", What: "mapping default revision rev1, rule accepted", Detail: "1 lines, total 28.14 USD, from ORDERS 1", Message: again},
 		{Stage: "write", What: "parked: sku-unknown", Detail: "no item TEE-999", Message: parked, Calls: put},
 		{Stage: "write", What: "synced", Detail: "sales order SO1001 (id 1001), status B, total 28.14, mapping revision rev1", Message: synced, Calls: put},
+		{Stage: "publish", What: "order begun", Detail: "the shop's order is about to hold SO1001 (id 1001), status B", Message: claim},
 		{Stage: "publish", What: "written", Detail: "the shop's order holds SO1001 (id 1001), status B", Message: shop, Calls: told.Calls},
 		{Stage: "failure", What: "resolved in stage write: sku-unknown", Detail: "no item TEE-999", Message: event.Position{Stream: topology.Failures, Sequence: 1, Subject: name.String()}},
 		{Stage: "return", What: "status kept", Detail: "salesOrder 1001; status refunded → completed; kept by rule final", Message: status},

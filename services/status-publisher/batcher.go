@@ -40,10 +40,10 @@ func newBatcher(ctx context.Context, shop *rest.Client) *batcher {
 	return &batcher{ctx: ctx, shop: shop}
 }
 
-// write tells the shop and returns the calls it took, shared or not.
-func (b *batcher) write(ctx context.Context, way, order string, facts event.ShopFacts) ([]event.Call, error) {
+// write tells the shop and returns the calls it took, shared or not. A note is claimed; the same meta key twice is one.
+func (b *batcher) write(ctx context.Context, way, order string, facts event.ShopFacts, claim func(context.Context) error) ([]event.Call, error) {
 	if way == "note" {
-		return b.note(ctx, order, facts)
+		return b.note(ctx, order, facts, claim)
 	}
 	value, err := codec.Encode(facts)
 	if err != nil {
@@ -67,9 +67,9 @@ func (b *batcher) change(ctx context.Context, order string, body map[string]any)
 // noteBegins is how each of our notes begins.
 const noteBegins = "NetSuite sales order "
 
-func (b *batcher) note(ctx context.Context, order string, facts event.ShopFacts) ([]event.Call, error) {
+func (b *batcher) note(ctx context.Context, order string, facts event.ShopFacts, claim func(context.Context) error) ([]event.Call, error) {
 	text := fmt.Sprintf(noteBegins+"%s (id %s), status %s", facts.TranID, facts.SalesOrderID, facts.Status)
-	return b.say(ctx, order, noteBegins, text, false, func(context.Context) error { return nil })
+	return b.say(ctx, order, noteBegins, text, false, claim)
 }
 
 // say adds a note unless the newest that begins the same way says the same. Invariant 2: a second POST makes a second

@@ -147,11 +147,7 @@ func (s *Service) perform(ctx context.Context, c change, d deed) ([]publish.Mess
 	if result.deed.Rule != "" {
 		state = event.ShopKept
 	}
-	body := c.entry(d, state, *result)
-	if result.claimed > 0 {
-		e.sequence = result.claimed
-	}
-	return s.record(c.message, e, body, err)
+	return s.record(c.message, e.behind(*result), c.entry(d, state, *result), err)
 }
 
 // entry is the ledger's word of a deed.

@@ -23,10 +23,9 @@ const (
 // claim puts on record that a deed is about to be done which the shop would do twice, and gives the entry's sequence. The ledger's expected sequence is of
 // before the shop was looked at: whoever got in between has done it, or is about to, and this try begins anew. Invariant 2:
 // a claim without an end is of a process that died: its message comes again, looks, and claims anew.
-func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *done) (uint64, error) {
-	body := c.entry(d, event.ShopRetried, *result)
-	body.Attempts = e.attempts(c.message)
-	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d:claim", e.name, c.message.Sequence, e.sequence), Store: c.Store, Time: s.now()}
+func (s *Service) claim(ctx context.Context, m consume.Message, e entry, body event.ShopRecordedV1, result *done) (uint64, error) {
+	body.State, body.Attempts = event.ShopRetried, e.attempts(m)
+	body.Envelope = event.Envelope{Type: "shop.v1.recorded", ID: fmt.Sprintf("shop:%s:%d:%d:claim", e.name, m.Sequence, e.sequence), Store: body.Store, Time: s.now()}
 	message, err := publish.JSON(topology.ShopOutcomes, e.name, body.Envelope, body)
 	if err != nil {
 		return 0, err
@@ -44,9 +43,9 @@ func (s *Service) claim(ctx context.Context, c change, e entry, d deed, result *
 }
 
 // claiming asks for the claim to a deed whose ledger tells of it, right before the deed.
-func (s *Service) claiming(c change, e entry, d deed, result *done) func(context.Context) error {
+func (s *Service) claiming(m consume.Message, e entry, body event.ShopRecordedV1, result *done) func(context.Context) error {
 	return func(ctx context.Context) (err error) {
-		if result.claimed, err = s.claim(ctx, c, e, d, result); err != nil {
+		if result.claimed, err = s.claim(ctx, m, e, body, result); err != nil {
 			return err
 		}
 		return s.holds(e, result)
@@ -59,6 +58,14 @@ func (s *Service) holds(e entry, result *done) error {
 		return otherClaim(e)
 	}
 	return nil
+}
+
+// behind is the entry as the end of a deed follows it: what was claimed stands there.
+func (e entry) behind(result done) entry {
+	if result.claimed > 0 {
+		e.sequence = result.claimed
+	}
+	return e
 }
 
 // claimed tells whether another message's process is about to do the deed.

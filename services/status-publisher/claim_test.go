@@ -2,6 +2,7 @@ package statuspublisher
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/fault"
 	"github.com/orderstream/orderstream/contracts/money"
+	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/config"
 	"github.com/orderstream/orderstream/services/internal/consume"
 	"github.com/orderstream/orderstream/services/internal/natstest"
@@ -72,6 +74,14 @@ func TestARefundUnderWayIsWaitedFor(t *testing.T) {
 	}
 }
 
+// work hands a message to the handler of its stream.
+func (s *Service) work(ctx context.Context, m consume.Message) ([]publish.Message, error) {
+	if m.Stream == topology.Outcomes {
+		return s.handle(ctx, m)
+	}
+	return s.handleChange(ctx, m)
+}
+
 // contended gives one to a process that the shop fails behind its claim, and two to another: that one waits without asking the
 // shop until the first has ended or, silent, has said nothing for long. It gives what the other then does.
 func (b bench) contended(one, two consume.Message, fails func(request) bool, silent bool) ([]publish.Message, error) {
@@ -83,26 +93,26 @@ func (b bench) contended(one, two consume.Message, fails func(request) bool, sil
 		}
 		return nil
 	})
-	if _, err := b.service.handleChange(ctx, one); fault.ClassOf(err) != fault.Unavailable {
+	if _, err := b.service.work(ctx, one); fault.ClassOf(err) != fault.Unavailable {
 		b.t.Fatalf("%v, want the shop away", err)
 	}
 	b.shop.instead(nil)
 	other := b.another(quiet)
 	asked := len(b.shop.asked())
-	if _, err := other.handleChange(ctx, two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
+	if _, err := other.work(ctx, two); fault.ClassOf(err) != fault.Conflict || len(b.shop.asked()) != asked {
 		b.t.Errorf("%v after %d requests, want it to wait for the other process", err, len(b.shop.asked())-asked)
 	}
 	if silent {
 		later := b.service.now().Add(5 * time.Minute)
 		other.now = func() time.Time { return later }
 	} else {
-		messages, err := b.service.handleChange(ctx, one)
+		messages, err := b.service.work(ctx, one)
 		if err != nil {
 			b.t.Fatal(err)
 		}
 		b.store(messages)
 	}
-	return other.handleChange(ctx, two)
+	return other.work(ctx, two)
 }
 
 // A process that stood still since it said that it makes a refund makes none any more: somebody else may have.
@@ -155,13 +165,13 @@ func (b bench) together(look func(request) bool) {
 	})
 }
 
-// contend has two processes handle a change each at once: one of them loses, and begins anew once the other's words are stored.
-func (b bench) contend(t *testing.T, services []*Service, changes []consume.Message) {
+// contend has two processes handle a message each at once: one of them loses, and begins anew once the other's words are stored.
+func (b bench) contend(t *testing.T, services []*Service, messages []consume.Message) {
 	t.Helper()
 	var processes sync.WaitGroup
 	errs, stored := make([]error, 2), make([][]publish.Message, 2)
 	for i, s := range services {
-		processes.Go(func() { stored[i], errs[i] = s.handleChange(natstest.Context(t), changes[i]) })
+		processes.Go(func() { stored[i], errs[i] = s.work(natstest.Context(t), messages[i]) })
 	}
 	processes.Wait()
 	if (errs[0] == nil) == (errs[1] == nil) || fault.ClassOf(cmp.Or(errs...)) != fault.Conflict {
@@ -169,11 +179,11 @@ func (b bench) contend(t *testing.T, services []*Service, changes []consume.Mess
 	}
 	b.store(slices.Concat(stored...))
 	lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
-	messages, err := services[lost].handleChange(natstest.Context(t), changes[lost])
+	more, err := services[lost].work(natstest.Context(t), messages[lost])
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store(messages)
+	b.store(more)
 }
 
 // looksForNumbers tells whether a request asks what the shop knows of an order's tracking numbers.
@@ -356,6 +366,50 @@ func TestANoteUnderWayIsWaitedFor(t *testing.T) {
 			b.store(messages)
 			if e := b.entry("note", "36-part"); e.State != event.ShopWritten {
 				t.Errorf("ledger %s %+v", e.State, e.Deed)
+			}
+		})
+	}
+}
+
+// One outcome, or two that say the same, reach two processes at once where a store is told of its sales orders in notes: both
+// have looked and found no such note before either adds it. It is added once, and whoever lost finds it.
+func TestTwoProcessesNoteASalesOrderOnce(t *testing.T) {
+	for name, twice := range map[string]bool{"one outcome": false, "two outcomes": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, quiet)
+			one := b.outcome("main", "36", event.OutcomeSynced, "SO1001", "B")
+			outcomes := []consume.Message{one, one}
+			if twice {
+				outcomes[1] = b.outcome("main", "36", event.OutcomeVerified, "SO1001", "B")
+			}
+			b.together(func(q request) bool { return isNote(q, http.MethodGet) })
+			b.contend(t, []*Service{b.service, b.another(quiet)}, outcomes)
+			if notes := b.shop.notes["36"]; len(notes) != 1 || notes[0] != "NetSuite sales order SO1001 (id 1001), status B" {
+				t.Errorf("notes %q, want one", notes)
+			}
+			if e := b.ledger("36"); e.State != event.ShopWritten || e.Written.TranID != "SO1001" {
+				t.Errorf("ledger %s %+v", e.State, e.Written)
+			}
+		})
+	}
+}
+
+// While one process notes a sales order, the other waits with the order's next outcome; it looks again when the first has
+// ended, or has said nothing for long.
+func TestASalesOrdersNoteUnderWayIsWaitedFor(t *testing.T) {
+	for name, silent := range map[string]bool{"it ends": false, "its process dies": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := prepare(t, quiet)
+			one, two := b.outcome("main", "36", event.OutcomeSynced, "SO1001", "B"), b.outcome("main", "36", event.OutcomeVerified, "SO1001", "B")
+			messages, err := b.contended(one, two, func(q request) bool { return isNote(q, http.MethodPost) }, silent)
+			if notes := b.shop.notes["36"]; err != nil || len(notes) != 1 {
+				t.Fatalf("%v, notes %q, want one", err, notes)
+			}
+			b.store(messages)
+			if e := b.ledger("36"); e.State != event.ShopWritten {
+				t.Errorf("ledger %s", e.State)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func (s *Service) gone(ctx context.Context, c change, e entry, d deed) (*done, e
 	}
 	result.hash, result.deed.Note = hash, note.Text
 	if c.rules.Notes != "off" && s.stores[c.Store].WriteBack != "off" {
-		result.calls, err = c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer, s.claiming(c, e, d, result))
+		result.calls, err = c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer, s.claiming(c.message, e, c.entry(d, event.ShopRetried, *result), result))
 	}
 	switch {
 	case fault.CodeOf(err) == fault.ShopOrderMissing: // both are gone

@@ -161,13 +161,26 @@ func (s *Service) handle(ctx context.Context, m consume.Message) ([]publish.Mess
 	if err != nil {
 		return nil, err
 	}
-	facts := factsOf(outcome)
-	hash, err := codec.Hash(facts)
-	if err != nil || e.done(hash, m.Sequence) {
+	body, err := entryOf(m, outcome)
+	if err != nil || e.done(body.Hash, m.Sequence) {
 		return nil, err
 	}
-	calls, err := shop.write(ctx, s.stores[outcome.Store].WriteBack, outcome.Order, facts)
-	return s.conclude(m, outcome, e, facts, hash, calls, err)
+	if err := s.claimed(e, m); err != nil {
+		return nil, err
+	}
+	result := &done{}
+	body.Calls, err = shop.write(ctx, s.stores[outcome.Store].WriteBack, outcome.Order, body.Written, s.claiming(m, e, body, result))
+	return s.record(m, e.behind(*result), body, err)
+}
+
+// entryOf is the ledger's word of an outcome that the shop was told.
+func entryOf(m consume.Message, o event.SyncRecordedV1) (event.ShopRecordedV1, error) {
+	facts := factsOf(o)
+	hash, err := codec.Hash(facts)
+	return event.ShopRecordedV1{
+		Envelope: event.Envelope{Store: o.Store}, Kind: event.ShopKindOrder, Key: o.Order, State: event.ShopWritten,
+		Written: facts, Hash: hash, Source: m.Position(), Calls: []event.Call{},
+	}, err
 }
 
 func factsOf(o event.SyncRecordedV1) event.ShopFacts {
@@ -216,12 +229,6 @@ func (e entry) done(hash string, sequence uint64) bool {
 	}
 	told := e.last.State == event.ShopWritten && e.last.Hash == hash
 	return told || e.last.Source.Sequence > sequence || e.last.Source.Sequence == sequence && e.last.State != event.ShopRetried
-}
-
-func (s *Service) conclude(m consume.Message, o event.SyncRecordedV1, e entry, facts event.ShopFacts, hash string, calls []event.Call, cause error) ([]publish.Message, error) {
-	body := event.ShopRecordedV1{Kind: event.ShopKindOrder, Key: o.Order, State: event.ShopWritten, Written: facts, Hash: hash, Source: m.Position(), Calls: calls}
-	body.Store = o.Store
-	return s.record(m, e, body, cause)
 }
 
 // attempts are those that the message took so far.

@@ -104,7 +104,7 @@ func (s *Service) refund(ctx context.Context, c change, e entry, d deed, record 
 	if err != nil {
 		return err
 	}
-	if result.claimed, err = s.claim(ctx, c, e, d, result); err != nil {
+	if result.claimed, err = s.claim(ctx, c.message, e, c.entry(d, event.ShopRetried, *result), result); err != nil {
 		return err
 	}
 	if all && order.Status != plan.Refunded {

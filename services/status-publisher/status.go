@@ -219,7 +219,7 @@ func (s *Service) tell(ctx context.Context, c change, e entry, d deed, topic str
 		return nil, err
 	}
 	result.hash, result.deed.Note = hash, note.Text
-	calls, err := c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer && c.rules.Notes == "customer", s.claiming(c, e, d, result))
+	calls, err := c.shop.say(ctx, c.Order, note.Begins, note.Text, note.Customer && c.rules.Notes == "customer", s.claiming(c.message, e, c.entry(d, event.ShopRetried, *result), result))
 	result.calls = append(result.calls, calls...)
 	return result, err
 }

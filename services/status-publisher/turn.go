@@ -48,7 +48,8 @@ func (s *Service) others(ctx context.Context, c change, ledger entry) error {
 // nobody had the turn meanwhile.
 func (t *turn) take(ctx context.Context) error {
 	if !t.taken {
-		if _, err := t.service.claim(ctx, t.change, t.ledger, deed{kind: event.ShopKindMailing, key: t.change.Order}, t.result); err != nil {
+		mailing := t.change.entry(deed{kind: event.ShopKindMailing, key: t.change.Order}, event.ShopRetried, *t.result)
+		if _, err := t.service.claim(ctx, t.change.message, t.ledger, mailing, t.result); err != nil {
 			return err
 		}
 		t.taken = true
