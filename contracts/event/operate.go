@@ -91,6 +91,13 @@ type ReadRequestedV1 struct {
 	Envelope
 	Resource string   `json:"resource"` // "order", or "refund": the refunds of the order
 	ObjectID string   `json:"object_id"`
-	Reason   string   `json:"reason"` // "deleted", "tie", "refunds"
+	Reason   string   `json:"reason"` // one of the Read values
 	Cause    Position `json:"cause"`  // the delivery that raised the doubt
 }
+
+// The reasons to read an object of the shop again.
+const (
+	ReadDeleted = "deleted" // is it trashed, restored or gone?
+	ReadTie     = "tie"     // two differing states share a second
+	ReadRefunds = "refunds" // what was given back: an order lists sums only; or the shop lacks one it lists
+)

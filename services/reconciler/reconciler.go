@@ -95,6 +95,11 @@ func decode(m consume.Message) (event.ReadRequestedV1, error) {
 	return wish, nil
 }
 
+// secondOver is when nothing more can happen in the shop's second that a tie is about, and what did happen is saved. Invariant 4:
+// an order that goes back to bytes of that second which were delivered already is told of by nobody, as the same delivery is
+// stored once; only a read behind the second finds it.
+const secondOver = 2 * time.Second
+
 // read stores the shop's answer, an error about a missing order included: that is an answer too.
 func (s *Service) read(ctx context.Context, m consume.Message) ([]publish.Message, error) {
 	wish, err := decode(m)
@@ -104,6 +109,10 @@ func (s *Service) read(ctx context.Context, m consume.Message) ([]publish.Messag
 	shop, known := s.shops[wish.Store]
 	if !known {
 		return nil, fault.New(fault.ConfigurationWrong, "reading from the shop needs stores.<store>.consumer_key and consumer_secret", fault.Field("store", wish.Store))
+	}
+	if left := secondOver - s.now().Sub(m.StoredAt); wish.Reason == event.ReadTie && left > 0 {
+		consume.Asked(ctx, false)
+		return nil, fault.New(fault.ShopThrottled, "an order that says two things in one second is read once that second is over", fault.Field("order", wish.ObjectID), fault.After(left))
 	}
 	answer, err := shop.Get(ctx, "read "+wish.Resource, pathOf(wish))
 	if err != nil && fault.CodeOf(err) != fault.ShopOrderMissing {

@@ -119,9 +119,14 @@ func (b bench) run() {
 // wish asks for a read and gives the message as a handler sees it.
 func (b bench) wish(store, resource, id string, cause uint64) consume.Message {
 	b.t.Helper()
+	return b.wishFor("deleted", store, resource, id, cause)
+}
+
+func (b bench) wishFor(reason, store, resource, id string, cause uint64) consume.Message {
+	b.t.Helper()
 	body := event.ReadRequestedV1{
 		Envelope: event.Envelope{Type: "read.v1.requested", ID: fmt.Sprintf("read:%s:%s:%s:%d", store, resource, id, cause), Store: store, Time: time.Now().UTC()},
-		Resource: resource, ObjectID: id, Reason: "tie", Cause: event.Position{Stream: topology.Woo, Sequence: cause},
+		Resource: resource, ObjectID: id, Reason: reason, Cause: event.Position{Stream: topology.Woo, Sequence: cause},
 	}
 	m, err := publish.JSON(topology.Reads, subject.Read(store, resource, id), body.Envelope, body)
 	if err != nil {
@@ -256,6 +261,27 @@ func TestCrashBeforeTheAck(t *testing.T) {
 				t.Errorf("%d deliveries, want %d", n, c.want)
 			}
 		})
+	}
+}
+
+// Invariant 4: an order that says two things in one second may say a third one in it, in bytes that came before, which nobody
+// is told of. It is read once that second is over, and not before; that it waits is no attempt, nor a sign that the shop is there.
+func TestATieIsReadBehindItsSecond(t *testing.T) {
+	s := newShop(t, answer{200, order})
+	b := prepare(t, map[string]*shop{"main": s})
+	m := b.wishFor("tie", "main", "order", "36", 47)
+	m.StoredAt = time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
+	for _, early := range []time.Duration{0, time.Second, 1999 * time.Millisecond} {
+		b.service.now = func() time.Time { return m.StoredAt.Add(early) }
+		messages, err := b.service.read(natstest.Context(t), m)
+		if left := 2*time.Second - early; fault.ClassOf(err) != fault.Throttled || fault.AfterOf(err) != left || len(messages)+len(s.asked()) != 0 {
+			t.Errorf("after %v: %v in %v, %d messages, asked %q; want it to wait for %v", early, err, fault.AfterOf(err), len(messages), s.asked(), left)
+		}
+	}
+	b.service.now = func() time.Time { return m.StoredAt.Add(2 * time.Second) }
+	messages, err := b.service.read(natstest.Context(t), m)
+	if err != nil || len(messages) != 1 || len(s.asked()) != 1 {
+		t.Errorf("%v, %d messages, asked %q; want it read", err, len(messages), s.asked())
 	}
 }
 

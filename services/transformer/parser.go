@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
@@ -88,25 +89,36 @@ func (p *parser) order(ctx context.Context, d parse.Delivery, state event.OrderS
 	case last != nil && last.Version.Sequence == d.Sequence:
 		messages, err = p.successor(last, sequence, others)
 	case !overtaken(state, others):
-		messages, err = p.news(last, sequence, state, d)
+		messages, err = p.news(last, sequence, state, d, others)
 	}
 	if err != nil || len(messages) > 0 || last == nil || !parse.Undetailed(*last) {
 		return messages, err
 	}
 	// The wish comes after the event that it is about, so that the answer finds it.
-	return p.wish(ctx, d.Facts, last.Version.Sequence, parse.ResourceRefund, parse.ReadRefunds)
+	return p.wish(ctx, d.Facts, last.Version.Sequence, parse.ResourceRefund, event.ReadRefunds)
 }
 
+// overtaken tells whether a newer state of the order arrived before.
 func overtaken(state event.OrderStateV1, others []parse.Delivery) bool {
-	for _, other := range others {
+	return before(state, others, func(other event.OrderStateV1) bool { return other.Version.Compare(state.Version) > 0 })
+}
+
+// tied tells whether the order said something else in the state's second that was no news.
+func tied(state event.OrderStateV1, others []parse.Delivery) bool {
+	return state.Source.Origin != event.OriginRead && before(state, others, func(other event.OrderStateV1) bool {
+		return other.Version.ModifiedAt.Equal(state.Version.ModifiedAt)
+	})
+}
+
+// before tells whether a state that arrived before another is such.
+func before(state event.OrderStateV1, others []parse.Delivery, such func(event.OrderStateV1) bool) bool {
+	return slices.ContainsFunc(others, func(other parse.Delivery) bool {
 		if other.Sequence >= state.Source.Sequence {
-			continue
+			return false
 		}
-		if result, err := parse.Read(other); err == nil && result.Order != nil && result.Order.Version.Compare(state.Version) > 0 {
-			return true
-		}
-	}
-	return false
+		result, err := parse.Read(other)
+		return err == nil && result.Order != nil && such(*result.Order)
+	})
 }
 
 // refunds adds the details that a read brought to the order's newest state.
@@ -122,7 +134,7 @@ func (p *parser) refunds(ctx context.Context, d parse.Delivery, records []event.
 	case news != nil:
 		return p.message(*news, sequence)
 	case lacking: // the order's list is older than its records, or the other way round
-		return p.wish(ctx, d.Facts, d.Sequence, parse.ResourceOrder, parse.ReadRefunds)
+		return p.wish(ctx, d.Facts, d.Sequence, parse.ResourceOrder, event.ReadRefunds)
 	default:
 		return nil, nil
 	}
@@ -135,19 +147,22 @@ func (p *parser) successor(last *event.OrderStateV1, sequence uint64, others []p
 		if err != nil || result.Order == nil || overtaken(*result.Order, others) {
 			continue
 		}
-		if messages, err := p.news(last, sequence, *result.Order, other); err != nil || len(messages) > 0 {
+		if messages, err := p.news(last, sequence, *result.Order, other, others); err != nil || len(messages) > 0 {
 			return messages, err
 		}
 	}
 	return nil, nil
 }
 
-func (p *parser) news(last *event.OrderStateV1, sequence uint64, state event.OrderStateV1, d parse.Delivery) ([]publish.Message, error) {
+func (p *parser) news(last *event.OrderStateV1, sequence uint64, state event.OrderStateV1, d parse.Delivery, others []parse.Delivery) ([]publish.Message, error) {
 	news, read, _, err := parse.Next(last, state)
 	if err != nil || news == nil {
 		return nil, err
 	}
 	messages, err := p.message(*news, sequence)
+	if read == "" && tied(state, others) {
+		read = event.ReadTie
+	}
 	if err != nil || read == "" {
 		return messages, err
 	}

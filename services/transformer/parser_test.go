@@ -155,6 +155,32 @@ func TestAnAnswerOvertakesNoState(t *testing.T) {
 	}
 }
 
+// Invariant 4: a state that shares its second with one which was dropped as a repeat leaves the same doubt as one that shares it
+// with an event: the shop may have gone back to the bytes of the first, and those are stored once.
+func TestATieWithARepeat(t *testing.T) {
+	b := newBench(t)
+	body := string(captured(t, "order.updated-partial-refund-lines"))
+	modified := regexp.MustCompile(`"date_modified_gmt":"[^"]*"`)
+	at := func(second string) string {
+		return modified.ReplaceAllString(body, `"date_modified_gmt":"2026-11-23T05:00:`+second+`"`)
+	}
+	b.settle(b.deliver("order", "updated", event.OriginWebhook, []byte(at("00"))))
+	repeat := b.deliver("order", "updated", event.OriginWebhook, []byte(at("05")))
+	b.settle(repeat)
+	if wish := b.wish("order"); wish != nil {
+		t.Errorf("wish %+v for what changes nothing", wish)
+	}
+	b.settle(b.deliver("order", "updated", event.OriginWebhook, []byte(strings.Replace(at("05"), `"status":"processing"`, `"status":"on-hold"`, 1))))
+	wish := b.wish("order")
+	if state := b.newest(); state.Status != "on-hold" || wish == nil || wish.Reason != "tie" || wish.Cause.Sequence != state.Version.Sequence {
+		t.Errorf("status %s, wish %+v; want it told, and a read because of the tie", state.Status, wish)
+	}
+	b.settle(b.deliver("order", "read", event.OriginRead, []byte(at("05"))))
+	if state := b.newest(); state.Status != "processing" {
+		t.Errorf("status %s, want what was read", state.Status)
+	}
+}
+
 // Invariant 4: a newer state that was dropped as a repeat still makes an older one stale, also when the details of
 // the refunds came in between.
 func TestAStaleStateIsFoundBehindAnAnswer(t *testing.T) {

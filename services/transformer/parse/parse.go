@@ -46,13 +46,6 @@ const (
 	RuleRepeat       = "repeat"        // changes nothing we care about: a repeat, or the echo of our own write
 )
 
-// Reasons to read an object from the shop again.
-const (
-	ReadDeleted = "deleted" // is it trashed, restored or gone?
-	ReadTie     = "tie"     // two differing states share a second
-	ReadRefunds = "refunds" // what was given back: an order lists sums only; or the shop lacks one it lists
-)
-
 // Statuses of orders that are not placed. Source: WooCommerce 8.9 and 10.4 make them for open checkouts.
 var drafts = map[string]bool{"checkout-draft": true, "auto-draft": true, "draft": true, "new": true}
 
@@ -98,7 +91,7 @@ func readProblem(d Delivery, p woo.Problem) Result {
 
 func readOrder(d Delivery) (Result, error) {
 	if d.Facts.Event == "deleted" {
-		return Result{Read: ReadDeleted}, nil
+		return Result{Read: event.ReadDeleted}, nil
 	}
 	order, err := Order(d)
 	switch {
@@ -130,7 +123,7 @@ func Next(last *event.OrderStateV1, state event.OrderStateV1) (news *event.Order
 			return nil, "", RuleRepeat, err
 		}
 		if state.Version.ModifiedAt.Equal(last.Version.ModifiedAt) && state.Source.Origin != event.OriginRead {
-			read = ReadTie
+			read = event.ReadTie
 		}
 	}
 	return name(last, state), read, "", nil

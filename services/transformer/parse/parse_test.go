@@ -185,7 +185,7 @@ func TestNext(t *testing.T) {
 	}{
 		{"older", at("x", -1, func(*event.OrderStateV1) {}), "", "", RuleSuperseded},
 		{"the same content later", at(last.Hash, 5, func(*event.OrderStateV1) {}), "", "", RuleRepeat},
-		{"another content in the same second", at("x", 0, func(*event.OrderStateV1) {}), event.KindUpdated, ReadTie, ""},
+		{"another content in the same second", at("x", 0, func(*event.OrderStateV1) {}), event.KindUpdated, event.ReadTie, ""},
 		{"the same, from a read", at("x", 0, func(o *event.OrderStateV1) { o.Source.Origin = event.OriginRead }), event.KindUpdated, "", ""},
 		{"paid", at("x", 1, func(o *event.OrderStateV1) { o.Status, o.Payment.PaidAt = "processing", &paid }), event.KindPaid, "", ""},
 		{"cancelled", at("x", 1, func(o *event.OrderStateV1) { o.Status = "cancelled" }), event.KindCancelled, "", ""},
