@@ -29,7 +29,7 @@ type change struct {
 // recorded. It gives nil where the ledger says that there is nothing to do.
 type deed struct {
 	kind, key string
-	do        func(ctx context.Context, c change, e entry) (*done, error)
+	do        func(ctx context.Context, c change, e entry, d deed) (*done, error)
 }
 
 // done is how a deed went: what it wanted (hash), what came of it, the calls it took.
@@ -136,7 +136,10 @@ func (s *Service) perform(ctx context.Context, c change, d deed) ([]publish.Mess
 	if err != nil || e.concluded(c.message) {
 		return nil, err
 	}
-	result, err := d.do(ctx, c, e)
+	if err := s.claimed(e, c.message); err != nil {
+		return nil, err
+	}
+	result, err := d.do(ctx, c, e, d)
 	if result == nil {
 		if err == nil {
 			return nil, nil

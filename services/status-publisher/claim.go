@@ -20,8 +20,8 @@ const (
 	claimIsOver = 2 * time.Minute
 )
 
-// claim puts on record that a deed is about to be done which the shop would do twice, and gives the entry's sequence. The ledger's expected sequence is of
-// before the shop was looked at: whoever got in between has done it, or is about to, and this try begins anew. Invariant 2:
+// claim puts on record that a deed is about to be done, which the shop would do twice or which would undo a newer one, and gives
+// the entry's sequence. The ledger's expected sequence is of before the shop was looked at: whoever got in between has done it, or is about to, and this try begins anew. Invariant 2:
 // a claim without an end is of a process that died: its message comes again, looks, and claims anew.
 func (s *Service) claim(ctx context.Context, m consume.Message, e entry, body event.ShopRecordedV1, result *done) (uint64, error) {
 	body.State, body.Attempts = event.ShopRetried, e.attempts(m)
@@ -50,6 +50,17 @@ func (s *Service) claiming(m consume.Message, e entry, body event.ShopRecordedV1
 		}
 		return s.holds(e, result)
 	}
+}
+
+// change sets fields of the shop's order, once that is claimed. Invariant 4: what another process tells meanwhile waits, so that
+// a write which comes late undoes nothing newer.
+func (s *Service) change(ctx context.Context, c change, e entry, d deed, result *done, fields map[string]any) error {
+	if err := s.claiming(c.message, e, c.entry(d, event.ShopRetried, *result), result)(ctx); err != nil {
+		return err
+	}
+	calls, err := c.shop.change(ctx, c.Order, fields)
+	result.calls = append(result.calls, calls...)
+	return err
 }
 
 // holds tells whether what was claimed may still be done.

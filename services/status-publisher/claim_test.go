@@ -270,7 +270,7 @@ func TestAnOvertakenParcelMailsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	work := change{c, old, b.service.writers["main"], b.service.stores["main"].Back, &view{}}
-	if result, err := b.service.ship(natstest.Context(t), work, stale); result != nil || err != nil || !slices.Equal(b.shop.mails, []string{"1Z2"}) {
+	if result, err := b.service.ship(natstest.Context(t), work, stale, deed{}); result != nil || err != nil || !slices.Equal(b.shop.mails, []string{"1Z2"}) {
 		t.Errorf("%+v %v, mails %q; want the newer number alone", result, err, b.shop.mails)
 	}
 }
@@ -413,4 +413,90 @@ func TestASalesOrdersNoteUnderWayIsWaitedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two fulfilments that went into a box which the customer was told of reach two processes at once: both have looked at the order
+// before either lists its parcel. Each is listed once, and none leaves the list for a moment.
+func TestTwoProcessesListAParcelOnce(t *testing.T) {
+	b := prepare(t, nil)
+	b.shop.mailed = true
+	o := b.placed("processing")
+	b.returned(parcel("5012", "C", "1Z1"))
+	services := []*Service{b.service, b.another(nil)}
+	changes := []consume.Message{b.change(parcel("5013", "C", "1Z1")), b.change(parcel("5014", "C", "1Z1"))}
+	b.together(func(q request) bool { return q.method == http.MethodGet && q.path == "/orders/36" })
+	b.contend(t, services, changes)
+	var lists []string
+	for _, q := range b.shop.asked() {
+		if q.method == http.MethodPut && strings.Contains(q.body, "_orderstream_tracking") {
+			lists = append(lists, q.body)
+		}
+	}
+	if last := o.keys["_orderstream_tracking"]; len(lists) != 3 || strings.Count(last, `"id":`) != 3 || strings.Count(lists[1], `\"id\":`) != 2 || len(b.shop.mails) != 1 {
+		t.Errorf("lists %q, the order holds %s, mails %q; want three parcels one after the other, and one mail", lists, last, b.shop.mails)
+	}
+}
+
+// A process that stands still right before it writes holds up whoever comes with a newer state: what it then writes undoes
+// nothing. Invariant 4: whoever is first, the shop's order says in the end what NetSuite says last.
+func TestALateWriteUndoesNothing(t *testing.T) {
+	renamed, moved := parcel("5012", "C"), parcel("5012", "C", "1Z1")
+	renamed.TranID, moved.ShipMethod = "IF5012-b", "DHL"
+	for name, c := range map[string]struct {
+		before       []event.NetSuiteChangedV1
+		older, newer event.NetSuiteChangedV1
+		write        string // in the body of the write at which the process stands still
+		said         func(*order) string
+		want         string
+	}{
+		"numbers": {
+			[]event.NetSuiteChangedV1{parcel("5012", "C", "1Z1")}, moved, parcel("5012", "C", "1Z1", "1Z3"), "_orderstream_tracking",
+			func(o *order) string { return o.keys["_orderstream_tracking"] }, `["1Z1","1Z3"]`,
+		},
+		"documents": {nil, parcel("5012", "C"), renamed, "_orderstream_documents", func(o *order) string { return o.keys["_orderstream_documents"] }, "IF5012-b"},
+		"status": {
+			nil, sold("B", line("1", "0"), line("2", "0")), sold("F", line("1", "2"), line("2", "2")), `"status"`,
+			func(o *order) string { return o.status }, "completed",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			adjust := func(s *config.Store) { s.Back.Status = map[string]string{"B": "processing", "F": "completed"} }
+			b := prepare(t, adjust)
+			b.shop.mailed = true
+			o := b.placed("on-hold")
+			other := b.another(adjust)
+			for _, change := range c.before {
+				b.returned(change)
+			}
+			older, newer := b.change(c.older), b.change(c.newer)
+			var stood atomic.Bool
+			b.shop.instead(func(q request) *answer {
+				if q.method == http.MethodPut && strings.Contains(q.body, c.write) && stood.CompareAndSwap(false, true) {
+					b.try(other, newer)
+				}
+				return nil
+			})
+			b.try(b.service, older)
+			if !b.try(b.service, older) || !b.try(other, newer) {
+				t.Error("they stay in each other's way")
+			}
+			if said := c.said(o); !strings.Contains(said, c.want) {
+				t.Errorf("the order says %q, want %q", said, c.want)
+			}
+		})
+	}
+}
+
+// try lets a process handle a change and stores what follows; false where another was first.
+func (b bench) try(s *Service, m consume.Message) bool {
+	b.t.Helper()
+	messages, err := s.work(natstest.Context(b.t), m)
+	if err == nil {
+		_, err = publish.New(b.nats.JS).Publish(natstest.Context(b.t), messages...)
+	}
+	if err != nil && fault.ClassOf(err) != fault.Conflict {
+		b.t.Error(err)
+	}
+	return err == nil
 }

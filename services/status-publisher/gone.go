@@ -14,9 +14,7 @@ func (s *Service) goneDeeds(c change) []deed {
 	if c.Kind != event.ChangeSalesOrder {
 		return nil
 	}
-	d := deed{kind: event.ShopKindNote, key: c.Order + "-" + plan.TopicGone}
-	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.gone(ctx, c, e, d) }
-	return []deed{d}
+	return []deed{{event.ShopKindNote, c.Order + "-" + plan.TopicGone, s.gone}}
 }
 
 // gone asks a person about a sales order that NetSuite deleted, and notes it in the shop: the order stands there as if nothing
@@ -24,9 +22,6 @@ func (s *Service) goneDeeds(c change) []deed {
 func (s *Service) gone(ctx context.Context, c change, e entry, d deed) (*done, error) {
 	if e.overtaken(c) || !c.Deleted && (e.last == nil || e.last.State == event.ShopKept) {
 		return nil, nil
-	}
-	if err := s.claimed(e, c.message); err != nil {
-		return nil, err
 	}
 	result := &done{deed: c.about()}
 	if !c.Deleted {

@@ -22,7 +22,7 @@ type listed struct {
 
 // list keeps the tracking numbers on the order itself, with what is in each parcel, where the store has no other place for
 // them than a note.
-func (s *Service) list(ctx context.Context, c change, e entry) (*done, error) {
+func (s *Service) list(ctx context.Context, c change, e entry, d deed) (*done, error) {
 	var known []event.ShopParcel
 	if e.last != nil && e.last.Deed != nil {
 		known = e.last.Deed.Parcels
@@ -50,9 +50,7 @@ func (s *Service) list(ctx context.Context, c change, e entry) (*done, error) {
 		return result, err
 	}
 	result.hash = hash
-	calls, err := c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaTracking, value)})
-	result.calls = append(result.calls, calls...)
-	return result, err
+	return result, s.change(ctx, c, e, d, result, map[string]any{"meta_data": metaOf(woo.MetaTracking, value)})
 }
 
 // unrecorded are parcels that the order shows and its ledger does not know: a crash came between their write and its record,

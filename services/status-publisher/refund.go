@@ -19,9 +19,7 @@ func (s *Service) refundDeeds(c change) []deed {
 	if c.rules.Owner.Refunds == config.ByShop {
 		return nil
 	}
-	d := deed{kind: event.ShopKindRefund, key: c.Order + "-" + c.Record.ID}
-	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.giveBack(ctx, c, e, d) }
-	return []deed{d}
+	return []deed{{event.ShopKindRefund, c.Order + "-" + c.Record.ID, s.giveBack}}
 }
 
 // giveBack records NetSuite's refund in the shop, where no money moves by it and no stock. Invariant 2: a second POST makes
@@ -32,9 +30,6 @@ func (s *Service) giveBack(ctx context.Context, c change, e entry, d deed) (*don
 	result.deed.Amount = c.Total
 	hash, err := codec.Hash([]any{c.Kind, c.Record.ID, c.Total, c.Deleted})
 	if err != nil || e.told(hash) || e.overtaken(c) {
-		return nil, err
-	}
-	if err := s.claimed(e, c.message); err != nil {
 		return nil, err
 	}
 	result.hash = hash
@@ -209,7 +204,7 @@ func (s *Service) documentDeeds(c change) []deed {
 }
 
 // file lays the document over those that the order has.
-func (s *Service) file(ctx context.Context, c change, e entry) (*done, error) {
+func (s *Service) file(ctx context.Context, c change, e entry, d deed) (*done, error) {
 	var known []event.ShopDocument
 	if e.last != nil && e.last.Deed != nil {
 		known = e.last.Deed.Documents
@@ -229,6 +224,5 @@ func (s *Service) file(ctx context.Context, c change, e entry) (*done, error) {
 	if result.hash, err = codec.Hash(string(value)); err != nil || e.told(result.hash) {
 		return nil, err
 	}
-	result.calls, err = c.shop.change(ctx, c.Order, map[string]any{"meta_data": metaOf(woo.MetaDocuments, string(value))})
-	return result, err
+	return result, s.change(ctx, c, e, d, result, map[string]any{"meta_data": metaOf(woo.MetaDocuments, string(value))})
 }

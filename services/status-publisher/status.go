@@ -34,7 +34,7 @@ func (s *Service) orderDeeds(c change) []deed {
 }
 
 // setStatus gives the shop's order the status that NetSuite's asks for.
-func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, error) {
+func (s *Service) setStatus(ctx context.Context, c change, e entry, d deed) (*done, error) {
 	rules := plan.Rules{Status: c.rules.Status, Virtual: c.rules.Virtual}
 	if c.Deleted || e.overtaken(c) {
 		return nil, nil
@@ -64,7 +64,7 @@ func (s *Service) setStatus(ctx context.Context, c change, e entry) (*done, erro
 	if rule != "" {
 		return result, nil
 	}
-	return result, s.mark(ctx, c, v.order, want, &result.calls)
+	return result, s.mark(ctx, c, e, d, v.order, want, result)
 }
 
 // openAgain notes that an order which the shop was given a status for has goods to ship again, by new lines or a fulfilment that
@@ -93,14 +93,12 @@ func (e entry) asked(want, have, rule string) (hash string, settled bool, err er
 }
 
 // mark writes a status together with the mark by which parse knows it as ours: both or none.
-func (s *Service) mark(ctx context.Context, c change, shop woo.Order, want string, calls *[]event.Call) error {
+func (s *Service) mark(ctx context.Context, c change, e entry, d deed, shop woo.Order, want string, result *done) error {
 	mark, err := codec.Encode(shop.MarkOf(want))
 	if err != nil {
 		return err
 	}
-	made, err := c.shop.change(ctx, c.Order, map[string]any{"status": want, "meta_data": metaOf(woo.MetaStatus, string(mark))})
-	*calls = append(*calls, made...)
-	return err
+	return s.change(ctx, c, e, d, result, map[string]any{"status": want, "meta_data": metaOf(woo.MetaStatus, string(mark))})
 }
 
 // view is the shop's order and how far its lines have come, read once for all that follows from a change.
@@ -196,18 +194,15 @@ func (b *batcher) order(ctx context.Context, id string, calls *[]event.Call) (wo
 
 // noteDeed is the note of one topic.
 func (s *Service) noteDeed(c change, topic string) deed {
-	d := deed{kind: event.ShopKindNote, key: c.Order + "-" + topic}
-	d.do = func(ctx context.Context, c change, e entry) (*done, error) { return s.tell(ctx, c, e, d, topic) }
-	return d
+	return deed{event.ShopKindNote, c.Order + "-" + topic, func(ctx context.Context, c change, e entry, d deed) (*done, error) {
+		return s.tell(ctx, c, e, d, topic)
+	}}
 }
 
 // tell adds the note of a topic where there is something to say, once it is claimed.
 func (s *Service) tell(ctx context.Context, c change, e entry, d deed, topic string) (*done, error) {
 	if c.Deleted || e.overtaken(c) {
 		return nil, nil
-	}
-	if err := s.claimed(e, c.message); err != nil {
-		return nil, err
 	}
 	result := &done{deed: c.about()}
 	note, err := s.noteOf(ctx, c, topic, &result.calls)

@@ -72,7 +72,7 @@ func (s *Service) fulfilmentDeeds(c change) []deed {
 
 // ship tells the shop of a fulfilment in the way the store has. Invariant 2: each number mails the customer, so the shop's
 // own list is read before anything is added to it, by one process at a time.
-func (s *Service) ship(ctx context.Context, c change, e entry) (*done, error) {
+func (s *Service) ship(ctx context.Context, c change, e entry, _ deed) (*done, error) {
 	turn, e, err := s.turn(ctx, c, e)
 	if err != nil || e.overtaken(c) {
 		return nil, err
