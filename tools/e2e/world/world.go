@@ -167,10 +167,9 @@ func (w World) Gather() {
 // Until waits for what a condition sees.
 func (w World) Until(what string, met func() bool) {
 	w.t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(time.Minute); !met(); <-ticker.C {
-		if time.Now().After(end) {
+	looks := newLooks(time.Minute)
+	for !met() {
+		if !looks.next() {
 			w.t.Fatalf("never: %s", what)
 		}
 	}
@@ -180,25 +179,51 @@ func (w World) settle(among [][2]string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
 	defer cancel()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for quiet := 0; quiet < 6; {
+	const looksAtRest = 6
+	looks := newLooks(120 * time.Second)
+	for quiet := 0; quiet < looksAtRest; {
 		busy, err := w.busy(ctx, among)
 		if err != nil {
 			w.t.Fatalf("settle: %v", err)
 		}
-		if busy == "" {
-			quiet++
-		} else {
+		quiet++
+		if busy != "" {
 			quiet = 0
+		} else {
+			looks.often()
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
+		if !looks.next() {
 			w.t.Fatalf("not settled: %s", busy)
 		}
 	}
 }
+
+// looks are the moments at which a test looks whether what it waits for has come: the first ones close together, so that it
+// goes on at once, then seldom, since looking costs what the world then lacks.
+type looks struct {
+	end   time.Time
+	pause time.Duration
+}
+
+const (
+	shortest = 5 * time.Millisecond
+	longest  = 50 * time.Millisecond
+)
+
+func newLooks(within time.Duration) *looks { return &looks{time.Now().Add(within), shortest} }
+
+// next waits for the next look; there is none when the time is over.
+func (l *looks) next() bool {
+	if time.Now().After(l.end) {
+		return false
+	}
+	<-time.After(l.pause)
+	l.pause = min(l.pause*5/4, longest)
+	return true
+}
+
+// often makes the looks close again.
+func (l *looks) often() { l.pause = shortest }
 
 // Busy names what still has something to do, or "".
 func (w World) Busy(ctx context.Context) (string, error) { return w.busy(ctx, Consumers()) }
@@ -251,13 +276,20 @@ func (w World) get(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := plain.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
 	return io.ReadAll(response.Body)
 }
+
+// plain asks for no compression, which would cost more than the question.
+var plain = func() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true
+	return &http.Client{Transport: transport}
+}()
 
 // Get reads a JSON document of one of the doubles' controls.
 func Get[T any](w World, url string) T {
