@@ -102,8 +102,14 @@ func (p process) kill() {
 	_ = p.command.Wait()
 }
 
-// rounds is how often the all-in-one is killed: once at each point, then at the first ones again, one step later.
-const rounds = 20
+// rounds is how often the all-in-one is killed: once at each point, then at the first ones again, one step later; under the race
+// detector once at each.
+func rounds() int {
+	if world.Raced {
+		return len(points)
+	}
+	return 20
+}
 
 func TestKillAtEveryPoint(t *testing.T) {
 	all := world.Captures(t)
@@ -112,7 +118,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 	r.p.Load(all)
 	r.p.Post(r.changed("order.created-registered")) // makes the record of the customer who changes from now on
 	r.p.Settle()
-	for round := range rounds {
+	for round := range rounds() {
 		r.kill(points[round%len(points)], uint64(1+round/len(points)), r.batch(round))
 		r.p = spawn(t, r.dir)
 	}

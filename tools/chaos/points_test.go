@@ -87,7 +87,7 @@ type killing struct {
 
 // batch takes captures for a round, and adds what passes every point: new orders, and a change of a customer.
 func (r *killing) batch(round int) []capture.Delivery {
-	n := min(max(len(r.rest)/(rounds-round), 1), len(r.rest))
+	n := min(max(len(r.rest)/(rounds()-round), 1), len(r.rest))
 	batch := append([]capture.Delivery(nil), r.rest[:n]...)
 	r.rest = r.rest[n:]
 	for i := range 1 + round/len(points) {

@@ -83,14 +83,14 @@ func fated(t *testing.T, plays []play) []netsuitesim.Rule {
 // Whatever form NetSuite's answers about batches have: an order that a batch could not write ends as if it had been written
 // by itself. Its own task's result is read, and no other; what that says for good is the reason, without another try.
 func TestRefusedOfABatch(t *testing.T) {
-	for name, switches := range map[string]netsuitesim.Switches{
+	for name, switches := range world.Rows(t, map[string]netsuitesim.Switches{
 		"answers as documented":           {},
 		"a Location is a path":            {RelativeLocation: true},
 		"a repeated key is answered 400":  {Idempotency400: true},
 		"tasks are listed one by one":     {TaskPerItem: true},
 		"batches are parallel by default": {BatchParallel: true},
 		"the task of a refusal succeeds":  {FailedTaskSucceeds: true},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			switches.Lengths = map[string]int{"salesOrder-itemElement.description": describes}

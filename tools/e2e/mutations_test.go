@@ -167,7 +167,7 @@ func TestEveryMutationShowsInThePlan(t *testing.T) {
 		t.Errorf("%d mutations, want seventy", len(mutations))
 	}
 	hashes := map[string]string{}
-	for _, m := range mutations {
+	for _, m := range world.Sample(t, mutations) {
 		document := mutant(t, m.old, m.new)
 		p := plan(t, w, document)
 		if list := shown(p); !slices.Contains(list, m.shows) {

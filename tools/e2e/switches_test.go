@@ -160,7 +160,7 @@ var answersOtherwise = map[string]row{
 
 // Where NetSuite's documents leave open what an account answers, every capture becomes its order either way.
 func TestAccountsThatAnswerOtherwise(t *testing.T) {
-	for name, c := range answersOtherwise {
+	for name, c := range world.Rows(t, answersOtherwise) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := c.start(t, true)
@@ -226,7 +226,7 @@ var shipsOtherwise = map[string]row{
 // However NetSuite's people and their account ship, bill and take back, the shop's order is completed, its customer hears each
 // number once, and what they give back is given back in the shop, once.
 func TestAccountsThatShipOtherwise(t *testing.T) {
-	for name, c := range shipsOtherwise {
+	for name, c := range world.Rows(t, shipsOtherwise) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := c.start(t, false)
