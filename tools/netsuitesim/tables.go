@@ -64,6 +64,7 @@ var indexes = []string{
 	`CREATE INDEX customer_email ON customer (email)`,
 	`CREATE INDEX customer_email_lower ON customer (ns_lower(email))`,
 	`CREATE INDEX item_itemid ON item (itemid)`,
+	`CREATE INDEX item_itemid_lower ON item (ns_lower(itemid))`,
 	`CREATE INDEX item_id ON item (id)`,
 	`CREATE INDEX stock_item ON aggregateitemlocation (item)`,
 }
