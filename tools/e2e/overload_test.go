@@ -40,7 +40,7 @@ func TestLoginsRefusedByOverload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := crowded(t, section)
-			plays := paidOrders(t, w, 760_000, 80)
+			plays := paidOrders(t, w, 760_000, 130)
 			send(t, w, plays)
 			w.Settle()
 			refused := w.NetSuite.Stats().ByStatus["401"]
