@@ -30,7 +30,7 @@ test: ## Run all tests
 	$(GO) test -timeout $(TIMEOUT) work
 
 .PHONY: race
-race: ## Run all tests under the race detector; of tables whose rows take the same ways a fifth, no flash sale (make test has all of it)
+race: ## Run all tests under the race detector; of tables whose rows take the same ways a fifth (make test has all)
 	$(GO) test -race -timeout $(TIMEOUT) work
 
 .PHONY: vet

@@ -13,7 +13,6 @@ import (
 	"github.com/orderstream/orderstream/contracts/codec"
 	"github.com/orderstream/orderstream/contracts/event"
 	"github.com/orderstream/orderstream/contracts/topology"
-	"github.com/orderstream/orderstream/tools/e2e/world"
 	"github.com/orderstream/orderstream/tools/shopsim"
 )
 
@@ -30,9 +29,6 @@ var channels = []string{"main", "legacy"}
 // figure allows and wait for nobody. More is sold than there is by what one shop sells at most while the sale of another
 // is on its way to it: rate × (delivery + stock write), both as they were. In the end every shop may sell what is right.
 func TestFlashSaleOfManyOrders(t *testing.T) {
-	if world.Raced {
-		t.Skip("a load: the race detector sees its ways in TestFlashSaleOverThreeShops")
-	}
 	buyers := 10_000
 	if text := os.Getenv("FLASH_SALE_ORDERS"); text != "" {
 		var err error
