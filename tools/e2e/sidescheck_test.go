@@ -40,7 +40,7 @@ func (m *match) check(o *deal) {
 	}
 	// A refund writes its sales order again, as it stands: when the order tells of it, and when it is read. So does each
 	// death: what a dead writer may have left under way is written once more.
-	m.counts(o, "so", wrote, min(max(o.writes, wrote["so"].news()), o.writes+o.doubts+o.movedAgain(m.deaths()+len(m.tries(o)))), 2*o.given+o.same+m.deaths()+len(m.tries(o)))
+	m.counts(o, "so", wrote, min(max(o.writes, wrote["so"].news()), o.writes+o.doubts+o.movedAgain(o.given+m.deaths()+len(m.tries(o)))), 2*o.given+o.same+m.deaths()+len(m.tries(o)))
 	m.counts(o, "cd", wrote, 1, len(m.tries(o)))
 	m.counts(o, "_orderstream_documents", wrote, documents, 0)
 	m.counts(o, "status completed", wrote, completed, 0)

@@ -185,10 +185,10 @@ func (o *deal) kept() bool {
 	return o.bound() || o.letter == "C" || o.letter == "H" && o.ours.letter != "H"
 }
 
-// movedAgain is how many writes more tell news where what was written comes once more after a death: it gives the letter that
-// people gave meanwhile.
-func (o *deal) movedAgain(deaths int) int {
-	if deaths == 0 {
+// movedAgain is how many writes more tell news where what was written comes once more, for a refund or after a death: it gives
+// the letter that people gave meanwhile.
+func (o *deal) movedAgain(again int) int {
+	if again == 0 {
 		return 0
 	}
 	return o.moves

@@ -36,6 +36,15 @@ type hold struct {
 	state uint64                  // the one that was written, where the ledger does not name the goods
 	at    time.Time               // since when NetSuite commits them, at the latest; zero: it does not
 	seen  time.Time               // when the ledger saw so
+	told  time.Time               // the modification that says so, where a person's does
+}
+
+// since is the moment of NetSuite from which the goods are committed, as exactly as it is known.
+func (h hold) since() time.Time {
+	if h.told.IsZero() {
+		return h.at
+	}
+	return h.told
 }
 
 // Stock takes an inventory change, found at the position given, and names the SKUs whose promise may have changed. An
@@ -58,14 +67,33 @@ func (b *Book) Stock(change event.NetSuiteChangedV1, sequence uint64) []string {
 // Desired takes a desired state and names the SKUs whose promise may have changed. Of an order that the book does not
 // know and that replaces a state, the newest outcome must be recalled first.
 func (b *Book) Desired(desired event.DesiredOrderV1, sequence uint64) []string {
+	key, o, touched := b.enter(desired, sequence)
+	b.account(desired.Account).index(key, o)
+	return touched
+}
+
+// Again takes a sales order's change as SalesOrder does, of an order that the book let go: with its newest desired state and
+// outcome, nil where it has none. It is let go again where NetSuite's figures contain it still.
+func (b *Book) Again(change event.NetSuiteChangedV1, at time.Time, desired event.DesiredOrderV1, sequence uint64, outcome *event.SyncRecordedV1) []string {
+	key, o, _ := b.enter(desired, sequence)
+	if outcome != nil {
+		b.Recall(*outcome)
+	}
+	touched := b.SalesOrder(change, at)
+	b.account(desired.Account).index(key, o)
+	return touched
+}
+
+// enter takes a desired state; the caller indexes its order.
+func (b *Book) enter(desired event.DesiredOrderV1, sequence uint64) (key string, o *order, touched []string) {
 	a := b.account(desired.Account)
 	a.newest = max(a.newest, sequence)
 	if unmapped := keyOf(desired.Store, desired.Order) + parked; a.orders[unmapped] != nil && a.orders[unmapped].sequence <= desired.Source.Sequence {
 		a.drop(unmapped, a.orders[unmapped]) // it could be mapped, or a later state could
 	}
-	key, o := a.order(desired.Store, desired.Order)
+	key, o = a.order(desired.Store, desired.Order)
 	if sequence <= o.sequence {
-		return nil
+		return key, o, nil
 	}
 	before := o.lines
 	for sku := range before {
@@ -73,8 +101,7 @@ func (b *Book) Desired(desired event.DesiredOrderV1, sequence uint64) []string {
 	}
 	o.sequence, o.lines, o.waits = sequence, b.linesOf(desired), desired.SalesOrder.OrderStatus == pending
 	o.settle()
-	a.index(key, o)
-	return b.touched(append(names(before), names(o.lines)...)...)
+	return key, o, b.touched(append(names(before), names(o.lines)...)...)
 }
 
 // Outcome takes an outcome and names the SKUs whose promise may have changed. Outcomes of an order come in order.
@@ -105,17 +132,27 @@ const (
 )
 
 // SalesOrder takes a sales order's change, found at the time given, and names the SKUs whose promise may have changed:
-// what a person does to an order in NetSuite has no outcome. Once NetSuite commits an order its figures tell the rest.
+// what a person does to an order in NetSuite has no outcome. Once NetSuite commits an order its figures tell the rest, until it
+// waits for approval again. A change may tell how the order stood before the pipeline wrote to it; that tells nothing.
 func (b *Book) SalesOrder(change event.NetSuiteChangedV1, at time.Time) []string {
 	a := b.account(change.Account)
 	key := keyOf(change.Store, change.Order)
 	o := a.orders[key]
-	if o == nil || !o.held.at.IsZero() || change.Status == "" {
+	if o == nil || change.Status == "" {
+		return nil
+	}
+	waits := change.Status == pending && !change.Deleted
+	switch committed := !o.held.at.IsZero(); {
+	case committed && (!waits || change.ModifiedAt.Before(o.held.since())):
+		return nil
+	case committed:
+		o.before, o.held.at, o.held.told = hold{}, time.Time{}, time.Time{}
+	case o.held.seen.Truncate(time.Second).After(change.ModifiedAt): // NetSuite tells whole seconds
 		return nil
 	}
 	o.ended = change.Deleted || change.Status == cancelled || change.Status == closed
-	if !o.ended && change.Status != pending && o.held.goods != nil {
-		o.held.at = at
+	if !o.ended && !waits && o.held.goods != nil {
+		o.held.at, o.held.told = at, change.ModifiedAt
 	}
 	touched := b.touched(names(o.lines)...)
 	a.index(key, o)

@@ -132,6 +132,85 @@ func acted(status string) event.NetSuiteChangedV1 {
 	return change
 }
 
+// A change that was read before the shop's hold was written, and stored behind it, tells how the order stood: NetSuite commits
+// nothing to it any more, whichever is heard of first. What a person approves afterwards it commits.
+func TestAnOldChangeCommitsNothing(t *testing.T) {
+	told := func(letter string, second int) event.NetSuiteChangedV1 {
+		change := acted(letter)
+		change.ModifiedAt = at(second)
+		return change
+	}
+	ledger := func(sequence uint64, second int, since int) event.SyncRecordedV1 {
+		outcome := keeps("1", event.OutcomeSynced, sequence, second, threeMugs, since)
+		outcome.Ledger.SalesOrder.VerifiedAt = at(second).Add(300 * time.Millisecond)
+		return outcome
+	}
+	held := func(b *Book) { b.Outcome(ledger(2, 8, -1)) }
+	late := func(b *Book) { b.SalesOrder(told("B", 5), at(9)) }
+	lateInTheSecond := func(b *Book) { b.SalesOrder(told("B", 8), at(9)) }
+	waits := func(b *Book) { b.SalesOrder(told("A", 8), at(10)) }
+	for name, steps := range map[string][]func(*Book){
+		"the ledger first":               {held, late, waits},
+		"the change first":               {late, held, waits},
+		"both changes first":             {late, waits, held},
+		"in the second of the hold":      {held, lateInTheSecond, waits},
+		"in that second, changes first":  {lateInTheSecond, waits, held},
+		"in that second, in the middle":  {lateInTheSecond, held, waits},
+		"nobody tells of the hold again": {held, late},
+	} {
+		b := NewBook(nil)
+		b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+		b.Desired(asked("B"), 1)
+		b.Outcome(ledger(1, 5, 5))
+		b.Stock(figure("MUG", 6, map[string]string{"1": "7"}), 2)
+		b.Desired(asked("A"), 2)
+		for _, step := range steps {
+			step(b)
+		}
+		b.Stock(figure("MUG", 11, map[string]string{"1": "10"}), 3)
+		t.Log(name)
+		promised(t, b, shop, "MUG", "7")
+		b.SalesOrder(told("B", 12), at(13))
+		b.Stock(figure("MUG", 14, map[string]string{"1": "7"}), 4)
+		promised(t, b, shop, "MUG", "7")
+	}
+}
+
+// What a person has wait for approval again NetSuite commits no more: it counts beside the figure, which gives it back, whether the
+// book has let the order go or not. A change of before it was written tells nothing.
+func TestOrderThatWaitsAgainCounts(t *testing.T) {
+	again := func(second int) event.NetSuiteChangedV1 {
+		change := acted("A")
+		change.ModifiedAt = at(second)
+		return change
+	}
+	for let, figured := range map[string]int{"it go": 7, "nothing go": 4} {
+		b := NewBook(nil)
+		b.Stock(figure("MUG", 1, map[string]string{"1": "10"}), 1)
+		b.Desired(asked("B"), 1)
+		outcome := keeps("1", event.OutcomeSynced, 1, 5, threeMugs, 5)
+		b.Outcome(outcome)
+		b.Stock(figure("MUG", figured, map[string]string{"1": "7"}), 2)
+		take := func(change event.NetSuiteChangedV1, second int) []string {
+			if b.Knows("ns", "de", "1") {
+				return b.SalesOrder(change, at(second))
+			}
+			return b.Again(change, at(second), asked("B"), 1, &outcome)
+		}
+		if touched := take(again(4), 8); len(touched) != 0 {
+			t.Errorf("the book let %s: what was before touches %v", let, touched)
+		}
+		if let == "it go" {
+			promised(t, b, shop, "MUG", "7")
+		}
+		if touched := take(again(8), 9); !slices.Equal(touched, []string{"MUG"}) {
+			t.Errorf("the book let %s: %v is touched, want mugs", let, touched)
+		}
+		b.Stock(figure("MUG", 10, map[string]string{"1": "10"}), 3)
+		promised(t, b, shop, "MUG", "7")
+	}
+}
+
 // What waits for approval and is cancelled or closed in NetSuite was never committed there: no figure will ever tell, so it
 // is over at once, and stays so when the shop's echo comes. A state that waits no more counts.
 func TestOrderThatEndsBeforeApprovalIsOver(t *testing.T) {

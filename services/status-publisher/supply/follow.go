@@ -3,6 +3,7 @@ package supply
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/orderstream/orderstream/contracts/subject"
 	"github.com/orderstream/orderstream/contracts/topology"
 	"github.com/orderstream/orderstream/services/internal/publish"
+	"github.com/orderstream/orderstream/services/status-publisher/plan"
 )
 
 // source is a part of a stream that the book or the ledger is made of.
@@ -170,21 +172,26 @@ func (s *Supply) recall(ctx context.Context, desired event.DesiredOrderV1) *even
 	if known || desired.Source.Replaces == 0 || !s.loaded.Load() {
 		return nil
 	}
-	name := subject.Sync{Account: desired.Account, Store: desired.Store, Order: desired.Order}.String()
+	last, err := s.newestOutcome(ctx, subject.Sync{Account: desired.Account, Store: desired.Store, Order: desired.Order})
+	if err != nil {
+		s.options.Log.Warn("stock: an order's ledger cannot be read; the order counts whole for now", "store", desired.Store, "order", desired.Order, "error", err)
+	}
+	return last
+}
+
+// newestOutcome gives the newest outcome of an order; nil: there is none.
+func (s *Supply) newestOutcome(ctx context.Context, of subject.Sync) (*event.SyncRecordedV1, error) {
 	raw, err := s.message(ctx, topology.Outcomes, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-		return stream.GetLastMsgForSubject(ctx, name)
+		return stream.GetLastMsgForSubject(ctx, of.String())
 	})
-	if raw == nil && err == nil {
-		return nil
+	if raw == nil || err != nil {
+		return nil, err
 	}
-	if err == nil {
-		var last event.SyncRecordedV1
-		if last, err = codec.Decode[event.SyncRecordedV1](raw.Data); err == nil {
-			return &last
-		}
+	last, err := codec.Decode[event.SyncRecordedV1](raw.Data)
+	if err != nil {
+		return nil, err
 	}
-	s.options.Log.Warn("stock: an order's ledger cannot be read; the order counts whole for now", "store", desired.Store, "order", desired.Order, "error", err)
-	return nil
+	return &last, nil
 }
 
 func (s *Supply) takeOutcome(_ context.Context, msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
@@ -200,16 +207,37 @@ func (s *Supply) takeOutcome(_ context.Context, msg jetstream.Msg, _ *jetstream.
 }
 
 // takeSalesOrder takes a sales order's change. The time at which it was stored is after what it tells.
-func (s *Supply) takeSalesOrder(_ context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
+func (s *Supply) takeSalesOrder(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
 	change, err := codec.Decode[event.NetSuiteChangedV1](msg.Data())
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	touched := s.books[change.Account].SalesOrder(change, at.Timestamp)
-	s.mu.Unlock()
+	touched, err := s.tookSalesOrder(ctx, change, at.Timestamp)
 	s.mark(event.ShopKindStock, change.Account, "", touched, false)
-	return nil
+	return err
+}
+
+// tookSalesOrder brings a change into the book, with its order where that was let go and waits for approval again.
+func (s *Supply) tookSalesOrder(ctx context.Context, change event.NetSuiteChangedV1, at time.Time) ([]string, error) {
+	book := s.books[change.Account]
+	s.mu.Lock()
+	known := book.Knows(change.Account, change.Store, change.Order)
+	touched := book.SalesOrder(change, at)
+	s.mu.Unlock()
+	if known || change.Deleted || change.Status != plan.Pending {
+		return touched, nil
+	}
+	desired, sequence, err := s.newestDesired(ctx, subject.Desired{Kind: "order", Account: change.Account, Store: change.Store, Key: change.Order})
+	if desired == nil || err != nil {
+		return nil, err
+	}
+	outcome, err := s.newestOutcome(ctx, subject.Sync{Account: change.Account, Store: change.Store, Order: change.Order})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return book.Again(change, at, *desired, sequence, outcome), nil
 }
 
 // mark lets every store of an account look at a fact of items again. The shop in which something was sold has changed its own

@@ -64,7 +64,7 @@ func (s *Supply) unmapped(ctx context.Context, account string, failure event.Fai
 
 // beyond takes off what the newest desired state of the order has already; nothing is left where that is of a later state.
 func (s *Supply) beyond(ctx context.Context, goods map[string]money.Number, order subject.Desired, state uint64) (map[string]money.Number, error) {
-	before, err := s.newestDesired(ctx, order)
+	before, _, err := s.newestDesired(ctx, order)
 	if before == nil && err == nil {
 		return goods, nil
 	}
@@ -79,16 +79,16 @@ func (s *Supply) beyond(ctx context.Context, goods map[string]money.Number, orde
 	return goods, nil
 }
 
-// newestDesired gives the newest desired state of an order; nil: there is none.
-func (s *Supply) newestDesired(ctx context.Context, order subject.Desired) (*event.DesiredOrderV1, error) {
+// newestDesired gives the newest desired state of an order and its sequence; nil: there is none.
+func (s *Supply) newestDesired(ctx context.Context, order subject.Desired) (*event.DesiredOrderV1, uint64, error) {
 	raw, err := s.message(ctx, topology.Desired, func(stream jetstream.Stream) (*jetstream.RawStreamMsg, error) {
 		return stream.GetLastMsgForSubject(ctx, order.String())
 	})
 	if raw == nil || err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	desired, err := codec.Decode[event.DesiredOrderV1](raw.Data)
-	return &desired, err
+	return &desired, raw.Sequence, err
 }
 
 // takes tells whether WooCommerce takes stock for an order of a status.

@@ -46,7 +46,7 @@ func (s *Supply) takeStatus(ctx context.Context, msg jetstream.Msg, _ *jetstream
 
 // newestGoods names what the newest desired state of an order takes.
 func (s *Supply) newestGoods(ctx context.Context, order subject.Desired) ([]string, error) {
-	desired, err := s.newestDesired(ctx, order)
+	desired, _, err := s.newestDesired(ctx, order)
 	if desired == nil || err != nil {
 		return nil, err
 	}
