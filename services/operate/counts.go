@@ -15,7 +15,7 @@ type Counts struct {
 	Events     uint64 `json:"events"`
 	Desired    uint64 `json:"desired"`
 	Outcomes   uint64 `json:"outcomes"`
-	ToShop     uint64 `json:"to_shop"`
+	ToShop     uint64 `json:"to_shop"`  // things the shop ledger knows: an order's facts, a note, a parcel, a SKU
 	Failures   uint64 `json:"failures"` // entries, resolved ones included
 	Waiting    uint64 `json:"waiting"`  // desired states not yet acknowledged by a writer
 }
@@ -24,7 +24,7 @@ type Counts struct {
 func Count(ctx context.Context, js jetstream.JetStream, accounts []string) (Counts, error) {
 	var c Counts
 	for name, target := range map[string]*uint64{
-		topology.Woo: &c.Deliveries, topology.Orders: &c.Events, topology.Desired: &c.Desired, topology.Outcomes: &c.Outcomes, topology.ShopOutcomes: &c.ToShop,
+		topology.Woo: &c.Deliveries, topology.Orders: &c.Events, topology.Desired: &c.Desired, topology.Outcomes: &c.Outcomes,
 	} {
 		stream, err := js.Stream(ctx, name)
 		if err != nil {
@@ -32,6 +32,11 @@ func Count(ctx context.Context, js jetstream.JetStream, accounts []string) (Coun
 		}
 		*target = stream.CachedInfo().State.LastSeq
 	}
+	told, err := js.Stream(ctx, topology.ShopOutcomes)
+	if err != nil {
+		return Counts{}, fmt.Errorf("stream %s: %w", topology.ShopOutcomes, err)
+	}
+	c.ToShop = told.CachedInfo().State.NumSubjects // each try is claimed: there are more entries than things
 	failures, err := js.Stream(ctx, topology.Failures)
 	if err != nil {
 		return Counts{}, fmt.Errorf("stream %s: %w", topology.Failures, err)

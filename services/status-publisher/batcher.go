@@ -40,12 +40,15 @@ func newBatcher(ctx context.Context, shop *rest.Client) *batcher {
 	return &batcher{ctx: ctx, shop: shop}
 }
 
-// write tells the shop and returns the calls it took, shared or not. A note is claimed: the same key twice is one, a note is not.
+// write tells the shop, once that is claimed, and returns the calls it took, shared or not.
 func (b *batcher) write(ctx context.Context, way, order string, facts event.ShopFacts, claim func(context.Context) error) ([]event.Call, error) {
 	if way == "note" {
 		return b.note(ctx, order, facts, claim)
 	}
 	value, err := codec.Encode(facts)
+	if err == nil {
+		err = claim(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

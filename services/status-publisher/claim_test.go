@@ -442,22 +442,29 @@ func TestTwoProcessesListAParcelOnce(t *testing.T) {
 func TestALateWriteUndoesNothing(t *testing.T) {
 	renamed, moved := parcel("5012", "C"), parcel("5012", "C", "1Z1")
 	renamed.TranID, moved.ShipMethod = "IF5012-b", "DHL"
+	facts := func(status string) func(bench) consume.Message {
+		return func(b bench) consume.Message { return b.outcome("main", "36", event.OutcomeSynced, "SO1001", status) }
+	}
+	change := func(c event.NetSuiteChangedV1) func(bench) consume.Message {
+		return func(b bench) consume.Message { return b.change(c) }
+	}
 	for name, c := range map[string]struct {
 		before       []event.NetSuiteChangedV1
-		older, newer event.NetSuiteChangedV1
+		older, newer func(bench) consume.Message
 		write        string // in the body of the write at which the process stands still
-		said         func(*order) string
+		said         func(bench, *order) string
 		want         string
 	}{
 		"numbers": {
-			[]event.NetSuiteChangedV1{parcel("5012", "C", "1Z1")}, moved, parcel("5012", "C", "1Z1", "1Z3"), "_orderstream_tracking",
-			func(o *order) string { return o.keys["_orderstream_tracking"] }, `["1Z1","1Z3"]`,
+			[]event.NetSuiteChangedV1{parcel("5012", "C", "1Z1")}, change(moved), change(parcel("5012", "C", "1Z1", "1Z3")), "_orderstream_tracking",
+			func(_ bench, o *order) string { return o.keys["_orderstream_tracking"] }, `["1Z1","1Z3"]`,
 		},
-		"documents": {nil, parcel("5012", "C"), renamed, "_orderstream_documents", func(o *order) string { return o.keys["_orderstream_documents"] }, "IF5012-b"},
+		"documents": {nil, change(parcel("5012", "C")), change(renamed), "_orderstream_documents", func(_ bench, o *order) string { return o.keys["_orderstream_documents"] }, "IF5012-b"},
 		"status": {
-			nil, sold("B", line("1", "0"), line("2", "0")), sold("F", line("1", "2"), line("2", "2")), `"status"`,
-			func(o *order) string { return o.status }, "completed",
+			nil, change(sold("B", line("1", "0"), line("2", "0"))), change(sold("F", line("1", "2"), line("2", "2"))), `"status"`,
+			func(_ bench, o *order) string { return o.status }, "completed",
 		},
+		"facts": {nil, facts("A"), facts("G"), `_orderstream"`, func(b bench, _ *order) string { return b.shop.holds("36") }, `"status":"G"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -469,7 +476,7 @@ func TestALateWriteUndoesNothing(t *testing.T) {
 			for _, change := range c.before {
 				b.returned(change)
 			}
-			older, newer := b.change(c.older), b.change(c.newer)
+			older, newer := c.older(b), c.newer(b)
 			var stood atomic.Bool
 			b.shop.instead(func(q request) *answer {
 				if q.method == http.MethodPut && strings.Contains(q.body, c.write) && stood.CompareAndSwap(false, true) {
@@ -481,7 +488,7 @@ func TestALateWriteUndoesNothing(t *testing.T) {
 			if !b.try(b.service, older) || !b.try(other, newer) {
 				t.Error("they stay in each other's way")
 			}
-			if said := c.said(o); !strings.Contains(said, c.want) {
+			if said := c.said(b, o); !strings.Contains(said, c.want) {
 				t.Errorf("the order says %q, want %q", said, c.want)
 			}
 		})

@@ -94,6 +94,25 @@ func TestApprovalInNetSuiteCommits(t *testing.T) {
 	w.holds("outlet", "MUG", 6)
 }
 
+// An order that the book let go and that a person has wait for approval again counts beside NetSuite's figure, which gives its
+// units back; a start finds the same.
+func TestAnOrderThatWaitsAgainIsRecalled(t *testing.T) {
+	w := newWorld(t)
+	_, stop := w.run()
+	w.figure("MUG", map[string]int64{"1": 10})
+	w.sale("main", "36", "MUG", 3)
+	w.written("main", "36", "MUG", 3, "B")
+	w.figure("MUG", map[string]int64{"1": 8}) // and one that came in
+	w.holds("outlet", "MUG", 8)
+	w.sales("36", "A")
+	w.figure("MUG", map[string]int64{"1": 12}) // and another
+	w.holds("outlet", "MUG", 9)
+	stop()
+	w.run()
+	w.figure("MUG", map[string]int64{"1": 13})
+	w.holds("outlet", "MUG", 10)
+}
+
 // What waited for approval is for sale again once NetSuite cancels it, though no figure follows, and the shop's echo changes
 // nothing of it; a start finds the same.
 func TestCancelledInNetSuiteIsForSaleAgain(t *testing.T) {
