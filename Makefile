@@ -11,7 +11,7 @@ OUTAGE   ?= 60s
 SEQUENCE_ORDERS ?= 10000
 INTERLEAVINGS ?= 20000
 FLASH_SALE_ORDERS ?= 30000
-BOTH_SIDES ?= 400
+BOTH_SIDES ?= 20000
 
 .PHONY: help
 help: ## Print this help
@@ -71,9 +71,9 @@ sequences: ## Play random sequences of order states, refunds and people's change
 	$(if $(SEQUENCE_SEED),SEQUENCE_SEED=$(SEQUENCE_SEED)) SEQUENCE_ORDERS=$(SEQUENCE_ORDERS) $(GO) test -count=1 -timeout 45m -v -run RandomSequences ./tools/e2e
 
 .PHONY: interleavings
-interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (400) times through everything; the seeds are printed
+interleavings: ## Play people's changes on both sides, echoes, delays and crashes against each other, INTERLEAVINGS (20000) times at the publisher, BOTH_SIDES (20000) times through everything; the seeds are printed
 	BACK_INTERLEAVINGS=$(INTERLEAVINGS) $(GO) test -count=1 -timeout 60m -v -run Interleavings ./services/status-publisher
-	SIDES_INTERLEAVINGS=$(BOTH_SIDES) $(GO) test -count=1 -timeout 60m -parallel 4 -v -run BothSidesConverge ./tools/e2e
+	$(if $(SIDES_SEED),SIDES_SEED=$(SIDES_SEED)) SIDES_INTERLEAVINGS=$(BOTH_SIDES) $(GO) test -count=1 -timeout 60m -parallel 4 -v -run BothSidesConverge ./tools/e2e
 
 .PHONY: flash-sale
 flash-sale: ## Let FLASH_SALE_ORDERS (30000) buyers of two shops take a twentieth of as many units; what is oversold stays within the bound
@@ -103,4 +103,5 @@ trace: ## Print the trace of one order, from webhook to NetSuite and back
 
 .PHONY: ci
 ci: SEQUENCE_SEED ?= 1795955134900651390 # the same orders each time: what fails is the change's
+ci: SIDES_SEED ?= 20261130101
 ci: vet verify arch lint race outage sequences interleavings fuzz foreign test ## Everything CI runs
